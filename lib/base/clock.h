@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+//
+// What time it is. Two clocks, because they answer two questions: the wall clock stamps messages
+// and is compared with what other hosts wrote; the steady clock measures waits and never jumps. An
+// interface, so that tests own the time. Any thread may call it.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+
+namespace letterbox {
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+
+  // Milliseconds since 1970-01-01 UTC.
+  virtual uint64_t wall_ms() const = 0;
+
+  // Milliseconds since an arbitrary moment.
+  virtual uint64_t steady_ms() const = 0;
+
+  // The same clock, finer: for measuring how long something took.
+  virtual uint64_t steady_us() const { return steady_ms() * 1000; }
+};
+
+class SystemClock final : public Clock {
+ public:
+  uint64_t wall_ms() const override { return read_us(CLOCK_REALTIME) / 1000; }
+  uint64_t steady_ms() const override { return read_us(CLOCK_MONOTONIC) / 1000; }
+  uint64_t steady_us() const override { return read_us(CLOCK_MONOTONIC); }
+
+ private:
+  static uint64_t read_us(clockid_t id) {
+    timespec t{};
+    clock_gettime(id, &t);
+    return static_cast<uint64_t>(t.tv_sec) * 1'000'000 + static_cast<uint64_t>(t.tv_nsec) / 1000;
+  }
+};
+
+}  // namespace letterbox

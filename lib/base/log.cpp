@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/text.h"
+
+namespace letterbox {
+namespace {
+
+// What a pipe takes in one piece: a longer line could be torn where stderr is a pipe.
+constexpr size_t kLineMax = PIPE_BUF;
+
+Fd open_for_append(const std::string& path) {
+  return Fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
+}
+
+std::string cannot_open(const std::string& path, int reason) {
+  return "cannot open the log file " + path + ": " + std::strerror(reason);
+}
+
+std::string_view name_of(Log::Level level) {
+  switch (level) {
+    case Log::Level::error:
+      return "error";
+    case Log::Level::warn:
+      return "warn";
+    case Log::Level::info:
+      return "info";
+    case Log::Level::debug:
+      return "debug";
+  }
+  return "?";
+}
+
+void append_time(std::string& out, uint64_t time_ms) {
+  const auto seconds = static_cast<time_t>(time_ms / 1000);
+  tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  const size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  out.append(text, size);
+  const auto ms = static_cast<unsigned>(time_ms % 1000);
+  out += '.';
+  for (const unsigned unit : {100U, 10U, 1U}) out += static_cast<char>('0' + ms / unit % 10);
+  out += 'Z';
+}
+
+void append_escape(std::string& out, unsigned char byte) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  switch (byte) {
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+  }
+}
+
+void append_escaped(std::string& out, std::string_view text) {
+  const bool utf8 = valid_utf8(text);
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F, the other control characters: some terminals obey them.
+    const bool c1 = byte == 0xC2 && utf8 && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (c1) {
+      append_escape(out, byte);
+      append_escape(out, static_cast<unsigned char>(text[++i]));
+    } else if (byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !utf8)) {
+      append_escape(out, byte);
+    } else {
+      out += text[i];
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>, std::string> Log::open(std::string program, std::string path,
+                                                    Level level) {
+  Fd file = open_for_append(path);
+  if (!file) return cannot_open(path, errno);
+  return std::unique_ptr<Log>(new Log(std::move(program), std::move(path), file.release(), level));
+}
+
+Log::Log(std::string program, int fd, Level level) : Log(std::move(program), "", fd, level) {}
+
+Log::Log(std::string program, std::string path, int fd, Level level)
+    : program_(std::move(program)), path_(std::move(path)), fd_(fd), level_(level) {}
+
+Log::~Log() {
+  if (!path_.empty()) ::close(fd_);
+}
+
+Result<void, std::string> Log::reopen() {
+  if (path_.empty()) return {};
+  const Fd file = open_for_append(path_);
+  if (!file) return cannot_open(path_, errno);
+  // One step for the kernel: a write of another thread goes into the old file or the new one.
+  if (::dup3(file.get(), fd_, O_CLOEXEC) < 0) return cannot_open(path_, errno);
+  return {};
+}
+
+std::string Log::line(uint64_t time_ms, std::string_view program, Level level,
+                      std::string_view text) {
+  constexpr std::string_view kCut = "...";
+  std::string line;
+  line.reserve(64 + text.size());
+  append_time(line, time_ms);
+  line += ' ';
+  line += program;
+  line += ' ';
+  line += name_of(level);
+  line += ": ";
+  append_escaped(line, text);
+  if (line.size() >= kLineMax) {
+    line.resize(kLineMax - kCut.size() - 1);
+    line.resize(valid_utf8_prefix(line));  // no half character
+    line += kCut;
+  }
+  line += '\n';
+  return line;
+}
+
+void Log::write(Level level, std::string_view text) {
+  const std::string whole = line(SystemClock().wall_ms(), program_, level, text);
+  while (::write(fd_, whole.data(), whole.size()) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace letterbox

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#include "base/rate_limit.h"
+
+#include <algorithm>
+
+namespace letterbox {
+namespace {
+
+constexpr uint64_t kOne = 1'000'000;
+
+}  // namespace
+
+RateLimit::RateLimit(uint64_t times_a_second) : rate_(times_a_second), saved_(rate_ * kOne) {}
+
+uint64_t RateLimit::take(uint64_t now_us) {
+  if (rate_ == 0) return 0;
+  const Lock lock(mutex_);
+  if (now_us > seen_us_) {
+    // A second fills it.
+    const uint64_t passed_us = std::min(now_us - seen_us_, kOne);
+    saved_ = std::min(saved_ + passed_us * rate_, rate_ * kOne);
+    seen_us_ = now_us;
+  }
+  if (saved_ >= kOne) {
+    saved_ -= kOne;
+    return 0;
+  }
+  const uint64_t wait_us = (kOne - saved_ + rate_ - 1) / rate_;
+  return (wait_us + 999) / 1000;
+}
+
+}  // namespace letterbox
