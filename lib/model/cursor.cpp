@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "model/cursor.h"
+
+#include "base/text.h"
+
+namespace letterbox {
+namespace {
+
+// As text() writes it: no leading zero.
+std::optional<uint64_t> parse_part(std::string_view text) {
+  constexpr size_t kDigitsMax = 15;
+  if (text.size() > kDigitsMax || (text.size() > 1 && text.front() == '0')) return std::nullopt;
+  return parse_u64(text);
+}
+
+}  // namespace
+
+void Cursor::append_to(std::string& out) const {
+  append_u64(out, epoch);
+  if (epoch == 0 && seq == 0) return;
+  out += '-';
+  append_u64(out, seq);
+}
+
+std::string Cursor::text() const {
+  std::string text;
+  append_to(text);
+  return text;
+}
+
+std::optional<Cursor> Cursor::parse(std::string_view text) {
+  if (text == "0") return Cursor{};
+  const size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto epoch = parse_part(text.substr(0, dash));
+  const auto seq = parse_part(text.substr(dash + 1));
+  if (!epoch || !seq) return std::nullopt;
+  return Cursor{*epoch, *seq};
+}
+
+}  // namespace letterbox

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "model/message.h"
+
+#include <utility>
+
+#include "base/text.h"
+#include "model/json_writer.h"
+
+namespace letterbox {
+namespace {
+
+constexpr char kAnnounced = '\x01';  // nothing that a person would push begins with it
+constexpr char kBell = '*';
+
+// "FIRST SECOND", or nothing where there is no space.
+std::optional<std::pair<std::string_view, std::string_view>> split(std::string_view text) {
+  const size_t space = text.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  return std::pair(text.substr(0, space), text.substr(space + 1));
+}
+
+}  // namespace
+
+std::string make_element(std::string_view type, std::string_view data_json, uint64_t time_ms,
+                         uint64_t expires_ms) {
+  constexpr size_t kRest = 80;  // two numbers and what stands between them
+  std::string element;
+  element.reserve(type.size() + data_json.size() + kRest);
+  append_u64(element, expires_ms);
+  element += R"( {"type":)";
+  append_json_string(element, type);
+  element += R"(,"data":)";
+  element += data_json;
+  element += R"(,"time":)";
+  append_u64(element, time_ms);
+  element += '}';
+  return element;
+}
+
+std::optional<Element> parse_element(std::string_view text) {
+  const auto parts = split(text);
+  if (!parts) return std::nullopt;
+  const auto [number, body] = *parts;
+  const auto expires = parse_u64(number);
+  if (!expires || !body.starts_with("{\"") || !body.ends_with('}')) return std::nullopt;
+  return Element{*expires, body};
+}
+
+void append_message(std::string& out, const Cursor& id, std::string_view body) {
+  out += R"({"id":")";
+  id.append_to(out);
+  out += R"(",)";
+  out += body.substr(1);
+}
+
+Ring parse_ring(std::string_view text) {
+  const Ring raw{.raw = text};
+  if (!text.starts_with(kAnnounced)) return raw;
+  std::string_view rest = text.substr(1);
+  if (rest.starts_with(kBell)) {
+    const auto since = parse_u64(rest.substr(1));
+    return since ? Ring{.kind = Ring::Kind::bell, .since = *since} : raw;
+  }
+  const auto parts = split(rest);
+  if (!parts) return raw;
+  const auto id = Cursor::parse(parts->first);
+  const auto element = parse_element(parts->second);
+  if (!id || id->seq == 0 || !element) return raw;
+  return Ring{.kind = Ring::Kind::message, .id = *id, .element = *element};
+}
+
+}  // namespace letterbox

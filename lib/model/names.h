@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+//
+// Which names may be used. No user or client name that passes here can break a Redis key, a header
+// or a line of the log.
+#pragma once
+
+#include <string_view>
+
+namespace letterbox {
+
+// The type of a message whose sender named none.
+inline constexpr std::string_view kDefaultType = "message";
+
+// 1 to 128 of `A-Z a-z 0-9 . _ - @ : +`.
+bool valid_user(std::string_view name);
+
+// 1 to 64 of the same. The unnamed client is the empty string, which the caller lets pass.
+bool valid_client(std::string_view name);
+
+// The same as for a client.
+bool valid_group(std::string_view name);
+
+// 1 to 64 characters of well-formed UTF-8, no control characters.
+bool valid_type(std::string_view type);
+
+}  // namespace letterbox
