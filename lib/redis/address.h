@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+//
+// Where Redis is and who we are there. Constant once read; shared by all connections.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace letterbox {
+
+struct RedisAddress {
+  std::string path;  // unix socket; empty for TCP
+  std::string host;
+  int port = 6379;
+
+  // Where there are sentinels, none of the above: Redis is wherever they say that the master of
+  // this name is.
+  std::string master;
+  std::vector<RedisAddress> sentinels;
+
+  // "unix:/run/redis.sock", "/run/redis.sock", "host", "host:port", "[::1]:port",
+  // "sentinel:NAME@host:port,host:port". The error is a sentence.
+  static Result<RedisAddress, std::string> parse(std::string_view text);
+
+  std::string text() const;
+
+  bool operator==(const RedisAddress&) const = default;
+};
+
+struct RedisLogin {
+  RedisAddress address;
+  std::string user;      // of Redis' access lists; empty: the default user
+  std::string password;  // empty: none
+  int db = 0;
+  // How long an ordinary command may take before the connection counts as dead.
+  uint64_t patience_ms = 2000;
+};
+
+}  // namespace letterbox

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: MIT
+#include "redis/connection.h"
+
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/random.h"
+#include "redis/master_finder.h"
+
+namespace letterbox {
+
+namespace {
+
+constexpr uint64_t kRetryFirstMs = 50;
+constexpr uint64_t kRetryMostMs = 1000;
+// Where Redis itself has said that it is the wrong one, it will not be the right one in a moment.
+constexpr unsigned kFailuresIfMisled = 3;
+// Those who follow come in the course of this: there may be hundreds.
+constexpr uint64_t kFollowMs = 50;
+constexpr uint64_t kPulseMs = 1000;
+// How long a command in no hurry waits for others to leave with.
+constexpr uint64_t kLingerMs = 4;
+
+}  // namespace
+
+// hiredis asks to be told of readiness through these, and tells of answers and ends.
+struct RedisConnection::Hooks {
+  static RedisConnection& of(void* data) { return *static_cast<RedisConnection*>(data); }
+
+  static void add_write(void* data) {
+    auto& self = of(data);
+    if (self.flushing_) {
+      // The socket is full: the rest goes when epoll says so.
+      if (!self.wants_out_) self.loop_.rearm(self.fd_, EPOLLIN | EPOLLOUT, &self);
+      self.wants_out_ = true;
+    } else if (self.lingering_) {
+      self.flush_soon();
+    } else {
+      self.flush_at_the_end_of_the_turn();
+    }
+  }
+  static void delete_write(void* data) {
+    auto& self = of(data);
+    if (self.wants_out_) self.loop_.rearm(self.fd_, EPOLLIN, &self);
+    self.wants_out_ = false;
+  }
+  static void clean_up(void* data) {
+    auto& self = of(data);
+    if (self.fd_ >= 0) self.loop_.unwatch(self.fd_, &self);
+    self.fd_ = -1;
+    self.wants_out_ = false;
+    if (self.flush_asked_) self.loop_.forget(&self);
+    self.flush_asked_ = false;
+  }
+  static void ignore(void*) {}  // reading is always on
+
+  static void on_reply(redisAsyncContext*, void* reply, void* data) {
+    of(data).answered(Reply(static_cast<const redisReply*>(reply)));
+  }
+  // Only tells of an end that hiredis saw first; it frees the context itself.
+  static void on_disconnect(const redisAsyncContext* context, int) {
+    auto& self = of(context->data);
+    if (self.context_ != context) return;
+    self.context_ = nullptr;
+    self.drop(context->errstr != nullptr && *context->errstr != '\0' ? context->errstr
+                                                                     : "closed by Redis");
+  }
+  static void on_connect(const redisAsyncContext* context, int status) {
+    if (status == REDIS_OK) return;
+    auto& self = of(context->data);
+    self.context_ = nullptr;
+    self.drop(context->errstr);
+  }
+};
+
+RedisConnection::RedisConnection(Loop& loop, const RedisLogin& login, Log& log, std::string name,
+                                 Events events)
+    : loop_(loop),
+      login_(login),
+      log_(log),
+      name_(std::move(name)),
+      events_(std::move(events)),
+      leader_(nullptr) {
+  if (login.address.sentinels.empty()) where_ = login.address;
+}
+
+RedisConnection::RedisConnection(RedisConnection& leader, std::string name, Events events)
+    : loop_(leader.loop_),
+      login_(leader.login_),
+      log_(leader.log_),
+      name_(std::move(name)),
+      events_(std::move(events)),
+      leader_(&leader) {
+  leader.followers_.push_back(this);
+}
+
+RedisConnection::~RedisConnection() {
+  if (leader_ != nullptr) std::erase(leader_->followers_, this);
+  for (auto* timer : {&retry_, &patience_, &drop_, &linger_, &pulse_}) {
+    if (*timer) loop_.cancel(**timer);
+  }
+  if (up_ && events_.figures != nullptr) events_.figures->connections.add(-1);
+  up_ = false;  // the owner is going: it hears nothing more
+  pending_.clear();
+  held_.clear();
+  if (context_ != nullptr) redisAsyncFree(std::exchange(context_, nullptr));
+}
+
+void RedisConnection::greet_with(const Script& script, std::span<const std::string_view> keys) {
+  greeting_ = &script;
+  greeting_keys_ = keys;
+}
+
+void RedisConnection::start() {
+  if (leader_ != nullptr) {
+    if (leader_->up_) connect();
+    return;
+  }
+  if (!login_.address.sentinels.empty()) {
+    finder_ = std::make_unique<MasterFinder>(loop_, login_, log_,
+                                             [this](const auto& master) { found(master); });
+  }
+  look();
+}
+
+const RedisAddress& RedisConnection::where() const {
+  return leader_ != nullptr ? leader_->where_ : where_;
+}
+
+void RedisConnection::look() {
+  if (finder_) {
+    looking_ = true;
+    finder_->look();
+  } else {
+    connect();
+  }
+}
+
+// What the sentinels say, when they were asked and also in between.
+void RedisConnection::found(const Result<RedisAddress, std::string>& master) {
+  const bool wanted = std::exchange(looking_, false);
+  if (!master) {
+    // A master that serves is not left because they are away.
+    if (wanted) drop(master.error());
+    return;
+  }
+  const bool moved = *master != where_;
+  if (moved) {
+    if (context_ != nullptr) drop("the master is now at " + master->text());
+    where_ = *master;
+    failures_ = 0;
+    if (retry_) loop_.cancel(*std::exchange(retry_, std::nullopt));
+  }
+  if (moved || wanted) connect();
+}
+
+void RedisConnection::connect() {
+  const auto& address = where();
+  context_ = address.path.empty() ? redisAsyncConnect(address.host.c_str(), address.port)
+                                  : redisAsyncConnectUnix(address.path.c_str());
+  if (context_ == nullptr || context_->err != 0) {
+    const std::string why = context_ != nullptr ? context_->errstr : "out of memory";
+    if (context_ != nullptr) redisAsyncFree(std::exchange(context_, nullptr));
+    drop(why);
+    return;
+  }
+  if (address.path.empty()) redisEnableKeepAlive(&context_->c);
+  context_->data = this;
+  context_->ev.data = this;
+  context_->ev.addRead = Hooks::ignore;
+  context_->ev.delRead = Hooks::ignore;
+  context_->ev.addWrite = Hooks::add_write;
+  context_->ev.delWrite = Hooks::delete_write;
+  context_->ev.cleanup = Hooks::clean_up;
+  fd_ = context_->c.fd;
+  // Writable says that the connection stands: hiredis wants to hear that first.
+  wants_out_ = true;
+  loop_.watch(fd_, EPOLLIN | EPOLLOUT, this);
+  redisAsyncSetConnectCallback(context_, Hooks::on_connect);
+  redisAsyncSetDisconnectCallback(context_, Hooks::on_disconnect);
+  log_in();
+}
+
+void RedisConnection::log_in() {
+  logging_in_ = true;
+  const auto check = [this](const Reply& reply) {
+    if (!reply.ok() && reply.error() != Reply::away().error()) drop_soon(reply.error());
+  };
+  if (!login_.password.empty()) {
+    if (login_.user.empty()) {
+      command({"AUTH", login_.password}, check);
+    } else {
+      command({"AUTH", login_.user, login_.password}, check);
+    }
+  }
+  if (login_.db != 0) command({"SELECT", std::to_string(login_.db)}, check);
+  command({"CLIENT", "SETNAME", name_}, [](const Reply&) {});  // a courtesy, may be forbidden
+  if (leader_ == nullptr) command({"ROLE"}, [this](const Reply& reply) { role_told(reply); });
+  if (greeting_ != nullptr) greet(check);
+  command({"PING"}, [this](const Reply& reply) { logged_in(reply); });
+  logging_in_ = false;
+}
+
+// By its source: what Redis has forgotten is sent again, and would come behind the PING.
+void RedisConnection::greet(Callback callback) {
+  const std::string count = std::to_string(greeting_keys_.size());
+  const std::string now = std::to_string(loop_.clock().wall_ms());
+  std::vector<std::string_view> words{"EVAL", greeting_->source, count};
+  words.insert(words.end(), greeting_keys_.begin(), greeting_keys_.end());
+  words.emplace_back(now);
+  command(words, std::move(callback));
+}
+
+// Where there are sentinels, who is forbidden to ask must not go on unasked.
+void RedisConnection::role_told(const Reply& reply) {
+  if (reply.size() > 0 && reply[0].text() == "slave") {
+    drop_soon("it is a replica");
+  } else if (finder_ && !reply.ok() && reply.came()) {
+    drop_soon(reply.error());
+  }
+}
+
+void RedisConnection::logged_in(const Reply& reply) {
+  if (context_ == nullptr || drop_) return;
+  if (!reply.ok()) {
+    drop_soon(reply.error());
+    return;
+  }
+  up_ = true;
+  failures_ = 0;
+  if (outage_logged_) log_.info("redis is back at ", where().text(), " (", name_, ")");
+  outage_logged_ = false;
+  if (leader_ == nullptr) feel_pulse();
+  count_login();
+  send_held();
+  for (auto* follower : followers_) follower->connect_within(0, kFollowMs);
+  events_.up();
+}
+
+void RedisConnection::feel_pulse() {
+  pulse_ = loop_.at(loop_.now_ms() + kPulseMs, [this] {
+    pulse_.reset();
+    if (pending_.empty()) command({"PING"}, [](const Reply&) {});
+    feel_pulse();
+  });
+}
+
+void RedisConnection::count_login() {
+  const bool again = std::exchange(was_up_, true);
+  if (events_.figures == nullptr) return;
+  events_.figures->connections.add(1);
+  if (again) events_.figures->reconnects.add();
+}
+
+void RedisConnection::send_held() {
+  for (auto& held : std::exchange(held_, {})) {
+    const std::vector<std::string_view> words(held.words.begin(), held.words.end());
+    send(words, std::move(held.pending), held.hurry);
+  }
+}
+
+void RedisConnection::drop_soon(std::string_view why) {
+  // Not from inside hiredis' callback: it is still using the context.
+  if (drop_ || context_ == nullptr) return;
+  drop_ = loop_.at(0, [this, reason = std::string(why)] {
+    drop_.reset();
+    if (context_ != nullptr) drop(reason);
+  });
+}
+
+void RedisConnection::drop(std::string_view why) {
+  trouble_ = why;
+  if (!up_ && events_.figures != nullptr) events_.figures->failures.add();
+  if (!outage_logged_) {
+    const RedisAddress& address = where() == RedisAddress{} ? login_.address : where();
+    log_.warn("redis at ", address.text(), " is away (", name_, "): ", why);
+    outage_logged_ = true;
+  }
+  close(why);
+  retry_later();
+}
+
+// Tells everybody who counted on it. Those who follow have no attempt of their own to make.
+void RedisConnection::close(std::string_view why) {
+  const bool was_up = std::exchange(up_, false);
+  if (was_up && events_.figures != nullptr) events_.figures->connections.add(-1);
+  if (context_ != nullptr) redisAsyncFree(std::exchange(context_, nullptr));
+  for (auto* timer : {&drop_, &retry_, &pulse_}) {
+    if (*timer) loop_.cancel(*std::exchange(*timer, std::nullopt));
+  }
+  for (auto* follower : followers_) follower->close(why);
+  while (!pending_.empty()) answered(Reply::away());
+  for (auto& held : std::exchange(held_, {})) held.pending.callback(Reply::away());
+  if (was_up) {
+    events_.down();
+  } else {
+    events_.failed(why);
+  }
+}
+
+// Redis says that it is not the one to ask: then it is not for anybody.
+void RedisConnection::misled(std::string_view why) {
+  if (leader_ != nullptr) {
+    leader_->misled(why);
+    return;
+  }
+  failures_ = std::max(failures_, kFailuresIfMisled);
+  drop_soon(why);
+}
+
+void RedisConnection::retry_later() {
+  if (leader_ != nullptr && !leader_->up_) return;
+  const uint64_t most = std::min(kRetryMostMs, kRetryFirstMs << std::min(failures_, 5U));
+  ++failures_;
+  connect_within(most / 2, most / 2 + 1);
+}
+
+void RedisConnection::connect_within(uint64_t least_ms, uint64_t spread_ms) {
+  if (retry_ || context_ != nullptr) return;
+  retry_ = loop_.at(loop_.clock().steady_ms() + least_ms + random_below(spread_ms), [this] {
+    retry_.reset();
+    look();
+  });
+}
+
+uint64_t RedisConnection::deadline(uint64_t extra_ms) const {
+  return loop_.clock().steady_ms() + login_.patience_ms + extra_ms;
+}
+
+void RedisConnection::command(std::span<const std::string_view> words, Callback callback,
+                              uint64_t extra_patience_ms) {
+  send(words, {std::move(callback), deadline(extra_patience_ms), std::nullopt});
+}
+
+void RedisConnection::command(std::initializer_list<std::string_view> words, Callback callback,
+                              Hurry hurry) {
+  send({words.begin(), words.end()}, {std::move(callback), deadline(), std::nullopt}, hurry);
+}
+
+void RedisConnection::eval(const Script& script, std::span<const std::string_view> keys,
+                           std::span<const std::string_view> arguments, Callback callback,
+                           Hurry hurry) {
+  Call call{&script, keys.size(), {}, {}};
+  const std::string key_count = std::to_string(keys.size());
+  std::vector<std::string_view> words{"EVALSHA", script.sha1, key_count};
+  words.insert(words.end(), keys.begin(), keys.end());
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  for (const auto& word : std::span(words).subspan(3)) {
+    call.text += word;
+    call.lengths.push_back(static_cast<uint32_t>(word.size()));
+  }
+  send(words, {std::move(callback), deadline(), std::move(call)}, hurry);
+}
+
+void RedisConnection::send_source(const Call& call, Callback callback) {
+  const std::string key_count = std::to_string(call.keys);
+  std::vector<std::string_view> words{"EVAL", call.script->source, key_count};
+  size_t at = 0;
+  for (const size_t length : call.lengths) {
+    words.push_back(std::string_view(call.text).substr(at, length));
+    at += length;
+  }
+  send(words, {std::move(callback), deadline(), std::nullopt});
+}
+
+void RedisConnection::send(std::span<const std::string_view> words, Pending pending, Hurry hurry) {
+  if ((context_ == nullptr && !looking_) || drop_) {
+    pending.callback(Reply::away());
+    return;
+  }
+  if (!up_ && !logging_in_) {
+    held_.push_back({{words.begin(), words.end()}, std::move(pending), hurry});
+    return;
+  }
+  texts_.clear();
+  lengths_.clear();
+  for (const auto& word : words) {
+    texts_.push_back(word.data());
+    lengths_.push_back(word.size());
+  }
+  lingering_ = hurry == Hurry::soon;
+  const int taken =
+      redisAsyncCommandArgv(context_, Hooks::on_reply, this, static_cast<int>(words.size()),
+                            texts_.data(), lengths_.data());
+  lingering_ = false;
+  if (taken != REDIS_OK) {
+    // hiredis is taking the connection down and takes no more.
+    pending.callback(Reply::away());
+    return;
+  }
+  pending.asked_us = loop_.now_us();
+  pending_.push_back(std::move(pending));
+  watch_patience();
+}
+
+// Replies come in the order of the commands, so only the oldest needs watching.
+void RedisConnection::watch_patience() {
+  if (patience_ || pending_.empty()) return;
+  patience_ = loop_.at(pending_.front().deadline_ms, [this] {
+    patience_.reset();
+    if (pending_.empty()) return;
+    if (pending_.front().deadline_ms <= loop_.now_ms()) {
+      drop("no answer in time");
+    } else {
+      watch_patience();
+    }
+  });
+}
+
+void RedisConnection::answered(const Reply& reply) {
+  if (pending_.empty()) return;
+  Pending pending = std::move(pending_.front());
+  pending_.pop_front();
+  if (up_ && reply.came() && events_.latency != nullptr) {
+    events_.latency->observe(loop_.now_us() - pending.asked_us);
+  }
+  if (pending.call && reply.no_script()) {
+    send_source(*pending.call, std::move(pending.callback));
+    return;
+  }
+  if (up_ && reply.failure() == Reply::Failure::refused) log_.error("redis: ", reply.error());
+  pending.callback(reply);
+  if (reply.must_reconnect()) misled(reply.error());
+}
+
+void RedisConnection::flush_at_the_end_of_the_turn() {
+  if (flush_asked_) return;
+  flush_asked_ = true;
+  loop_.flush_later(this);
+}
+
+void RedisConnection::flush_soon() {
+  if (flush_asked_ || linger_) return;
+  linger_ = loop_.at(loop_.now_ms() + kLingerMs, [this] {
+    linger_.reset();
+    flush();
+  });
+}
+
+void RedisConnection::flush() {
+  flush_asked_ = false;
+  // Before the connection stands, hiredis must not write; epoll tells.
+  if (context_ == nullptr || wants_out_) return;
+  flushing_ = true;
+  redisAsyncHandleWrite(context_);
+  flushing_ = false;
+}
+
+void RedisConnection::on_ready(uint32_t events) {
+  if ((events & EPOLLOUT) != 0) {
+    flushing_ = true;
+    redisAsyncHandleWrite(context_);
+    flushing_ = false;
+  }
+  if (context_ != nullptr && (events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) {
+    redisAsyncHandleRead(context_);
+  }
+}
+
+}  // namespace letterbox
