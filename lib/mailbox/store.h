@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+//
+// Mailboxes, as the programs see them: what can be asked of the store, and what comes back. An
+// interface, so that tests of the waiting room have a store of their own; RedisStore is the real
+// one.
+//
+// A store belongs to one worker. Callbacks come on its thread, once each, possibly before the call
+// returns. The only error is Code::store_unavailable: nobody knows then whether it was carried out.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/cursor.h"
+#include "model/error.h"
+
+namespace letterbox {
+
+struct Pushed {
+  Cursor id;
+  uint64_t queued = 0;   // messages not yet acknowledged, this one included
+  bool waiting = false;  // a program was watching the mailbox
+};
+
+// One poll's question, or (with limit 0) only its acknowledgement and note.
+struct ReadRequest {
+  std::string_view user;
+  std::string_view client;
+  // The client's cursor, {0,0} for the oldest kept; none: the one kept in the store, which moves on
+  // as it is read.
+  std::optional<Cursor> after;
+  bool foreign = false;  // a cursor was given, but nobody can have handed it out
+  size_t limit = 0;
+  // Until when this program watches the mailbox, and this poll is parked if nothing is found. Wall
+  // clock, ms; 0: not.
+  uint64_t watch_until = 0;
+  uint64_t park_until = 0;
+};
+
+struct Reading {
+  size_t count = 0;
+  std::string messages;  // JSON objects, separated by commas
+  Cursor cursor;         // of the last message read, or where the client stands; {0,0}: no mailbox
+  Cursor newest;         // every message after this one will ring
+  uint64_t missed = 0;   // messages after the client's cursor that it will not get
+  bool reset = false;    // its cursor meant nothing here
+  bool raw = false;      // raw elements wait to be adopted
+  bool shared = false;   // other programs watch this mailbox too
+};
+
+struct MailboxView {
+  struct Client {
+    std::string name;
+    Cursor cursor;
+    uint64_t seen_ms = 0;  // wall clock
+    bool parked = false;
+    bool live = false;
+  };
+  Cursor oldest;  // {0,0}: nothing is kept
+  Cursor newest;  // {0,0}: nobody ever pushed
+  uint64_t queued = 0;
+  std::vector<Client> clients;
+};
+
+class Store {
+ public:
+  template <class T>
+  using Then = std::function<void(Or<T>)>;
+  // What became of each, in the order in which they were given.
+  using ThenEach = std::function<void(const std::vector<Or<Pushed>>&)>;
+
+  virtual ~Store() = default;
+
+  // One message for each of these, which no other step comes between: not for so many that the
+  // store is held up. `element` as model/message.h makes it.
+  virtual void push_each(std::span<const std::string_view> users, std::string_view element,
+                         ThenEach then) = 0;
+  void push(std::string_view user, std::string_view element, Then<Pushed> then) {
+    push_each({&user, 1}, element,
+              [then = std::move(then)](const auto& outcomes) { then(outcomes.front()); });
+  }
+  virtual void read(const ReadRequest& request, Then<Reading> then) = 0;
+  // The least that a client says by coming back: it has everything up to `after`, and is parked
+  // until then (wall clock). For one that was read or noted before; false: it is not known there.
+  virtual void acknowledge(std::string_view user, std::string_view client, const Cursor& after,
+                           uint64_t park_until, Then<bool> then) = 0;
+  virtual void view(std::string_view user, Then<MailboxView> then) = 0;
+  // Whether there was a mailbox.
+  virtual void remove(std::string_view user, Then<bool> then) = 0;
+
+  // Hangs a bell again for whoever else may be waiting. `since_ms`: when it first hung, wall clock.
+  virtual void ring(std::string_view user, uint64_t since_ms) = 0;
+  // Makes a text message of what somebody put into the list by hand: any bytes.
+  virtual void adopt(std::string_view user, std::string_view raw, Then<Pushed> then) = 0;
+  // Takes the raw elements at the front of the list out of it, a few at most, and adopts them.
+  virtual void adopt_all(std::string_view user, Then<bool> then) = 0;
+};
+
+}  // namespace letterbox
