@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#include "fastcgi/answer.h"
+
+#include <utility>
+
+#include "fastcgi/connection.h"
+#include "model/error.h"
+
+namespace letterbox {
+
+Answer::Answer(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+Answer& Answer::operator=(Answer&& other) noexcept {
+  if (this != &other) {
+    send_forgotten();
+    connection_ = std::move(other.connection_);
+    counts_ = std::move(other.counts_);
+    headers_ = std::move(other.headers_);
+  }
+  return *this;
+}
+
+Answer::~Answer() { send_forgotten(); }
+
+void Answer::send(Response response) {
+  const auto connection = std::move(connection_);
+  if (!connection) return;
+  // Before the answer: who has it and asks for the figures finds it among them.
+  if (counts_) counts_->of(response.status).add();
+  if (headers_) response.headers += *headers_;
+  connection->answer(response);
+}
+
+bool Answer::when_gone(std::weak_ptr<GoneListener> listener) {
+  return connection_ && connection_->when_gone(std::move(listener));
+}
+
+void Answer::send_forgotten() noexcept {
+  if (!connection_) return;
+  const Error error{Code::internal, "the server forgot this request", 0};
+  send({info(error.code).status, error_json(error)});
+}
+
+}  // namespace letterbox

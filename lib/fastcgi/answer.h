@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// The one answer a request is owed. Movable, usable from any thread and long after the request was
+// read; one that is dropped unsent answers 500 by itself, so that no request can be forgotten.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/gone.h"
+#include "base/metrics.h"
+
+namespace letterbox {
+
+class Connection;
+
+// What goes back. `headers` are further header lines, each ended by CR LF.
+struct Response {
+  int status = 200;
+  std::string body;
+  std::string headers = {};
+  std::string_view content_type = "application/json";
+};
+
+// How many answers were given by each status.
+class StatusCounts {
+ public:
+  static constexpr int kFirst = 200;
+  static constexpr int kLast = 599;
+
+  // REQUIRES: kFirst <= status <= kLast.
+  Counter& of(int status) { return counts_.at(static_cast<size_t>(status - kFirst)); }
+  const Counter& of(int status) const { return counts_.at(static_cast<size_t>(status - kFirst)); }
+
+ private:
+  std::array<Counter, kLast - kFirst + 1> counts_;
+};
+
+class Answer {
+ public:
+  Answer() = default;
+  explicit Answer(std::shared_ptr<Connection> connection);
+  Answer(Answer&&) noexcept = default;
+  Answer& operator=(Answer&& other) noexcept;
+  ~Answer();
+
+  // Sends it, in one write that never blocks. Where the client is gone nothing happens.
+  // REQUIRES: not sent before.
+  void send(Response response);
+
+  // Has its status counted as it is sent, or forgotten.
+  void count_in(std::shared_ptr<StatusCounts> counts) { counts_ = std::move(counts); }
+
+  // Header lines that go with it whatever it will be, each ended by CR LF.
+  void carry(std::shared_ptr<const std::string> headers) { headers_ = std::move(headers); }
+
+  // Asks to be told when the client goes away; false where it has already gone.
+  bool when_gone(std::weak_ptr<GoneListener> listener);
+
+  explicit operator bool() const { return connection_ != nullptr; }
+
+ private:
+  void send_forgotten() noexcept;
+
+  std::shared_ptr<Connection> connection_;
+  std::shared_ptr<StatusCounts> counts_;
+  std::shared_ptr<const std::string> headers_;
+};
+
+}  // namespace letterbox

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "fastcgi/listening.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+namespace letterbox {
+
+namespace {
+
+constexpr int kBacklog = 4096;  // the kernel's somaxconn caps it
+constexpr mode_t kSocketMode = 0660;
+
+std::string reason() { return std::strerror(errno); }
+
+Result<Fd, std::string> inherited() {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  if (getsockopt(0, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
+    return std::string(
+        "descriptor 0 is no listening socket: start me by spawn-fcgi, or give --listen");
+  }
+  fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
+  return Fd(0);
+}
+
+// A socket file that nobody listens on any more is in the way of the next one.
+bool is_left_over(const sockaddr_un& address) {
+  struct stat status {};
+  if (stat(address.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
+  const Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+         errno == ECONNREFUSED;
+}
+
+Result<Fd, std::string> listen_on_path(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return "the path of a unix socket can't be that long: " + path;
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  if (is_left_over(address)) unlink(path.c_str());
+  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  // The mode is set before anybody can connect: the socket does not listen yet.
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      chmod(path.c_str(), kSocketMode) != 0 || listen(fd.get(), kBacklog) != 0) {
+    return "can't listen on " + path + ": " + reason();
+  }
+  return fd;
+}
+
+Result<Fd, std::string> listen_on_port(const std::string& host, const std::string& port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) {
+    return "not a numeric address and port: " + host + ":" + port;
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, freeaddrinfo);
+  Fd fd(socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0 || listen(fd.get(), kBacklog) != 0) {
+    return "can't listen on " + host + ":" + port + ": " + reason();
+  }
+  return fd;
+}
+
+}  // namespace
+
+Result<Fd, std::string> listen_on(std::string_view where) {
+  if (where.empty()) return inherited();
+  if (where.starts_with("unix:")) where.remove_prefix(5);
+  const size_t colon = where.rfind(':');
+  if (where.find('/') != std::string_view::npos || colon == std::string_view::npos) {
+    return listen_on_path(std::string(where));
+  }
+  auto host = where.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return listen_on_port(std::string(host), std::string(where.substr(colon + 1)));
+}
+
+}  // namespace letterbox

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "fastcgi/slow_reader.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace letterbox {
+
+namespace {
+
+constexpr uint64_t kPatienceMs = 5000;
+constexpr size_t kPiece = 65'536;
+// Of one peer in one turn of the loop: the others want theirs.
+constexpr size_t kATurn = 8 * kPiece;
+
+}  // namespace
+
+// One request on its way.
+class SlowReader::Arriving final : public Loop::Watcher {
+ public:
+  Arriving(SlowReader& reader, int its_fd, Then its_then)
+      : fd(its_fd), then(std::move(its_then)), gathering(reader.body_max_), reader_(reader) {
+    reader_.loop_.watch(fd, EPOLLIN | EPOLLRDHUP, this);
+    be_patient();
+  }
+  ~Arriving() override { stop(); }
+  Arriving(const Arriving&) = delete;
+  Arriving& operator=(const Arriving&) = delete;
+
+  void on_ready(uint32_t) override {
+    last_ms_ = reader_.loop_.now_ms();
+    auto& piece = reader_.piece_;
+    for (size_t taken = 0; taken < kATurn;) {
+      const ssize_t n =
+          recv(fd, piece.data(), std::min(gathering.wants(), piece.size()), MSG_DONTWAIT);
+      if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+      const auto arrival =
+          n <= 0 ? Arrival::broken : gathering.take({piece.data(), static_cast<size_t>(n)});
+      if (arrival != Arrival::partial) {
+        reader_.finish(*this, arrival == Arrival::whole);
+        return;
+      }
+      taken += static_cast<size_t>(n);
+    }
+  }
+
+  // From now on `fd` is somebody else's to watch.
+  void stop() {
+    if (!timer_) return;
+    reader_.loop_.unwatch(fd, this);
+    reader_.loop_.cancel(*std::exchange(timer_, std::nullopt));
+  }
+
+  const int fd;
+  const Then then;
+  Gathering gathering;
+
+ private:
+  void be_patient() {
+    timer_ = reader_.loop_.at(last_ms_ + kPatienceMs, [this] {
+      const bool silent = reader_.loop_.now_ms() >= last_ms_ + kPatienceMs;
+      be_patient();
+      if (silent) reader_.finish(*this, false);
+    });
+  }
+
+  SlowReader& reader_;
+  uint64_t last_ms_ = reader_.loop_.clock().steady_ms();
+  std::optional<Loop::Timer> timer_;  // none: it has stopped
+};
+
+SlowReader::SlowReader(Loop& loop, size_t body_max, size_t at_once)
+    : loop_(loop), body_max_(body_max), at_once_(at_once), piece_(kPiece) {}
+
+SlowReader::~SlowReader() = default;
+
+void SlowReader::add(int fd, Then then) {
+  ++held_;
+  if (arriving_.size() < at_once_) {
+    begin(fd, std::move(then));
+  } else {
+    waiting_.emplace_back(fd, std::move(then));
+  }
+}
+
+void SlowReader::begin(int fd, Then then) {
+  arriving_[fd] = std::make_unique<Arriving>(*this, fd, std::move(then));
+}
+
+void SlowReader::finish(Arriving& arriving, bool whole) {
+  // It is called from its own functions: it lives until they have returned.
+  auto node = arriving_.extract(arriving.fd);
+  const std::shared_ptr<Arriving> done = std::move(node.mapped());
+  done->stop();
+  --held_;
+  if (!waiting_.empty()) {
+    auto [fd, then] = std::move(waiting_.front());
+    waiting_.pop_front();
+    begin(fd, std::move(then));
+  }
+  done->then(whole ? std::optional(std::move(done->gathering)) : std::nullopt);
+  loop_.post([done] {});
+}
+
+}  // namespace letterbox

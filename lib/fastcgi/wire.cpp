@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "fastcgi/wire.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace letterbox {
+
+namespace {
+
+using Field = std::string_view Request::*;
+
+constexpr std::array<std::pair<std::string_view, Field>, 11> kFields{{
+    {"REQUEST_METHOD", &Request::method},
+    {"PATH_INFO", &Request::path},
+    {"QUERY_STRING", &Request::query},
+    {"CONTENT_TYPE", &Request::content_type},
+    {"REMOTE_ADDR", &Request::remote_addr},
+    {"MAILBOX_USER", &Request::mailbox_user},
+    {"HTTP_AUTHORIZATION", &Request::authorization},
+    {"HTTP_COOKIE", &Request::cookie},
+    {"HTTP_LAST_EVENT_ID", &Request::last_event_id},
+    {"HTTP_USER_AGENT", &Request::user_agent},
+    {"HTTP_ORIGIN", &Request::origin},
+}};
+
+// Always reads to the end, so that the connection is ready for its next request.
+void read_body(FCGX_Stream* in, size_t body_max, Request& request) {
+  char piece[8192];
+  int n = 0;
+  while ((n = FCGX_GetStr(piece, sizeof piece, in)) > 0) {
+    if (request.body_too_large) continue;
+    if (request.body.size() + static_cast<size_t>(n) > body_max) {
+      request.body_too_large = true;
+      request.body.clear();
+      request.body.shrink_to_fit();
+    } else {
+      request.body.append(piece, static_cast<size_t>(n));
+    }
+  }
+}
+
+}  // namespace
+
+bool read_wire(FCGX_Request& wire, int fd) {
+  FCGX_InitRequest(&wire, -1,
+                   0);  // no listening socket: a broken connection is an error, not a wait
+  wire.ipcFd = fd;
+  wire.keepConnection = 1;  // else libfcgi closes what it takes for a finished connection
+  FCGX_Detach(&wire);       // on an error it closes at once instead of waiting for the peer
+  return FCGX_Accept_r(&wire) == 0;
+}
+
+GatheredWire::GatheredWire() : file_(memfd_create("letterbox-request", MFD_CLOEXEC)) {}
+
+bool GatheredWire::read(FCGX_Request& wire, std::string_view records) {
+  const int fd = file_.get();
+  const bool written =
+      ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&
+      write(fd, records.data(), records.size()) == static_cast<ssize_t>(records.size()) &&
+      lseek(fd, 0, SEEK_SET) == 0;
+  if (!written) return false;
+  if (read_wire(wire, fd)) return true;
+  file_.release();
+  *this = GatheredWire();
+  return false;
+}
+
+Request to_request(FCGX_Request& wire, size_t body_max) {
+  Request request;
+  for (char** entry = wire.envp; *entry != nullptr; ++entry) {
+    const std::string_view line(*entry);
+    const size_t equals = line.find('=');
+    const auto name = line.substr(0, equals);
+    const auto field = std::find_if(kFields.begin(), kFields.end(),
+                                    [&](const auto& f) { return f.first == name; });
+    if (field != kFields.end()) request.*(field->second) = line.substr(equals + 1);
+  }
+  read_body(wire.in, body_max, request);
+  return request;
+}
+
+}  // namespace letterbox
