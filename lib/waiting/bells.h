@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// What the waiting room needs of the lanes: that somebody listens for a user's bell.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace letterbox {
+
+class Bells {
+ public:
+  // Where a user's bell is listened for; opaque.
+  using Place = std::shared_ptr<void>;
+
+  virtual ~Bells() = default;
+
+  // From now on Room::rung is called for what comes into the user's list, including what is in it
+  // already. Any thread; never calls back before it returns.
+  virtual Place watch(std::string_view user) = 0;
+  // No longer. What was on its way may still ring.
+  virtual void unwatch(const Place& place, std::string_view user) = 0;
+  // Hangs a bell there for another program, and does not listen for a moment, so that it gets it:
+  // Redis serves whoever has waited longest, and that may be us again and again. `since_ms` as in
+  // Store::ring. Any thread.
+  virtual void hand_on(const Place& place, std::string_view user, uint64_t since_ms) = 0;
+};
+
+}  // namespace letterbox

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+//
+// The lanes of the waiting room. A lane is one Redis connection blocked in one BLPOP over the lists
+// of several users. Polls hold no connection of their own: N of them need N/32 lanes or so, and
+// what comes back says whose list it was.
+//
+// BLPOP costs Redis about half a microsecond a key each time it is asked and answered, so mailboxes
+// are spread: the first lanes take a few each, and only when there are as many lanes as there may
+// be do they fill up. A lane that must take in another mailbox is woken by CLIENT UNBLOCK and asks
+// again; one that may leave a mailbox out does so the next time it asks.
+//
+// A lane lives on one worker's loop; which lists it listens to is shared, under the mutex.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/sync.h"
+#include "redis/connection.h"
+#include "waiting/bells.h"
+#include "waiting/poll.h"
+
+namespace letterbox {
+
+class Lane;
+class Room;
+
+// A worker as lanes need it: its desk, and a connection of its own, which lanes follow, and by
+// which they are interrupted.
+struct LaneHost {
+  Desk& desk;
+  RedisConnection& commands;
+  RedisFigures* figures = nullptr;  // of the lanes that are its guests
+};
+
+class Lanes final : public Bells {
+ public:
+  // `most` lanes at once.
+  explicit Lanes(size_t most);
+  // REQUIRES: the hosts' loops have stopped, and are still there.
+  ~Lanes() override;
+
+  // Before anything is watched. Lanes are spread over the hosts in turn.
+  void open(Room& room, std::vector<LaneHost> hosts);
+
+  Place watch(std::string_view user) override EXCLUDES(mutex_);
+  void unwatch(const Place& place, std::string_view user) override EXCLUDES(mutex_);
+  void hand_on(const Place& place, std::string_view user, uint64_t since_ms) override;
+
+  // Lanes that are open now.
+  size_t size() const EXCLUDES(mutex_);
+
+ private:
+  friend class Lane;
+  using LanePtr = std::shared_ptr<Lane>;
+
+  LanePtr lane_for_one_more() REQUIRES(mutex_);
+  static void wake(const LanePtr& lane);
+  // The keys to ask for; empty: the lane has been struck off and closes.
+  std::vector<std::string> keys_of(const LanePtr& lane) EXCLUDES(mutex_);
+  std::vector<std::string> users_of(const Lane& lane) const EXCLUDES(mutex_);
+  bool stale(const Lane& lane) const EXCLUDES(mutex_);
+  void bury(const LanePtr& lane) EXCLUDES(mutex_);
+
+  // Constant after open().
+  const size_t most_;
+  Room* room_ = nullptr;
+  std::vector<LaneHost> hosts_;
+
+  mutable Mutex mutex_;
+  std::vector<LanePtr> lanes_ GUARDED_BY(mutex_);
+  std::vector<LanePtr> struck_off_ GUARDED_BY(mutex_);  // and not closed yet
+  size_t next_host_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace letterbox

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+//
+// One GET /poll, from its arrival in the waiting room to its end: what was asked, and the way back
+// to whoever asked. While it is parked it holds neither a thread nor a Redis connection nor a
+// buffer.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/gone.h"
+#include "base/loop.h"
+#include "mailbox/access.h"
+#include "mailbox/store.h"
+#include "model/cursor.h"
+#include "model/error.h"
+
+namespace letterbox {
+
+class Room;
+struct Poll;
+
+// What a worker brings along when it works in the room: its own loop and its own store.
+struct Desk {
+  Loop& loop;
+  Store& store;
+};
+
+// The way back. An interface, so that the room is tested without connections. Any thread.
+class Caller {
+ public:
+  virtual ~Caller() = default;
+  // One of the two, once.
+  virtual void answer(const std::string& json) = 0;
+  virtual void refuse(const Error& error) = 0;
+  // Asks to be told when the caller goes away; false where it already has.
+  virtual bool when_gone(std::weak_ptr<GoneListener> listener) = 0;
+};
+
+// What was asked. Constant once the poll has entered the room.
+struct Question {
+  std::string user;
+  std::string client;
+  bool by_cursor = false;  // `after` was given; else the store keeps this client's cursor
+  bool foreign = false;    // ... but nobody can have handed it out
+  Cursor after;
+  size_t limit = 100;
+  uint64_t timeout_ms = 0;  // 0: look, and return
+  // By what it came in; none where nobody asks.
+  std::shared_ptr<const Admission> admission = {};
+  bool outlives_admission = false;  // at the end of its time it may wait no more
+};
+
+struct Poll final : GoneListener, std::enable_shared_from_this<Poll> {
+  enum class State {
+    reading,  // the store was asked
+    parked,   // waits for a ring
+    late,     // superseded soon after it was parked: its answer is held back
+    slowed,   // asks again and again for what it was given: held back before it is read for
+    ended,    // whoever made it so, answers it
+  };
+
+  Poll(Room& its_room, Desk& its_desk, Question its_question, std::unique_ptr<Caller> its_caller)
+      : room(its_room),
+        desk(its_desk),
+        question(std::move(its_question)),
+        caller(std::move(its_caller)) {}
+
+  void gone() override;
+
+  Room& room;
+  Desk& desk;  // of the worker whose connection it came by
+  const Question question;
+  const std::unique_ptr<Caller> caller;
+
+  // Guarded by the room's mutex.
+  State state = State::reading;
+  bool has_place = false;  // among those that may park
+  bool was_parked = false;
+  bool superseded = false;  // while reading: what it reads is still its own, but it may not park
+  Cursor cursor;            // where the client stands
+  uint64_t missed = 0;      // to be told in the answer
+  bool reset = false;
+  std::atomic<uint64_t> reads = 0;  // so many times the store was asked
+  uint64_t rings_seen = 0;          // of its mailbox, when its read began
+  uint64_t parked_ms = 0;           // steady
+  uint64_t deadline_ms = 0;         // steady
+  std::multimap<uint64_t, std::shared_ptr<Poll>>::iterator deadline;
+};
+
+}  // namespace letterbox
