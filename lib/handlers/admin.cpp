@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "handlers/admin.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "handlers/order.h"
+#include "handlers/reply.h"
+#include "model/json.h"
+
+namespace letterbox {
+
+namespace {
+
+void write_id(JsonWriter& json, std::string_view key, const Cursor& id) {
+  json.key(key);
+  if (id == Cursor{}) {
+    json.null();
+  } else {
+    json.string(id.text());
+  }
+}
+
+std::string to_json(std::string_view user, const MailboxView& view, uint64_t now) {
+  JsonWriter json;
+  json.begin_object().key("user").string(user);
+  json.key("queued").number(static_cast<int64_t>(view.queued));
+  write_id(json, "oldest", view.oldest);
+  write_id(json, "newest", view.newest);
+  json.key("polls").number(std::count_if(view.clients.begin(), view.clients.end(),
+                                         [](const auto& c) { return c.parked; }));
+  json.key("clients").begin_array();
+  for (const auto& client : view.clients) {
+    if (!client.live) continue;
+    json.begin_object().key("client").string(client.name);
+    json.key("cursor").string(client.cursor.text());
+    json.key("seen_ms_ago").number(static_cast<int64_t>(now - std::min(now, client.seen_ms)));
+    json.key("waiting").boolean(client.parked).end_object();
+  }
+  json.end_array().end_object();
+  return json.take() + "\n";
+}
+
+}  // namespace
+
+AdminHandler::AdminHandler(Store& store, const Clock& clock) : store_(store), clock_(clock) {}
+
+void AdminHandler::view(const Query& query, Answer answer) const {
+  const auto user = named_user(query);
+  if (!user) {
+    answer.send(to_response(user.error()));
+    return;
+  }
+  // std::function wants to be copied; the answer can't be.
+  auto owed = std::make_shared<Answer>(std::move(answer));
+  store_.view(*user, [owed, name = *user, this](const Or<MailboxView>& view) {
+    owed->send(view ? Response{200, to_json(name, *view, clock_.wall_ms())}
+                    : to_response(view.error()));
+  });
+}
+
+void AdminHandler::remove(const Query& query, Answer answer) const {
+  const auto user = named_user(query);
+  if (!user) {
+    answer.send(to_response(user.error()));
+    return;
+  }
+  auto owed = std::make_shared<Answer>(std::move(answer));
+  store_.remove(*user, [owed](const Or<bool>& removed) {
+    owed->send(removed ? Response{200, *removed ? "{\"deleted\":true}\n" : "{\"deleted\":false}\n"}
+                       : to_response(removed.error()));
+  });
+}
+
+}  // namespace letterbox

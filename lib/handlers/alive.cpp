@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "handlers/alive.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "handlers/reply.h"
+#include "model/json.h"
+
+namespace letterbox {
+
+namespace {
+
+// What a client has not acknowledged; one that never polled has everything before it.
+uint64_t unread(const MailboxView& view, std::string_view client) {
+  const auto found = std::find_if(view.clients.begin(), view.clients.end(),
+                                  [&](const auto& one) { return one.name == client; });
+  if (found == view.clients.end() || found->cursor.epoch != view.newest.epoch) return view.queued;
+  const uint64_t behind = view.newest.seq - std::min(found->cursor.seq, view.newest.seq);
+  return std::min(behind, view.queued);
+}
+
+std::string to_json(const Admission& admission, uint64_t unread, uint64_t now) {
+  JsonWriter json;
+  json.begin_object().key("user").string(admission.claim.user);
+  json.key("unread").number(static_cast<int64_t>(unread));
+  json.key("time").number(static_cast<int64_t>(now));
+  json.key("expires").number_or_null(admission.expires_ms);
+  json.key("data").raw(admission.data.empty() ? "null" : admission.data);
+  return json.end_object().take() + "\n";
+}
+
+}  // namespace
+
+AliveHandler::AliveHandler(Desk& desk, const Gate& gate, PresenceBook& presence, uint64_t pace_ms)
+    : desk_(desk), gate_(gate), presence_(presence), pace_ms_(pace_ms) {}
+
+void AliveHandler::alive(const Request& request, const Query& query, Answer answer) const {
+  const auto caller = gate_.look(request, query);
+  if (!caller) {
+    answer.send(to_response(caller.error()));
+    return;
+  }
+  auto client = read_client(query);
+  if (!client) {
+    answer.send(to_response(client.error()));
+    return;
+  }
+  const Sign sign{std::move(*client), std::string(request.remote_addr),
+                  std::string(request.user_agent)};
+  if (caller->admission) {
+    tell(caller->admission, sign, std::move(answer));
+    return;
+  }
+  auto owed = std::make_shared<Answer>(std::move(answer));
+  gate_.ask(*caller, request.remote_addr,
+            [this, owed, sign](const Or<Door::AdmissionPtr>& admission) {
+              if (admission) {
+                tell(*admission, sign, std::move(*owed));
+              } else {
+                owed->send(to_response(admission.error()));
+              }
+            });
+}
+
+void AliveHandler::tell(const Door::AdmissionPtr& admission, const Sign& sign,
+                        Answer answer) const {
+  const auto client = client_of(*admission, sign.client);
+  if (!client) {
+    answer.send(to_response(client.error()));
+    return;
+  }
+  presence_.seen(admission->claim.user, *client, sign.address, sign.agent,
+                 desk_.loop.clock().wall_ms() + online_ms(pace_ms_));
+  auto owed = std::make_shared<Answer>(std::move(answer));
+  desk_.store.view(admission->claim.user, [this, admission, client = *client,
+                                           owed](const Or<MailboxView>& view) {
+    const uint64_t now = desk_.loop.clock().wall_ms();
+    owed->send(view ? Response{200, to_json(*admission, unread(*view, client), now)}
+                    : to_response(view.error()));
+  });
+}
+
+}  // namespace letterbox

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#include "handlers/bearer.h"
+
+#include <strings.h>
+
+namespace letterbox {
+
+std::optional<std::string_view> bearer(std::string_view authorization) {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (authorization.size() < kScheme.size() ||
+      strncasecmp(authorization.data(), kScheme.data(), kScheme.size()) != 0) {
+    return std::nullopt;
+  }
+  return authorization.substr(kScheme.size());
+}
+
+}  // namespace letterbox

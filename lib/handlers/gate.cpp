@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "handlers/gate.h"
+
+#include <utility>
+
+#include "handlers/reply.h"
+#include "model/names.h"
+
+namespace letterbox {
+
+Gate::Gate(Desk& desk, Access& access, Door& door, const SignedTokens& keys, const Clock& clock,
+           bool open)
+    : desk_(desk), access_(access), door_(door), keys_(keys), clock_(clock), open_(open) {}
+
+Or<Gate::Caller> Gate::look(const Request& request, const Query& query) const {
+  auto shown = identify(request, query, open_);
+  if (!shown) return shown.error();
+  Caller caller{.shown = std::move(*shown), .heard = door_.heard(), .admission = nullptr};
+  bool stale = false;
+  caller.admission = door_.known(key_of(caller.shown), stale);
+  if (stale) {
+    // Meanwhile it is believed; if it has become wrong without a notice, its polls end.
+    door_.ask(access_, caller.admission->claim, request.remote_addr,
+              [this, user = caller.admission->claim.user](const Or<Door::AdmissionPtr>& answer) {
+                if (turned_away(answer)) door_.notice(desk_, access_, user);
+              });
+  }
+  return caller;
+}
+
+void Gate::ask(const Caller& caller, std::string_view address, Door::Then then) const {
+  const auto claim = to_claim(caller.shown, keys_, clock_.wall_ms());
+  if (!claim) return then(claim.error());
+  door_.ask(access_, *claim, address, std::move(then));
+}
+
+void Gate::entered(const Caller& caller, const std::string& user) const {
+  if (door_.heard() != caller.heard) door_.look_at(desk_, access_, user);
+}
+
+Or<std::string> read_client(const Query& query) {
+  auto client = query.single("client");
+  if (!client) return client.error();
+  if (!*client) return std::string();
+  if (valid_client(**client)) return std::move(**client);
+  return bad_client();
+}
+
+Or<std::string> client_of(const Admission& admission, std::string_view asked) {
+  if (admission.client.empty() || admission.client == asked) return std::string(asked);
+  if (asked.empty()) return admission.client;
+  return Error{Code::other_client, "this token is for the client '" + admission.client + "'"};
+}
+
+}  // namespace letterbox

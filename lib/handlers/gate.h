@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+//
+// The way from a request to somebody who may come in: who asks (identity.h), and whether they may
+// (waiting/door.h). In the ordinary case nothing is asked of Redis.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/clock.h"
+#include "fastcgi/request.h"
+#include "handlers/identity.h"
+#include "mailbox/access.h"
+#include "model/query.h"
+#include "secret/signed_token.h"
+#include "waiting/door.h"
+#include "waiting/poll.h"
+
+namespace letterbox {
+
+class Gate {
+ public:
+  // One a worker; `desk` and `access` are that worker's. `open`: user= in the query is believed.
+  Gate(Desk& desk, Access& access, Door& door, const SignedTokens& keys, const Clock& clock,
+       bool open);
+
+  // Somebody at the gate.
+  struct Caller {
+    Shown shown;
+    uint64_t heard = 0;            // so many notices had come by then
+    Door::AdmissionPtr admission;  // none: ask()
+  };
+  Or<Caller> look(const Request& request, const Query& query) const;
+  // On this worker's thread.
+  void ask(const Caller& caller, std::string_view address, Door::Then then) const;
+
+  // To be called once somebody's poll is in the room.
+  void entered(const Caller& caller, const std::string& user) const;
+
+ private:
+  Desk& desk_;
+  Access& access_;
+  Door& door_;
+  const SignedTokens& keys_;
+  const Clock& clock_;
+  const bool open_;
+};
+
+// client= in the query; empty: it is not there. Errors: bad_client, repeated_parameter.
+Or<std::string> read_client(const Query& query);
+
+// The client that somebody is who asks as `asked` (empty: unnamed, or not said): a token may be for
+// one alone. Error: other_client.
+Or<std::string> client_of(const Admission& admission, std::string_view asked);
+
+}  // namespace letterbox

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "handlers/groups.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/text.h"
+#include "handlers/mail.h"
+#include "handlers/order.h"
+#include "handlers/reply.h"
+#include "model/json_writer.h"
+#include "model/names.h"
+
+namespace letterbox {
+
+namespace {
+
+constexpr std::string_view kPrefix = "/groups/";
+
+struct Place {
+  std::string group;
+  std::string user;  // empty where the path ends with the group
+};
+
+// The router has seen to it that the path has these parts.
+Or<Place> place_of(const Request& request) {
+  const std::string_view parts = request.path.substr(kPrefix.size());
+  const size_t slash = parts.find('/');
+  Place place{std::string(parts.substr(0, slash)), {}};
+  if (!valid_group(place.group)) return bad_group();
+  if (slash == std::string_view::npos) return place;
+  place.user = parts.substr(slash + 1);
+  // One that is named as a group could be a member, and would be written to by no other name.
+  if (Recipient::parse(place.user).kind != Recipient::Kind::user) return bad_user();
+  return place;
+}
+
+Or<std::string> after_of(const Query& query) {
+  auto after = query.single("after");
+  if (!after) return after.error();
+  if (!*after) return std::string();
+  if (valid_user(**after)) return std::move(**after);
+  return bad_user();
+}
+
+std::string to_json(const Place& place, std::string_view outcome, bool whether) {
+  JsonWriter json;
+  json.begin_object().key("group").string(place.group);
+  if (!place.user.empty()) json.key("user").string(place.user);
+  json.key(outcome).boolean(whether).end_object();
+  return json.take() + "\n";
+}
+
+std::string to_json(std::string_view group, const GroupView& view) {
+  JsonWriter json;
+  json.begin_object().key("group").string(group);
+  json.key("size").number(static_cast<int64_t>(view.size));
+  json.key("members").begin_array();
+  for (const auto& member : view.members) {
+    // (Somebody may have put anything there by hand.)
+    json.begin_object().key("user").string(utf8_lossy(member.user));
+    json.key("online").boolean(member.online).end_object();
+  }
+  json.end_array().key("next");
+  if (view.more) {
+    json.string(utf8_lossy(view.members.back().user));
+  } else {
+    json.null();
+  }
+  json.end_object();
+  return json.take() + "\n";
+}
+
+// Answers with what is said of it. std::function wants to be copied; the answer can't be.
+Groups::Then<bool> tell(Answer answer, Place place, std::string_view outcome) {
+  auto owed = std::make_shared<Answer>(std::move(answer));
+  return [owed, place = std::move(place), outcome](const Or<bool>& whether) {
+    owed->send(whether ? Response{200, to_json(place, outcome, *whether)}
+                       : to_response(whether.error()));
+  };
+}
+
+}  // namespace
+
+GroupsHandler::GroupsHandler(Groups& groups) : groups_(groups) {}
+
+void GroupsHandler::add(const Request& request, Answer answer) const {
+  const auto place = place_of(request);
+  if (!place) return answer.send(to_response(place.error()));
+  groups_.add(place->group, place->user, tell(std::move(answer), *place, "added"));
+}
+
+void GroupsHandler::remove(const Request& request, Answer answer) const {
+  const auto place = place_of(request);
+  if (!place) return answer.send(to_response(place.error()));
+  groups_.remove(place->group, place->user, tell(std::move(answer), *place, "removed"));
+}
+
+void GroupsHandler::remove_all(const Request& request, Answer answer) const {
+  const auto place = place_of(request);
+  if (!place) return answer.send(to_response(place.error()));
+  groups_.remove_all(place->group, tell(std::move(answer), *place, "removed"));
+}
+
+void GroupsHandler::view(const Request& request, const Query& query, Answer answer) const {
+  const auto place = place_of(request);
+  if (!place) return answer.send(to_response(place.error()));
+  const auto after = after_of(query);
+  if (!after) return answer.send(to_response(after.error()));
+  const auto limit = read_limit(query);
+  if (!limit) return answer.send(to_response(limit.error()));
+  auto owed = std::make_shared<Answer>(std::move(answer));
+  groups_.view(place->group, *after, *limit, [owed, place = *place](const Or<GroupView>& view) {
+    owed->send(view ? Response{200, to_json(place.group, *view)} : to_response(view.error()));
+  });
+}
+
+}  // namespace letterbox

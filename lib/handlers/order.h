@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+//
+// What a request asks for, and whom it is about, where several routes say it alike.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "fastcgi/request.h"
+#include "model/error.h"
+#include "model/json_members.h"
+#include "model/query.h"
+
+namespace letterbox {
+
+// user= in the query. Errors: missing_user, bad_user, repeated_parameter.
+Or<std::string> named_user(const Query& query);
+
+// limit= in the query: how many at most, from 1 to 1000; without it 100. Errors: bad_limit,
+// repeated_parameter.
+Or<uint64_t> read_limit(const Query& query);
+
+// The body, a JSON object. Errors: bad_json, bad_request, too_large.
+Or<JsonMembers> members_of(const Request& request);
+
+// "user" in it. Errors: missing_user, bad_user, bad_request.
+Or<std::string> user_member(const JsonMembers& members);
+
+// A text; nothing where it is not there. Error: bad_request where it is something else.
+Or<std::optional<std::string>> text_member(const JsonMembers& members, std::string_view name);
+
+// Seconds, decimals allowed, as ms. Error: bad_request where they are not such, or more than that.
+Or<std::optional<uint64_t>> seconds_member(const JsonMembers& members, std::string_view name,
+                                           uint64_t most_ms);
+
+}  // namespace letterbox

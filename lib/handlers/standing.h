@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+//
+// POST /users/kick, /users/lock, /users/unlock: throws somebody out, keeps somebody out.
+// fcgi/PROTOCOL.md.
+#pragma once
+
+#include "fastcgi/answer.h"
+#include "fastcgi/request.h"
+#include "mailbox/access.h"
+
+namespace letterbox {
+
+class StandingHandler {
+ public:
+  // One a worker; `access` is that worker's.
+  explicit StandingHandler(Access& access);
+
+  void kick(const Request& request, Answer answer) const;
+  void lock(const Request& request, Answer answer) const;
+  void unlock(const Request& request, Answer answer) const;
+
+ private:
+  Access& access_;
+};
+
+}  // namespace letterbox

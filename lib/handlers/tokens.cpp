@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "handlers/tokens.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "handlers/identity.h"
+#include "handlers/order.h"
+#include "handlers/reply.h"
+#include "model/json.h"
+#include "model/names.h"
+#include "secret/digest.h"
+#include "secret/random.h"
+
+namespace letterbox {
+
+namespace {
+
+constexpr uint64_t kLifeMostMs = 366ULL * 86'400'000;
+constexpr size_t kDataMost = 4096;  // bytes
+constexpr size_t kIdBytes = 8;
+
+// What POST /tokens asks for: whose, and all of the token but the secret.
+struct Order {
+  std::string user;
+  Token token;
+};
+
+Or<Order> read_order(const Request& request, uint64_t now, uint64_t life_ms) {
+  const auto members = members_of(request);
+  if (!members) return members.error();
+  auto user = user_member(*members);
+  if (!user) return user.error();
+  const auto ttl = seconds_member(*members, "ttl", kLifeMostMs);
+  if (!ttl) return ttl.error();
+  if (ttl->value_or(1) == 0) return Error{Code::bad_request, "'ttl' must be more than 0 seconds"};
+  const auto client = text_member(*members, "client");
+  if (!client) return client.error();
+  if (*client && !valid_client(**client)) {
+    return bad_client();
+  }
+  const auto found = members->find("data");
+  std::string data = found != members->end() ? found->second.json : "";
+  if (data.size() > kDataMost) {
+    return Error{Code::bad_request, "'data' must be at most 4096 bytes of JSON"};
+  }
+  Order order{.user = std::move(*user), .token = {}};
+  order.token.id = order.user + '.' + hex(random_secret(kIdBytes));
+  order.token.created_ms = now;
+  order.token.expires_ms = now + ttl->value_or(life_ms);
+  order.token.client = client->value_or("");
+  order.token.data = std::move(data);
+  return order;
+}
+
+void write_text(JsonWriter& json, std::string_view key, std::string_view text) {
+  json.key(key);
+  if (text.empty()) {
+    json.null();
+  } else {
+    json.string(text);
+  }
+}
+
+std::string issued_json(const Order& order, std::string_view secret) {
+  JsonWriter json;
+  json.begin_object().key("token").string(secret).key("id").string(order.token.id);
+  json.key("user").string(order.user);
+  json.key("expires").number(static_cast<int64_t>(order.token.expires_ms));
+  return json.end_object().take() + "\n";
+}
+
+std::string list_json(std::string_view user, const std::vector<Token>& tokens) {
+  JsonWriter json;
+  json.begin_object().key("user").string(user).key("tokens").begin_array();
+  for (const Token& token : tokens) {
+    json.begin_object().key("id").string(token.id);
+    json.key("created").number(static_cast<int64_t>(token.created_ms));
+    json.key("expires").number(static_cast<int64_t>(token.expires_ms));
+    json.key("used").number_or_null(token.used_ms);
+    write_text(json, "address", token.address);
+    write_text(json, "client", token.client);
+    json.key("data").raw(token.data.empty() ? "null" : token.data);
+    json.end_object();
+  }
+  return json.end_array().end_object().take() + "\n";
+}
+
+// Which tokens DELETE /tokens is about: all of a user, or one.
+struct Selection {
+  std::string user;
+  std::string id;
+};
+
+Or<Selection> read_selection(const Query& query) {
+  auto id = query.single("id");
+  if (!id) return id.error();
+  if (!*id) {
+    auto user = named_user(query);
+    if (!user) return user.error();
+    return Selection{.user = std::move(*user), .id = {}};
+  }
+  if (query.has("user")) {
+    return Error{Code::bad_request, "say user=NAME or id=ID, not both"};
+  }
+  const size_t dot = (*id)->rfind('.');
+  std::string user = (*id)->substr(0, dot == std::string::npos ? 0 : dot);
+  if (!valid_user(user)) return Error{Code::bad_request, "that is no token's id"};
+  return Selection{.user = std::move(user), .id = std::move(**id)};
+}
+
+}  // namespace
+
+TokenHandler::TokenHandler(Access& access, const Clock& clock, const TokenRules& rules)
+    : access_(access), clock_(clock), rules_(rules) {}
+
+void TokenHandler::issue(const Request& request, Answer answer) const {
+  const auto order = read_order(request, clock_.wall_ms(), rules_.life_ms);
+  if (!order) {
+    answer.send(to_response(order.error()));
+    return;
+  }
+  const std::string secret = make_token(order->user);
+  auto owed = std::make_shared<Answer>(std::move(answer));
+  access_.issue(order->user, sha256_hex(secret), order->token, rules_.most,
+                [owed, json = issued_json(*order, secret)](const Or<bool>& done) {
+                  owed->send(done ? Response{201, json} : to_response(done.error()));
+                });
+}
+
+void TokenHandler::list(const Query& query, Answer answer) const {
+  const auto user = named_user(query);
+  if (!user) {
+    answer.send(to_response(user.error()));
+    return;
+  }
+  auto owed = std::make_shared<Answer>(std::move(answer));
+  access_.tokens(*user, [owed, name = *user](const Or<std::vector<Token>>& tokens) {
+    owed->send(tokens ? Response{200, list_json(name, *tokens)} : to_response(tokens.error()));
+  });
+}
+
+void TokenHandler::revoke(const Query& query, Answer answer) const {
+  const auto selection = read_selection(query);
+  if (!selection) {
+    answer.send(to_response(selection.error()));
+    return;
+  }
+  auto owed = std::make_shared<Answer>(std::move(answer));
+  access_.revoke(selection->user, selection->id, [owed](const Or<uint64_t>& count) {
+    owed->send(count ? Response{200, "{\"revoked\":" + std::to_string(*count) + "}\n"}
+                     : to_response(count.error()));
+  });
+}
+
+}  // namespace letterbox
