@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "health.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "handlers/health.h"
+#include "mailbox/probe.h"
+
+namespace letterbox {
+
+void add_health_routes(const FigureSources& sources) {
+  Program& program = sources.program;
+  std::vector<Loop*> loops;
+  for (const auto& worker : program.workers()) loops.push_back(&worker->loop);
+  for (auto& worker : program.workers()) {
+    const auto probe = std::make_shared<WriteProbe>(worker->loop, worker->redis, program.name());
+    const auto health = std::make_shared<HealthHandler>(
+        worker->loop, loops, [probe](WriteProbe::Then then) { probe->ask(std::move(then)); },
+        program.ending(), program.name());
+    Router& router = worker->router;
+    router.add("GET", "/healthz", [health](const Request&, const Query&, Answer answer) {
+      health->healthz(std::move(answer));
+    });
+    router.add("GET", "/readyz", [health](const Request&, const Query&, Answer answer) {
+      health->readyz(std::move(answer));
+    });
+    router.add("GET", "/metrics", [sources](const Request&, const Query&, Answer answer) {
+      answer.send({200, metrics_text(sources), {}, kMetricsType});
+    });
+  }
+}
+
+}  // namespace letterbox

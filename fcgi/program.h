@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+//
+// What both programs do alike: read the settings, open log and socket, start workers, wait for
+// signals, and end in good order.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/metrics.h"
+#include "fastcgi/switchboard.h"
+#include "handlers/router.h"
+#include "mailbox/presence_book.h"
+#include "mailbox/redis_access.h"
+#include "mailbox/redis_presence.h"
+#include "mailbox/redis_store.h"
+#include "redis/connection.h"
+#include "waiting/poll.h"
+
+namespace letterbox {
+
+// One worker: a thread, and everything that is its own.
+struct Worker {
+  Worker(const Clock& clock, const RedisLogin& login, Log& log, const MailboxLimits& limits,
+         const PresenceRules& presence_rules, uint64_t signed_life_ms, const std::string& watcher);
+
+  // Counted by what stands below.
+  RedisFigures redis_figures;
+  RedisFigures lane_figures;
+  LatencyHistogram redis_latency;
+
+  // The loop before the others: they are registered with it.
+  Loop loop;
+  RedisConnection redis;
+  RedisStore store;
+  RedisAccess access;
+  RedisPresence presence;
+  std::unique_ptr<PresenceBook> book;  // of letterbox-poll alone
+  Desk desk;
+  Router router;
+  std::unique_ptr<Switchboard> board;
+  std::thread thread;
+};
+
+class Program {
+ public:
+  // Where the settings say that there is nothing to run (--help, an error), the exit status; the
+  // reason has been printed.
+  std::optional<int> configure(std::string_view name, std::string_view sentence,
+                               std::span<const Option> options, std::string_view examples, int argc,
+                               char** argv);
+
+  // Prints what is wrong. The exit status.
+  std::optional<int> complain(const std::string& what) const;
+
+  // Opens the socket and makes the workers. So many descriptors, besides the workers' own, are kept
+  // back for Redis. The exit status where that is all: after --check, or an error that was printed.
+  std::optional<int> open(size_t body_max, size_t for_redis = 0);
+
+  // Serves until SIGTERM, SIGINT or SIGUSR1. `close` is then called, on this thread, to have every
+  // request answered that is not being worked on. Returns the exit status.
+  int run(const std::function<void()>& close);
+
+  std::string_view name() const { return name_; }
+  // How many this process may have open; known once it is open.
+  size_t descriptors() const { return descriptors_; }
+  // Since 1970.
+  uint64_t started_ms() const { return started_ms_; }
+  // True from the signal on that ends the program. Any thread.
+  const std::atomic<bool>& ending() const { return ending_; }
+  const Config& config() const { return *config_; }
+  const SystemClock& clock() const { return clock_; }
+  const RedisLogin& login() const { return login_; }
+  Log& log() { return *log_; }
+  std::vector<std::unique_ptr<Worker>>& workers() { return workers_; }
+  const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
+
+ private:
+  int check();
+  // Has every worker do this on its own thread, and returns when all have done it.
+  void on_every_board(void (Switchboard::*what)());
+  void wait_for_end();
+  void drain();
+
+  const SystemClock clock_{};
+  const uint64_t started_ms_ = clock_.wall_ms();
+  std::atomic<bool> ending_{false};
+  std::string name_;
+  std::optional<Config> config_;
+  std::unique_ptr<Log> log_;
+  RedisLogin login_;
+  size_t descriptors_ = 0;
+  Fd listening_;
+  Fd signals_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace letterbox
