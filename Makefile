@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+#
+#   make                 both programs, in build/
+#   make run             everything up on 127.0.0.1:8080, until Ctrl-C
+#   make test            install what is missing, build, run every test
+#   make check           the tests alone
+#   make model           the protocol, proved by spin: nothing lost, nobody left asleep
+#   make fuzz            every parser that meets outside bytes, a minute each
+#   make bench           side by side with nchan: a table, and tests/bench/result.{json,svg}
+#   make lint format     what is wrong with the source; put its layout right
+#   make install         DESTDIR and PREFIX as usual; uninstall takes it back
+#
+# Variables: SANITIZER=address|thread|undefined (builds into build/$SANITIZER),
+# CXX=clang++, CXXFLAGS (added at the end), WERROR=0 (warnings stay warnings),
+# V=1 (show the commands).
+
+SHELL = /bin/sh
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PREFIX ?= /usr/local
+WERROR ?= 1
+SANITIZER ?=
+# The tests use Debian's Python modules, whatever python3 is first in the PATH.
+PYTHON ?= /usr/bin/python3
+
+ifneq ($(filter-out address thread undefined,$(SANITIZER)),)
+$(error SANITIZER is address, thread or undefined, not '$(SANITIZER)')
+endif
+
+BUILD ?= build$(if $(SANITIZER),/$(SANITIZER))
+OBJ := $(BUILD)/obj
+GEN := $(BUILD)/gen
+
+# -iquote . is for the tests, which look into fcgi/ as well as lib/.
+compile_flags := -std=c++20 -O2 -g -pthread -Wall -Wextra -Wpedantic -Wshadow \
+  $(if $(filter-out 0,$(WERROR)),-Werror) \
+  $(if $(SANITIZER),-fsanitize=$(SANITIZER) -fno-omit-frame-pointer) \
+  $(if $(filter undefined,$(SANITIZER)),-fno-sanitize-recover=all)
+include_flags := -iquote . -Ilib -I$(GEN)
+COMPILE = $(CXX) $(include_flags) $(CPPFLAGS) $(compile_flags) $(CXXFLAGS)
+LINK = $(CXX) $(compile_flags) $(CXXFLAGS) $(LDFLAGS)
+LDLIBS = -lfcgi -lhiredis -lcrypto
+# Before a command: says what it makes instead of showing it.
+terse = $(if $(V),,@echo '$(1) $(2)' &&)
+
+# --- what there is ----------------------------------------------------------
+
+lua := $(sort $(wildcard lib/mailbox/*.lua))
+lib_sources := $(sort $(wildcard lib/*/*.cpp))
+fcgi_sources := $(sort $(wildcard fcgi/*.cpp))
+unit_sources := $(sort $(wildcard tests/unit/*.cpp))
+bench_sources := $(sort $(wildcard tests/bench/*.cpp))
+floor_sources := $(sort $(wildcard tests/bench/floor/*.cpp))
+redis_sources := $(sort $(wildcard tests/redis/*.cpp))
+fuzz_sources := $(sort $(wildcard tests/fuzz/*.cpp))
+sources := $(lib_sources) $(fcgi_sources) $(unit_sources) $(redis_sources) $(bench_sources) $(floor_sources) \
+  $(fuzz_sources)
+
+objects = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
+generated := $(GEN)/scripts.cpp $(GEN)/scripts.h
+archive := $(OBJ)/letterbox.a
+programs := $(BUILD)/letterbox-poll $(BUILD)/letterbox-push
+tests := $(BUILD)/tests-unit $(BUILD)/tests-redis
+
+bench := $(BUILD)/bench $(BUILD)/bench-floor
+
+# A target is a program; main.cpp is in each.
+fuzz_targets := $(filter-out main,$(basename $(notdir $(fuzz_sources))))
+fuzzers := $(addprefix $(BUILD)/fuzz-,$(fuzz_targets))
+
+.PHONY: all tests fuzzers fuzz model bench run test check lint format clean install uninstall
+all: $(programs)
+tests: $(tests) $(bench)
+
+# --- building ---------------------------------------------------------------
+
+$(BUILD)/letterbox-poll: $(call objects,fcgi/poll.cpp)
+$(BUILD)/letterbox-push: $(call objects,fcgi/push.cpp)
+$(BUILD)/tests-unit: $(call objects,$(unit_sources))
+$(BUILD)/tests-redis: $(call objects,$(redis_sources))
+
+$(programs) $(tests): $(archive)
+	$(call terse,link,$@) $(LINK) -o $@ $(filter %.o,$^) $(archive) $(LDLIBS)
+
+# They measure servers from outside, and share nothing with lib/.
+$(BUILD)/bench: $(call objects,$(bench_sources))
+	$(LINK) -o $@ $^
+$(BUILD)/bench-floor: $(call objects,$(floor_sources))
+	$(LINK) -o $@ $^ -lfcgi
+
+$(fuzzers): $(BUILD)/fuzz-%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/main.o $(archive)
+	$(call terse,link,$@) $(LINK) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+# Everything but the two main()s. The archive is written anew, since ar would
+# keep the members whose source is gone.
+archive_members := $(call objects,$(lib_sources) $(filter-out fcgi/poll.cpp fcgi/push.cpp,$(fcgi_sources))) $(OBJ)/scripts.o
+$(archive): $(archive_members)
+	@rm -f $@
+	$(call terse,archive,$@) $(AR) rcs $@ $(archive_members)
+
+$(OBJ)/%.o: %.cpp $(OBJ)/flags | $(generated)
+	@mkdir -p $(@D)
+	$(call terse,compile,$<) $(COMPILE) -MMD -MP -c -o $@ $<
+
+$(OBJ)/scripts.o: $(GEN)/scripts.cpp $(OBJ)/flags | $(generated)
+	$(call terse,compile,$<) $(COMPILE) -MMD -MP -c -o $@ $<
+
+# One run makes both; embed-lua leaves the header untouched if it says the same.
+$(GEN)/scripts.cpp: $(lua) scripts/embed-lua $(OBJ)/flags
+	$(call terse,embed,$(lua)) scripts/embed-lua $(GEN) $(lua)
+$(GEN)/scripts.h: $(GEN)/scripts.cpp ;
+
+# What every object depends on besides its sources: with which compiler and
+# flags it was made, and which files there are. Rewritten only when it changes.
+$(OBJ)/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(COMPILE)' '$(LINK)' '$(lua)' '$(archive_members)' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+.PHONY: force
+force:
+
+-include $(patsubst %.cpp,$(OBJ)/%.d,$(sources)) $(OBJ)/scripts.d
+
+# --- running and testing ----------------------------------------------------
+
+# The scripts call make themselves, so they get none of this make's own
+# environment (its job server above all), only which build they work with.
+script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL LETTERBOX_BUILD='$(BUILD)'
+
+run:
+	@$(script) scripts/run
+
+test:
+	@$(script) scripts/test
+
+check: $(programs) $(tests)
+	$(BUILD)/tests-unit
+	$(BUILD)/tests-redis
+	$(script) LETTERBOX_BUILD='$(abspath $(BUILD))' LETTERBOX_SKIP_BUILD=1 PYTHONDONTWRITEBYTECODE=1 \
+	  $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e
+
+# By clang, which alone has libFuzzer, whatever the rest is built with; in build/fuzz. (RapidJSON's
+# empty stack adds to a null pointer, which harms nobody: pointer-overflow.)
+fuzzers:
+	+@$(MAKE) --no-print-directory BUILD=build/fuzz SANITIZER= CXX=clang++ \
+	  CXXFLAGS='-O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-sanitize=pointer-overflow' \
+	  $(addprefix build/fuzz/fuzz-,$(fuzz_targets))
+
+fuzz: fuzzers
+	@scripts/install-packages build test
+	@for target in $(fuzz_targets); do scripts/fuzz "$$target" 60 || exit 1; done
+
+model:
+	@scripts/install-packages test
+	@tests/model/run
+
+# About twenty minutes, in which nothing else should run. BENCH="--rounds 1 --cases closed" for less.
+bench: $(programs) $(bench)
+	scripts/install-packages run bench
+	$(BUILD)/bench --json tests/bench/result.json --svg tests/bench/result.svg $(BENCH)
+
+# --- linting ----------------------------------------------------------------
+
+cpp_files = $(sort $(shell find lib fcgi tests -name '*.cpp' -o -name '*.h'))
+shell_files = $(sort $(shell grep -rlE '^\#!.*[/ ](ba)?sh$$' scripts .ci tests))
+shell_libraries = $(sort $(wildcard scripts/lib/*.sh))
+spdx_files = Makefile .clang-format .clang-tidy $(cpp_files) $(lua) $(shell_files) $(shell_libraries) \
+  $(sort $(shell find nginx scripts tests -name '*.conf' -o -name '*.awk' -o -name '*.py' -o -name '*.pml'))
+lints = lint-format lint-tidy lint-threads lint-cppcheck lint-shell lint-includes lint-nginx lint-lua lint-spdx
+.PHONY: $(lints)
+
+# All of them, also after one has failed; on all processors unless told by -j.
+lint:
+	@scripts/install-packages build run test lint
+	@$(MAKE) --no-print-directory --keep-going $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) $(lints)
+	@echo 'lint: clean'
+
+lint-format:
+	clang-format --dry-run -Werror $(cpp_files)
+
+# clang-tidy is the slow one, so what passed is remembered: a file is looked at
+# again when its object was built again, or the rules have changed.
+lint-tidy: $(patsubst %.cpp,$(OBJ)/%.tidy,$(sources))
+$(OBJ)/%.tidy: %.cpp $(OBJ)/%.o .clang-tidy
+	@echo 'clang-tidy $<'
+	@clang-tidy --quiet $< -- $(include_flags) $(CPPFLAGS) $(compile_flags) >$@.log 2>&1 \
+	  || { cat $@.log; exit 1; }
+	@mv $@.log $@
+
+# That nothing guarded by a mutex is touched without it: base/sync.h.
+lint-threads: $(patsubst %.cpp,$(OBJ)/%.threads,$(lib_sources) $(fcgi_sources))
+$(OBJ)/%.threads: %.cpp $(OBJ)/%.o
+	@clang++ $(include_flags) $(CPPFLAGS) -std=c++20 -fsyntax-only -Wthread-safety -Werror $<
+	@touch $@
+
+lint-cppcheck: $(generated)
+	cppcheck --quiet --error-exitcode=1 --std=c++20 --inline-suppr -Ilib -I$(GEN) \
+	  --enable=warning,performance,portability lib fcgi
+
+lint-shell:
+	shellcheck --external-sources --check-sourced $(shell_files)
+	@for file in $(filter-out .ci/run,$(shell_files)) $(shell_libraries); do dash -n "$$file" || exit 1; done
+
+lint-includes:
+	scripts/check-includes
+
+lint-nginx:
+	scripts/check-nginx
+
+lint-lua:
+	luac5.1 -p $(lua)
+
+# Which file says under which licence it is; without an answer, its name.
+lint-spdx:
+	@! grep -L 'SPDX-License-Identifier: MIT' $(spdx_files) | sed 's/$$/: no SPDX line/' | grep .
+
+format:
+	clang-format -i $(cpp_files)
+
+# --- installing -------------------------------------------------------------
+
+bindir = $(DESTDIR)$(PREFIX)/bin
+sharedir = $(DESTDIR)$(PREFIX)/share/letterbox
+installed_conf := $(filter-out nginx/nginx.conf,$(wildcard nginx/*.conf))
+
+install: $(programs)
+	install -d $(bindir) $(sharedir)/nginx
+	install -m 755 $(programs) $(bindir)
+	install -m 644 $(installed_conf) $(sharedir)/nginx
+	install -m 644 fcgi/PROTOCOL.md LICENSE $(sharedir)
+
+uninstall:
+	rm -f $(addprefix $(bindir)/,$(notdir $(programs)))
+	rm -rf $(sharedir)
+
+# Every build, also those with a sanitizer.
+clean:
+	rm -rf build

@@ -1,0 +1,440 @@
+# SPDX-License-Identifier: MIT
+# `test -ef` and `ulimit -n` are younger than POSIX's shell, and in Debian's.
+# shellcheck shell=sh disable=SC3013,SC3045
+#
+# The development stack of scripts/run and scripts/service: Redis, both programs
+# kept running by multiwatch on sockets of spawn-fcgi, and nginx, with every file
+# they touch under one directory D:
+#   run/   sockets, pid files        log/    what each part says
+#   redis/ the append-only file      nginx/  the configuration in use
+#   tmp/   nginx's temporary files
+# The caller sets `root` (the repository) and `me` (its name in messages), calls
+# read_options, prepare and open_stack in this order, and then what it needs.
+# Everything after open_stack runs inside D and names files relative to it, so that
+# D may be of any length and hold any character.
+
+parts='redis poll push nginx'
+# poll goes first, while nginx still stands to carry its last answers; Redis last.
+stop_order='poll nginx push redis'
+# What this script has started itself, and beside what runs, to take its place.
+started=
+successors=
+
+# nginx and redis-server may live where an ordinary user's PATH does not lead.
+PATH=$PATH:/usr/sbin:/sbin
+
+die() {
+    echo "$me: $*" >&2
+    exit 1
+}
+
+# That nobody listens any more (a closed terminal, a `| head`) is no reason to stop.
+say() {
+    echo "$*" 2>/dev/null || :
+}
+trap : PIPE
+
+# --- options ------------------------------------------------------------------
+
+# Sets dir, port (empty: not given), build (where the programs are) and open.
+read_options() {
+    dir=$root/var
+    port=
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --help | -h) usage && exit 0 ;;
+            --port | --dir)
+                [ $# -ge 2 ] || bad_usage "$1 needs a value"
+                if [ "$1" = --port ]; then port=$2; else dir=$2; fi
+                shift 2
+                ;;
+            --port=*) port=${1#*=} && shift ;;
+            --dir=*) dir=${1#*=} && shift ;;
+            *) bad_usage "unknown argument '$1'" ;;
+        esac
+    done
+    case $port in
+        *[!0-9]* | ??????*) bad_usage "--port takes a number from 1 to 65535, not '$port'" ;;
+    esac
+    if [ -n "$port" ] && { [ "$port" -lt 1 ] || [ "$port" -gt 65535 ]; }; then
+        bad_usage "--port takes a number from 1 to 65535, not '$port'"
+    fi
+    [ -n "$dir" ] || bad_usage '--dir needs a value'
+
+    build=${LETTERBOX_BUILD:-build${SANITIZER:+/$SANITIZER}}
+    case $build in /*) ;; *) build=$root/$build ;; esac
+
+    # Who may poll: anybody by any name, or only whom nginx vouches for.
+    if [ "${LETTERBOX_OPEN:-1}" = 0 ]; then open=''; else open=yes; fi
+
+    # Who may push: anybody, or only who shows the key in this file.
+    case ${LETTERBOX_KEY_FILE-} in
+        '' | /*) ;;
+        *) LETTERBOX_KEY_FILE=$PWD/$LETTERBOX_KEY_FILE && export LETTERBOX_KEY_FILE ;;
+    esac
+}
+
+bad_usage() {
+    echo "$me: $*" >&2
+    usage >&2
+    exit 2
+}
+
+# --- the directory ------------------------------------------------------------
+
+open_stack() {
+    mkdir -p -- "$dir" || die "cannot make the directory $dir"
+    cd -- "$dir" || die "cannot enter the directory $dir"
+    dir=$(pwd -P)
+    mkdir -p run log redis nginx tmp || die "cannot write to $dir"
+    # Whoever can open its socket owns this Redis.
+    chmod 700 run
+}
+
+# One start or stop at a time in a directory: two at once could put two Redis
+# servers on the same append-only file. The descriptor is closed for what stays.
+lock_stack() {
+    exec 9>run/lock
+    flock --nonblock 9 || die "another scripts/run or scripts/service is at work in $dir"
+}
+
+unlock_stack() {
+    exec 9>&-
+}
+
+# Installs and builds, unless told that all is there (as the tests do).
+prepare() {
+    if [ "${LETTERBOX_SKIP_BUILD:-0}" != 1 ]; then
+        "$root/scripts/install-packages" build run
+        make -C "$root" --no-print-directory -j"$(nproc)" \
+            ${LETTERBOX_BUILD:+"BUILD=$LETTERBOX_BUILD"} all
+    fi
+    for program in letterbox-poll letterbox-push; do
+        [ -x "$build/$program" ] || die "$build/$program is not there"
+    done
+}
+
+# --- the parts ----------------------------------------------------------------
+
+# Prints the pid of a part that runs; false if it does not. Of both programs it is
+# that of the multiwatch which keeps the program running: whatever ends that ends
+# the part.
+part_pid() {
+    pid_in "run/$1.pid" "$1"
+}
+
+# pid_in FILE PART. A pid file says nothing by itself, since its number may long
+# belong to somebody else: the process must be of the right program and live in
+# this directory.
+pid_in() {
+    pid=$(cat "$1" 2>/dev/null) || return 1
+    case $pid in '' | *[!0-9]*) return 1 ;; esac
+    is_part "$2" "$pid" && [ "/proc/$pid/cwd" -ef "$(home_of "$2")" ] && echo "$pid"
+}
+
+# Whether a process is of a part's program. Neither a zombie nor a stranger's
+# process has an exe that can be read.
+is_part() {
+    exe=$(readlink "/proc/$2/exe") || return 1
+    exe=${exe% (deleted)}
+    case $1:${exe##*/} in
+        # Debian's redis-server is a link to redis-check-rdb: one binary, two names.
+        redis:redis-server | redis:redis-check-rdb) ;;
+        poll:letterbox-poll | push:letterbox-push | nginx:nginx) ;;
+        poll:multiwatch | push:multiwatch)
+            tr '\0' '\n' <"/proc/$2/cmdline" | grep -qx "run/letterbox-$1"
+            ;;
+        *) return 1 ;;
+    esac
+}
+
+home_of() {
+    if [ "$1" = redis ]; then echo redis; else echo .; fi
+}
+
+part_runs() {
+    part_pid "$1" >/dev/null
+}
+
+any_part_runs() {
+    for part in $parts; do
+        if part_runs "$part"; then return 0; fi
+    done
+    return 1
+}
+
+# Waits up to so many seconds for a command to succeed; false if it never did.
+within() {
+    tries=$(($1 * 20))
+    shift
+    until "$@"; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        sleep 0.05
+    done
+}
+
+# --- starting -----------------------------------------------------------------
+
+# Starts what does not run, a line for each part, and returns when a poll and a
+# request to the other program have been answered through nginx. Where that fails it
+# says why and exits; take_down then ends what it has started.
+start_stack() {
+    raise_limits
+    choose_port
+    for part in $parts; do
+        if pid=$(part_pid "$part"); then
+            say "$part: runs already, pid $pid"
+        else
+            start_part "$part"
+        fi
+    done
+    see_it_ready
+}
+
+raise_limits() {
+    ulimit -n "$(ulimit -H -n)" 2>/dev/null || :
+}
+
+start_part() {
+    end_strays "$1"
+    remove_files "$1"
+    started="$started $1"
+    "start_$1" "$1" 9>&- || fail_with_log "$1" 'did not start'
+    say "$1: started, pid $(part_pid "$1")"
+}
+
+see_it_ready() {
+    within 10 is_ready_or_dead || die "no proper answer from http://127.0.0.1:$port; the logs are in $dir/log"
+    [ -z "$dead" ] || fail_with_log "$dead" 'ended at once'
+}
+
+# The port asked for, else the one of a stack that runs at least in part, else
+# 8080. It must be free where nginx is still to be started.
+choose_port() {
+    current=
+    if any_part_runs; then current=$(cat run/port); fi
+    if part_runs nginx; then
+        if [ "${port:-$current}" != "$current" ]; then
+            die "nginx runs already, on port $current; to move it: scripts/service restart --port $port"
+        fi
+        port=$current
+        return
+    fi
+    port=${port:-${current:-8080}}
+    end_strays nginx
+    # 7 is "connection refused". Any other outcome means that somebody listens.
+    outcome=0
+    curl --silent --noproxy '*' --max-time 2 --output /dev/null "http://127.0.0.1:$port/" || outcome=$?
+    [ "$outcome" = 7 ] || die "port $port is taken by another program; choose one with --port N"
+    echo "$port" >run/port
+}
+
+start_redis() {
+    # Its working directory is where its data goes, hence the ../
+    (
+        cd redis && exec redis-server --daemonize yes --port 0 \
+            --unixsocket ../run/redis.sock --unixsocketperm 700 \
+            --pidfile ../run/redis.pid --logfile ../log/redis.log \
+            --appendonly yes --save ''
+    ) || return 1
+    within 5 part_runs redis || return 1
+    # With much to load from its file it may be long before it answers.
+    while [ "$(redis-cli -s run/redis.sock ping 2>&1)" != PONG ]; do
+        part_runs redis || return 1
+        sleep 0.05
+    done
+}
+
+# start_poll NAME, start_push NAME: what the files in run/ are called; the part's own
+# name, but for a successor (see replace.sh).
+start_poll() {
+    spawn "$1" poll ${open:+--open}
+}
+
+start_push() {
+    spawn "$1" push
+}
+
+# spawn-fcgi opens the socket, hands it over as descriptor 0 and writes the pid. It
+# sends stderr to /dev/null, which would swallow a crash and a sanitizer's report:
+# the shell in between puts it into the log, and becomes multiwatch by exec, so that
+# the pid stays right.
+#
+# multiwatch starts the program anew when it has died, on the same socket, where
+# requests wait meanwhile. A life of less than two seconds is a failed start, and
+# after the eleventh in a row it gives up, says so in the log, and ends. Told to end
+# it sends the program SIGUSR1 (and Debian's, given --signal=TERM, SIGQUIT). Its own
+# arguments must be ASCII, hence the link to the program.
+spawn() {
+    name=$1
+    part=$2
+    shift 2
+    ln -sfn "$build/letterbox-$part" "run/letterbox-$part" || return 1
+    # A variable that speaks of another Redis or socket is not meant for this stack.
+    # shellcheck disable=SC2016 # $@ and $0 are those of the inner shell
+    env -u LETTERBOX_LISTEN -u LETTERBOX_REDIS_USER -u LETTERBOX_REDIS_PASSWORD_FILE -u LETTERBOX_OPEN \
+        spawn-fcgi -s "run/$name.sock" -M 0660 -b 4096 -P "run/$name.pid" -- \
+        /bin/sh -c 'exec "$@" 2>>"$0"' "log/$part.log" \
+        multiwatch --timeout=2000 --retry=10 -- \
+        "run/letterbox-$part" --redis unix:run/redis.sock --log "log/$part.log" "$@" \
+        >/dev/null || return 1
+    within 5 pid_in "run/$name.pid" "$part" >/dev/null
+}
+
+# Whether what kept a part running has given it up.
+gave_up() {
+    ! part_runs "$1" && tail -n 1 "log/$1.log" 2>/dev/null | grep -q 'not forking again$'
+}
+
+start_nginx() {
+    # Its workers are the invoking user, since D may lie where nobody else may look
+    # (below /root, say). To say so takes root, and for all others it goes without
+    # saying. A server that faces the world keeps a user of its own.
+    if [ "$(id -u)" = 0 ]; then user='user root;'; else user=; fi
+    render_nginx nginx || return 1
+    # Not by the directory's name: in an include's, nginx would take [ and * for patterns.
+    nginx -p ./ -e log/nginx.log -c nginx/nginx.conf ${user:+-g "$user"} || return 1
+    within 5 part_runs nginx
+}
+
+# render_nginx FOLDER: the configuration of the repository, with this port, the
+# sockets in D, and as many connections as a worker may have open.
+render_nginx() {
+    connections=$(ulimit -n)
+    case $connections in ??????*) connections=65536 ;; esac # or "unlimited"
+    for file in "$root"/nginx/*.conf; do
+        sed -e "s|listen 127\.0\.0\.1:8080|listen 127.0.0.1:$port|" \
+            -e "s|worker_connections [0-9]*;|worker_connections $connections;|" \
+            -e "s|unix:/run/letterbox/|unix:run/|" \
+            "$file" >"$1/${file##*/}" || return 1
+    done
+}
+
+# Sets dead to a part that does not run, if there is one.
+is_ready_or_dead() {
+    for part in $parts; do
+        dead=$part
+        part_runs "$part" || return 0
+    done
+    dead=
+    is_ready
+}
+
+# Both programs, through nginx, and Redis behind them.
+is_ready() {
+    [ "$(http_status /readyz/poll)" = 200 ] && [ "$(http_status /readyz)" = 200 ]
+}
+
+http_status() {
+    curl --silent --noproxy '*' --max-time 5 --output /dev/null --write-out '%{http_code}' \
+        "http://127.0.0.1:$port$1"
+}
+
+fail_with_log() {
+    if [ -s "log/$1.log" ]; then
+        echo "--- the end of $dir/log/$1.log:" >&2
+        tail -n 5 "log/$1.log" >&2
+        echo '---' >&2
+    fi
+    if gave_up "$1"; then set -- "$1" "$2, again and again, and is not started any more"; fi
+    die "$1 $2; its log is $dir/log/$1.log"
+}
+
+announce() {
+    say "ready http://127.0.0.1:$port"
+    say
+    say "  curl 'http://127.0.0.1:$port/poll?user=alice'"
+    say "  curl -d 'hello' 'http://127.0.0.1:$port/push?to=alice'"
+    say
+    if [ -n "$open" ]; then
+        say "Identity is open (--open): whoever reaches 127.0.0.1:$port may poll as anybody."
+    fi
+    say "All files are in $dir, logs in $dir/log."
+}
+
+# --- stopping -----------------------------------------------------------------
+
+stop_stack() {
+    # shellcheck disable=SC2086 # a list of names
+    stop_parts $stop_order
+}
+
+# For a trap on EXIT: stops what this script has started, whatever ended it.
+take_down() {
+    status=$?
+    set +e
+    trap - EXIT
+    trap '' HUP INT QUIT TERM
+    for part in $successors; do remove_successor "$part"; done
+    for part in $stop_order; do
+        case " $started " in *" $part "*) stop_parts "$part" || status=1 ;; esac
+    done
+    exit "$status"
+}
+
+take_down_on_exit() {
+    trap take_down EXIT
+    trap 'exit 1' HUP INT QUIT TERM
+}
+
+keep_on_exit() {
+    trap - EXIT HUP INT QUIT TERM
+}
+
+# False if one of them had to be killed.
+stop_parts() {
+    outcome=0
+    for name in "$@"; do
+        if pid=$(part_pid "$name"); then
+            stop_part "$name" "$pid" || outcome=1
+        else
+            say "$name: was not running"
+        fi
+        end_strays "$name"
+        remove_files "$name"
+    done
+    return "$outcome"
+}
+
+remove_files() {
+    rm -f "run/$1.pid" "run/$1.sock" "run/$1.next.pid" "run/$1.next.sock" "run/letterbox-$1"
+}
+
+stop_part() {
+    # nginx's QUIT lets answers that are under way finish.
+    if [ "$1" = nginx ]; then signal=QUIT; else signal=TERM; fi
+    end_process "$1" "$2" "$signal" || return 1
+    say "$1: stopped"
+}
+
+# end_process PART PID SIGNAL. Where that does not end it, it and its children are
+# killed; the outcome is then false.
+end_process() {
+    kill -s "$3" "$2" 2>/dev/null || :
+    if within 10 has_ended "$2"; then return 0; fi
+    # shellcheck disable=SC2046 # a list of pids
+    kill -s KILL "$2" $(cat "/proc/$2/task/$2/children" 2>/dev/null) 2>/dev/null || :
+    within 10 has_ended "$2" || :
+    echo "$1: did not stop within 10 s and was killed; its log is $dir/log/$1.log" >&2
+    return 1
+}
+
+# Gone, or dead and only waiting to be collected by its parent.
+has_ended() {
+    ! readlink "/proc/$1/exe" >/dev/null
+}
+
+# Ends what is of a part and in no pid file: nginx's workers outlive a master that
+# was killed, and go on listening; and a start that was interrupted may be older than
+# its pid file.
+end_strays() {
+    # shellcheck disable=SC2044 # /proc/123/cwd has nothing in it that a shell would split
+    for home in $(find -L /proc/[0-9]*/cwd -maxdepth 0 -samefile "$(home_of "$1")" 2>/dev/null); do
+        stray=${home#/proc/}
+        stray=${stray%/cwd}
+        is_part "$1" "$stray" || continue
+        kill -s TERM "$stray" 2>/dev/null || continue
+        within 5 has_ended "$stray" || kill -s KILL "$stray" 2>/dev/null || :
+    done
+}
