@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//
+// letterbox-poll without its FastCGI side: workers, lanes and a room on a real Redis, and guests
+// who poll. Nobody ticks, so no poll ever times out: whoever is not woken waits for ever.
+#pragma once
+
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/redis/eventually.h"
+#include "tests/redis/print.h"
+#include "tests/redis/redis_worker.h"
+#include "waiting/lanes.h"
+#include "waiting/room.h"
+
+namespace letterbox::test {
+
+// Somebody who polls, and the poll he waits with. Any thread.
+class Guest {
+ public:
+  // What comes back in the end: a JSON document, or the name of an error.
+  std::string answer() {
+    if (future_.wait_for(kDeadline) != std::future_status::ready) {
+      throw std::runtime_error("not answered in time");
+    }
+    return future_.get();
+  }
+  bool waits() const {
+    return future_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+  }
+  // On the loop by which he came.
+  void leave() {
+    std::shared_ptr<GoneListener> listener;
+    {
+      const std::lock_guard lock(mutex_);
+      listener = listener_.lock();
+    }
+    if (listener) listener->gone();
+  }
+
+ private:
+  friend class GuestCaller;
+
+  std::promise<std::string> promise_;
+  std::future<std::string> future_ = promise_.get_future();
+  std::mutex mutex_;
+  std::weak_ptr<GoneListener> listener_;
+};
+
+class GuestCaller final : public Caller {
+ public:
+  explicit GuestCaller(std::shared_ptr<Guest> guest) : guest_(std::move(guest)) {}
+
+  void answer(const std::string& json) override { guest_->promise_.set_value(json); }
+  void refuse(const Error& error) override {
+    guest_->promise_.set_value(std::string(info(error.code).name));
+  }
+  bool when_gone(std::weak_ptr<GoneListener> listener) override {
+    if (!guest_->waits()) return false;
+    const std::lock_guard lock(guest_->mutex_);
+    guest_->listener_ = std::move(listener);
+    return true;
+  }
+
+ private:
+  std::shared_ptr<Guest> guest_;
+};
+
+class PollHouse {
+ public:
+  PollHouse(RedisLogin its_login, size_t most_lanes, size_t count = 2,
+            const std::string& watcher = "house")
+      : login(std::move(its_login)), lanes(most_lanes) {
+    std::vector<LaneHost> hosts;
+    for (size_t i = 0; i < count; ++i) {
+      workers.push_back(std::make_unique<RedisWorker>(login, clock, MailboxLimits{}, watcher));
+      hosts.push_back({workers.back()->desk, workers.back()->redis});
+    }
+    lanes.open(room, std::move(hosts));
+    for (auto& worker : workers) {
+      if (!worker->comes_up()) throw std::runtime_error("no Redis");
+    }
+  }
+  ~PollHouse() {
+    for (auto& worker : workers) worker->halt();
+  }
+  PollHouse(const PollHouse&) = delete;
+  PollHouse& operator=(const PollHouse&) = delete;
+
+  // Comes in by one worker after the other. Without `after` the store keeps the cursor.
+  std::shared_ptr<Guest> poll(const std::string& user, std::optional<Cursor> after = {},
+                              const std::string& client = "") {
+    Question question;
+    question.user = user;
+    question.client = client;
+    question.by_cursor = after.has_value();
+    question.after = after.value_or(Cursor{});
+    question.timeout_ms = 50'000;
+    auto guest = std::make_shared<Guest>();
+    RedisWorker& worker = *workers[next_++ % workers.size()];
+    worker.loop.post([this, &worker, question, guest] {
+      room.enter(worker.desk, question, std::make_unique<GuestCaller>(guest));
+    });
+    return guest;
+  }
+
+  // In the order in which they need one another.
+  const SystemClock clock;
+  const RedisLogin login;
+  std::vector<std::unique_ptr<RedisWorker>> workers;
+  Lanes lanes;
+  Room room{clock, lanes, [] {}};
+
+ private:
+  size_t next_ = 0;
+};
+
+}  // namespace letterbox::test

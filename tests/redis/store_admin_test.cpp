@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+//
+// Looking at mailboxes, and removing them.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/redis/mailboxes.h"
+
+namespace letterbox::test {
+namespace {
+
+struct Administered : Mailboxes {
+  MailboxView::Client client(const std::string& name) {
+    const auto clients = view().clients;
+    const auto found = std::find_if(clients.begin(), clients.end(),
+                                    [&](const auto& one) { return one.name == name; });
+    REQUIRE(found != clients.end());
+    return *found;
+  }
+  std::vector<std::string> everything() {
+    std::vector<std::string> all;
+    for (const auto key : keys.views()) all.push_back(worker.ask({"DUMP", key}).text);
+    return all;
+  }
+};
+
+// --- looking -----------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Administered, "a mailbox that nobody knows is empty") {
+  const auto found = view();
+  CHECK(found.queued == 0);
+  CHECK(found.oldest == Cursor{});
+  CHECK(found.newest == Cursor{});
+  CHECK(found.clients.empty());
+}
+
+TEST_CASE_FIXTURE(Administered, "a look tells what is kept, and changes nothing") {
+  push_many(5);
+  read_after(2);
+  const auto before = everything();
+  const auto found = view();
+  CHECK(found.queued == 3);
+  CHECK(found.oldest == id(3));
+  CHECK(found.newest == id(5));
+  CHECK(everything() == before);
+}
+
+TEST_CASE_FIXTURE(Administered,
+                  "where all was acknowledged there is a newest message, and no oldest") {
+  push_many(5);
+  read_after(5);
+  CHECK(view().queued == 0);
+  CHECK(view().oldest == Cursor{});
+  CHECK(view().newest == id(5));
+}
+
+TEST_CASE_FIXTURE(Administered, "what has expired is not counted, and is not the oldest") {
+  push("1", in(1'000));
+  push("2");
+  push("3", in(1'000));
+  push("4");
+  clock.pass(1'000);
+  CHECK(view().queued == 2);
+  CHECK(view().oldest == id(2));
+  CHECK(view().newest == id(4));
+}
+
+TEST_CASE_FIXTURE(Administered,
+                  "each client is shown with its cursor, when it was seen and whether it waits") {
+  push_many(3);
+  read({.client = ""});
+  read({.client = "tab", .after = id(3), .watch_until = in(31'000), .park_until = in(25'000)});
+  const uint64_t then = clock.wall_ms();
+  push();
+  clock.pass(500);
+  read({.client = ""});
+  CHECK(view().clients.size() == 2);
+  CHECK(client("tab").cursor == id(3));
+  CHECK(client("tab").seen_ms == then);
+  CHECK(client("tab").parked);
+  CHECK(client("tab").live);
+  CHECK(client("").cursor == id(4));
+  CHECK(client("").seen_ms == then + 500);
+  CHECK_FALSE(client("").parked);
+  CHECK(client("").live);
+}
+
+TEST_CASE_FIXTURE(Administered, "a poll that found something does not wait") {
+  push();
+  read({.client = "tab", .after = id(0), .watch_until = in(31'000), .park_until = in(25'000)});
+  CHECK_FALSE(client("tab").parked);
+}
+
+TEST_CASE_FIXTURE(Administered, "a client waits until its time is up, and is live for its life") {
+  push();
+  read({.client = "tab", .after = id(1), .park_until = in(25'000)});
+  clock.pass(24'999);
+  CHECK(client("tab").parked);
+  clock.pass(1);
+  CHECK_FALSE(client("tab").parked);
+  clock.pass(100'000 - 25'000 - 1);
+  CHECK(client("tab").live);
+  clock.pass(1);
+  CHECK_FALSE(client("tab").live);
+}
+
+TEST_CASE_FIXTURE(Administered, "who waits where nobody has ever pushed is shown") {
+  read({.client = "tab", .after = Cursor{}, .watch_until = in(31'000), .park_until = in(25'000)});
+  CHECK(client("tab").parked);
+  CHECK(client("tab").cursor == Cursor{});
+  CHECK(view().newest == Cursor{});
+}
+
+// --- removing ----------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Administered, "a mailbox that is removed holds nothing any more") {
+  push_many(3);
+  CHECK(worker.remove("alice").value());
+  CHECK(view().queued == 0);
+  CHECK(view().newest == Cursor{});
+  CHECK(list().empty());
+  CHECK_FALSE(worker.remove("alice").value());
+}
+
+TEST_CASE_FIXTURE(Administered, "there is nothing to remove where nobody has ever pushed") {
+  CHECK_FALSE(worker.remove("alice").value());
+  read({.client = "tab", .after = Cursor{}, .watch_until = in(31'000), .park_until = in(25'000)});
+  CHECK_FALSE(worker.remove("alice").value());
+  CHECK(client("tab").parked);
+}
+
+TEST_CASE_FIXTURE(Administered, "raw elements are removed too") {
+  worker.ask({"RPUSH", keys.mailbox, "by hand"});
+  CHECK(worker.remove("alice").value());
+  CHECK(list().empty());
+}
+
+TEST_CASE_FIXTURE(Administered, "a removal forgets who is away, and keeps the notes of who waits") {
+  push_many(3);
+  read_after(1, "away");
+  read({.client = "tab", .after = id(3), .watch_until = in(31'000), .park_until = in(25'000)});
+  worker.remove("alice").value();
+  CHECK(view().clients.size() == 1);
+  CHECK(client("tab").parked);
+  CHECK(client("tab").cursor == Cursor{});
+  const auto pushed = push();
+  CHECK(pushed.waiting);
+  CHECK(pushed.id.epoch > epoch);
+  CHECK(pushed.id.seq == 1);
+}
+
+TEST_CASE_FIXTURE(Administered, "other mailboxes are left alone by a removal") {
+  push();
+  REQUIRE(worker.push("bob"));
+  worker.remove("alice").value();
+  CHECK(worker.view("bob").value().queued == 1);
+}
+
+// --- Redis is away -----------------------------------------------------------------------------
+
+TEST_CASE(
+    "while Redis is away everything is answered by store_unavailable, and a time to come back") {
+  RedisServer server;
+  FakeClock clock;
+  RedisWorker worker(server.login(), clock);
+  REQUIRE(worker.comes_up());
+  server.stop();
+  REQUIRE(eventually([&] { return worker.downs == 1; }));
+  const auto check = [](const Error& error) {
+    CHECK(error.code == Code::store_unavailable);
+    CHECK(error.retry_after_ms >= 1'000);
+    CHECK(error.retry_after_ms < 2'000);
+  };
+  check(worker.push("alice").error());
+  check(worker.read({}).error());
+  check(worker.read({.after = Cursor{1, 1}, .limit = 0}).error());
+  check(worker.view("alice").error());
+  check(worker.remove("alice").error());
+  check(worker.adopt("alice", "x").error());
+  check(worker.adopt_all("alice").error());
+}
+
+TEST_CASE_FIXTURE(
+    Mailboxes,
+    "a mailbox whose keys somebody has made something else is unavailable, others are not") {
+  worker.ask({"HSET", keys.base, "a", "b"});
+  CHECK(worker.push("alice").error().code == Code::store_unavailable);
+  CHECK(worker.push("bob"));
+  CHECK(worker.downs == 0);
+}
+
+}  // namespace
+}  // namespace letterbox::test

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/log.h"
+
+namespace letterbox {
+namespace {
+
+using namespace std::literals;
+
+// 2026-11-21T20:18:03.007Z
+constexpr uint64_t kTime = 1795292283007;
+
+std::string line(std::string_view text) {
+  return Log::line(kTime, "letterbox-poll", Log::Level::info, text);
+}
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() { REQUIRE(mkdtemp(path_) != nullptr); }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::string file(const std::string& name) const { return std::string(path_) + '/' + name; }
+
+ private:
+  char path_[32] = "/tmp/letterbox-test-XXXXXX";
+};
+
+std::vector<std::string> lines_of(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string text; std::getline(file, text);) lines.push_back(text);
+  return lines;
+}
+
+TEST_CASE("a line says when, who, how bad and what") {
+  CHECK(line("ready") == "2026-11-21T20:18:03.007Z letterbox-poll info: ready\n");
+  CHECK(Log::line(0, "p", Log::Level::error, "") == "1970-01-01T00:00:00.000Z p error: \n");
+  CHECK(Log::line(951782400999, "p", Log::Level::warn, "x") ==
+        "2000-02-29T00:00:00.999Z p warn: x\n");
+}
+
+TEST_CASE("no byte of a text ends its line or steers a terminal") {
+  const std::string head = line("").substr(0, line("").size() - 1);
+  CHECK(line("a\nb\r\tc") == head + "a\\nb\\r\\tc\n");
+  CHECK(line("\0\x1B[31m\x7F"sv) == head + "\\x00\\x1B[31m\\x7F\n");
+  CHECK(line("caf\xC3\xA9 \xF0\x9F\x98\x80") == head + "caf\xC3\xA9 \xF0\x9F\x98\x80\n");
+  CHECK(line("\xC2\x9B"
+             "31m\xC2\xA0") == head + "\\xC2\\x9B31m\xC2\xA0\n");
+  CHECK(line("\xC3\xA9\xFF\xC2") == head + "\\xC3\\xA9\\xFF\\xC2\n");  // not UTF-8: all escaped
+}
+
+TEST_CASE("a line is never longer than what a pipe takes at once") {
+  const std::string cut = line(std::string(100'000, 'x'));
+  CHECK(cut.size() == PIPE_BUF);
+  CHECK(cut.ends_with("x...\n"));
+  for (size_t i = 0; i < 4; ++i) {  // wherever the cut falls in a character
+    std::string text(i, 'x');
+    while (text.size() < 5'000) text += "\xF0\x9F\x98\x80";
+    const std::string whole = line(text);
+    CHECK(whole.size() <= PIPE_BUF);
+    CHECK(whole.ends_with("\xF0\x9F\x98\x80...\n"));
+  }
+}
+
+TEST_CASE("what is bad enough is written, texts and numbers one after the other") {
+  const TemporaryFolder folder;
+  auto log = Log::open("letterbox-test", folder.file("log"), Log::Level::info);
+  REQUIRE(log);
+  const std::string_view view = "view";
+  (*log)->error("e", 1, std::string("s"), view, UINT64_MAX, INT64_MIN);
+  (*log)->warn("w");
+  (*log)->info("i\n", -1);
+  (*log)->debug("not written");
+  const auto lines = lines_of(folder.file("log"));
+  REQUIRE(lines.size() == 3);
+  const size_t time = line("").find(' ');
+  CHECK(lines[0].substr(time) ==
+        " letterbox-test error: e1sview18446744073709551615-9223372036854775808");
+  CHECK(lines[1].substr(time) == " letterbox-test warn: w");
+  CHECK(lines[2].substr(time) == " letterbox-test info: i\\n-1");
+}
+
+TEST_CASE("a log on a descriptor leaves it open and has nothing to reopen") {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  const Fd out(ends[0]);
+  const Fd in(ends[1]);
+  {
+    Log log("letterbox-test", in.get(), Log::Level::warn);
+    CHECK(log.enabled(Log::Level::error));
+    CHECK_FALSE(log.enabled(Log::Level::info));
+    log.info("not written");
+    log.warn("written");
+    CHECK(log.reopen());
+  }
+  char text[256];
+  const ssize_t size = read(out.get(), text, sizeof text);
+  REQUIRE(size > 0);
+  CHECK(std::string_view(text, static_cast<size_t>(size)).ends_with(" warn: written\n"));
+  CHECK(fcntl(in.get(), F_GETFD) != -1);
+}
+
+TEST_CASE("after rotation the lines go on in a new file") {
+  const TemporaryFolder folder;
+  auto log = Log::open("letterbox-test", folder.file("log"), Log::Level::info);
+  REQUIRE(log);
+  (*log)->info("one");
+  std::filesystem::rename(folder.file("log"), folder.file("log.1"));
+  (*log)->info("two");
+  REQUIRE((*log)->reopen());
+  (*log)->info("three");
+  CHECK(lines_of(folder.file("log.1")).size() == 2);
+  REQUIRE(lines_of(folder.file("log")).size() == 1);
+  CHECK(lines_of(folder.file("log"))[0].ends_with(" three"));
+}
+
+TEST_CASE("a log that can't be opened says why, and where reopening fails the old file serves on") {
+  CHECK(Log::open("p", "/nowhere/log", Log::Level::info).error() ==
+        "cannot open the log file /nowhere/log: No such file or directory");
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.file("a"));
+  auto log = Log::open("p", folder.file("a/log"), Log::Level::info);
+  REQUIRE(log);
+  std::filesystem::rename(folder.file("a"), folder.file("b"));
+  CHECK_FALSE((*log)->reopen());
+  (*log)->info("still here");
+  CHECK(lines_of(folder.file("b/log")).size() == 1);
+}
+
+TEST_CASE("threads that log at once, while the log is reopened, lose and tear no line") {
+  const TemporaryFolder folder;
+  auto log = Log::open("p", folder.file("log"), Log::Level::info);
+  REQUIRE(log);
+  constexpr int kThreads = 4;
+  constexpr int kLines = 500;
+  std::vector<std::thread> threads;
+  threads.reserve(kThreads);
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&log, t] {
+      for (int i = 0; i < kLines; ++i) (*log)->info("thread ", t, " line ", i, " end");
+    });
+  }
+  size_t failed = 0;
+  for (int i = 0; i < 100; ++i) failed += !(*log)->reopen();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(failed == 0);
+
+  const auto lines = lines_of(folder.file("log"));
+  CHECK(lines.size() == kThreads * kLines);
+  CHECK(std::all_of(lines.begin(), lines.end(), [](const std::string& text) {
+    return text.starts_with("20") && text.ends_with(" end") && text.size() < 60;
+  }));
+}
+
+}  // namespace
+}  // namespace letterbox

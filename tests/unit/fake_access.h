@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+//
+// An Access that writes down what it is asked. The test answers, when it likes and with what it
+// likes; or it has whoever wants to come in judged at once. For one thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "mailbox/access.h"
+
+namespace letterbox::test {
+
+class FakeAccess final : public Access {
+ public:
+  struct Admit {
+    Claim claim;
+    std::string address;
+    Then<Admission> then;
+  };
+  struct Issue {
+    std::string user;
+    std::string hash;
+    Token token;
+    size_t most = 0;
+    Then<bool> then;
+  };
+  struct Revocation {
+    std::string user;
+    std::string id;
+    Then<uint64_t> then;
+  };
+  struct Lock {
+    std::string user;
+    std::string reason;
+    Then<bool> then;
+  };
+  struct Kick {
+    std::string user;
+    std::string reason;
+    uint64_t for_ms = 0;
+    Then<bool> then;
+  };
+
+  explicit FakeAccess(const Clock& clock) : clock_(clock) {}
+
+  void admit(const Claim& claim, std::string_view address, Then<Admission> then) override {
+    ++asked;
+    if (at_once) return then(verdict(claim));
+    admits.push_back({claim, std::string(address), std::move(then)});
+  }
+  void issue(std::string_view user, std::string_view hash, const Token& token, size_t most,
+             Then<bool> then) override {
+    issues.push_back({std::string(user), std::string(hash), token, most, std::move(then)});
+  }
+  void tokens(std::string_view user, Then<std::vector<Token>> then) override {
+    lists.emplace_back(user, std::move(then));
+  }
+  void revoke(std::string_view user, std::string_view id, Then<uint64_t> then) override {
+    revocations.push_back({std::string(user), std::string(id), std::move(then)});
+  }
+  void standing(std::string_view user, Then<Standing> then) override {
+    standings_asked.emplace_back(user, std::move(then));
+  }
+  void lock(std::string_view user, std::string_view reason, Then<bool> then) override {
+    locks.push_back({std::string(user), std::string(reason), std::move(then)});
+  }
+  void unlock(std::string_view user, Then<bool> then) override {
+    unlocks.emplace_back(user, std::move(then));
+  }
+  void kick(std::string_view user, std::string_view reason, uint64_t for_ms,
+            Then<bool> then) override {
+    kicks.push_back({std::string(user), std::string(reason), for_ms, std::move(then)});
+  }
+
+  // What would follow from what is known of users and tokens here.
+  Or<Admission> verdict(const Claim& claim) const {
+    const auto standing = standings.find(claim.user);
+    const auto record = records.find(claim.hash);
+    return judge(claim, standing != standings.end() ? standing->second : Standing{},
+                 record != records.end() ? std::optional(record->second) : std::nullopt,
+                 clock_.wall_ms());
+  }
+
+  void lock_out(const std::string& user) { standings[user].locked = Standing::Lock{}; }
+
+  // Answers the oldest that wants to come in.
+  void answer_admit(Or<Admission> with) {
+    if (admits.empty()) throw std::logic_error("nobody wants to come in");
+    const auto admit = std::move(admits.front());
+    admits.pop_front();
+    admit.then(std::move(with));
+  }
+  void answer_admit() {
+    if (admits.empty()) throw std::logic_error("nobody wants to come in");
+    answer_admit(verdict(admits.front().claim));
+  }
+
+  // By what `verdict` goes.
+  std::map<std::string, Standing> standings;
+  std::map<std::string, Token> records;  // by their hashes
+  bool at_once = false;
+  size_t asked = 0;  // so many times somebody wanted to come in
+
+  // What waits for an answer, oldest first.
+  std::deque<Admit> admits;
+  std::deque<Issue> issues;
+  std::deque<std::pair<std::string, Then<std::vector<Token>>>> lists;
+  std::deque<Revocation> revocations;
+  std::deque<std::pair<std::string, Then<Standing>>> standings_asked;
+  std::deque<Lock> locks;
+  std::deque<std::pair<std::string, Then<bool>>> unlocks;
+  std::deque<Kick> kicks;
+
+ private:
+  const Clock& clock_;
+};
+
+}  // namespace letterbox::test

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+//
+// Somebody who polls: remembers what came back, and can go away.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "waiting/poll.h"
+
+namespace letterbox::test {
+
+// What a caller has heard so far. Outlives the caller, which belongs to its poll.
+struct Heard {
+  std::vector<std::string> answers;  // JSON documents
+  std::vector<Error> refusals;
+  std::weak_ptr<GoneListener> listener;
+  bool here = true;
+
+  size_t count() const { return answers.size() + refusals.size(); }
+  void leave() {
+    here = false;
+    if (const auto who = listener.lock()) who->gone();
+  }
+};
+
+class FakeCaller final : public Caller {
+ public:
+  explicit FakeCaller(std::shared_ptr<Heard> heard) : heard_(std::move(heard)) {}
+
+  void answer(const std::string& json) override { heard_->answers.push_back(json); }
+  void refuse(const Error& error) override { heard_->refusals.push_back(error); }
+  // As a connection does it: who was answered is not told any more.
+  bool when_gone(std::weak_ptr<GoneListener> listener) override {
+    if (!heard_->here || heard_->count() > 0) return false;
+    heard_->listener = std::move(listener);
+    return true;
+  }
+
+ private:
+  std::shared_ptr<Heard> heard_;
+};
+
+// The text behind `key` in an answer, up to the end of its value; of arrays the inside. Enough for
+// documents whose strings hold neither brackets nor quotes.
+inline std::string field(const std::string& json, std::string_view key) {
+  const std::string name = "\"" + std::string(key) + "\":";
+  const size_t at = json.find(name);
+  if (at == std::string::npos) return "no " + std::string(key);
+  const size_t begin = at + name.size();
+  if (json[begin] == '"') return json.substr(begin + 1, json.find('"', begin + 1) - begin - 1);
+  if (json[begin] == '[') return json.substr(begin + 1, json.find(']', begin) - begin - 1);
+  return json.substr(begin, json.find_first_of(",}", begin) - begin);
+}
+
+}  // namespace letterbox::test

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+//
+// A store that writes down what it is asked. The test answers, when it likes, in what order it
+// likes and with what it likes. For one thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mailbox/store.h"
+
+namespace letterbox::test {
+
+inline Error away() { return {Code::store_unavailable, "the store is away", 1500}; }
+
+class FakeStore final : public Store {
+ public:
+  // A ReadRequest that owns its texts.
+  struct Read {
+    std::string user;
+    std::string client;
+    std::optional<Cursor> after;
+    bool foreign = false;
+    size_t limit = 0;
+    uint64_t watch_until = 0;
+    uint64_t park_until = 0;
+    Then<Reading> then;
+  };
+  struct Ack {
+    std::string user;
+    std::string client;
+    Cursor after;
+    uint64_t park_until = 0;
+    Then<bool> then;
+  };
+  struct Push {
+    std::string user;
+    std::string element;
+    Then<Pushed> then;
+  };
+  struct Adoption {
+    std::string user;
+    std::string raw;
+    Then<Pushed> then;
+  };
+  struct Bell {
+    std::string user;
+    uint64_t since_ms = 0;
+    bool operator==(const Bell&) const = default;
+  };
+  struct AdoptionOfAll {
+    std::string user;
+    Then<bool> then;
+  };
+
+  // Each can be answered by itself; who asked hears of it with the last.
+  void push_each(std::span<const std::string_view> users, std::string_view element,
+                 ThenEach then) override {
+    struct Call {
+      size_t left;
+      std::vector<Or<Pushed>> outcomes;
+      ThenEach then;
+    };
+    ++push_calls;
+    const auto call = std::make_shared<Call>(Call{users.size(), {}, std::move(then)});
+    call->outcomes.resize(users.size(), away());
+    for (size_t i = 0; i < users.size(); ++i) {
+      pushes.push_back(
+          {std::string(users[i]), std::string(element), [call, i](const Or<Pushed>& outcome) {
+             call->outcomes[i] = outcome;
+             if (--call->left == 0) call->then(call->outcomes);
+           }});
+    }
+  }
+  void read(const ReadRequest& request, Then<Reading> then) override {
+    auto& list = request.limit > 0 ? reads : notes;
+    list.push_back({std::string(request.user), std::string(request.client), request.after,
+                    request.foreign, request.limit, request.watch_until, request.park_until,
+                    std::move(then)});
+  }
+  void acknowledge(std::string_view user, std::string_view client, const Cursor& after,
+                   uint64_t park_until, Then<bool> then) override {
+    acks.push_back({std::string(user), std::string(client), after, park_until, std::move(then)});
+  }
+  void view(std::string_view user, Then<MailboxView> then) override {
+    views.emplace_back(user, std::move(then));
+  }
+  void remove(std::string_view user, Then<bool> then) override {
+    removals.emplace_back(user, std::move(then));
+  }
+  void ring(std::string_view user, uint64_t since_ms) override {
+    rings.push_back({std::string(user), since_ms});
+  }
+  void adopt(std::string_view user, std::string_view raw, Then<Pushed> then) override {
+    adoptions.push_back({std::string(user), std::string(raw), std::move(then)});
+  }
+  void adopt_all(std::string_view user, Then<bool> then) override {
+    adoptions_of_all.push_back({std::string(user), std::move(then)});
+  }
+
+  // What waits for an answer, oldest first.
+  std::deque<Read> reads;
+  std::deque<Read> notes;  // reads with limit 0: they acknowledge and note
+  std::deque<Ack> acks;
+  std::deque<Push> pushes;
+  size_t push_calls = 0;
+  std::deque<std::pair<std::string, Then<MailboxView>>> views;
+  std::deque<std::pair<std::string, Then<bool>>> removals;
+  std::deque<Adoption> adoptions;
+  std::deque<AdoptionOfAll> adoptions_of_all;
+  // What was hung for others. Nobody waits for an answer.
+  std::vector<Bell> rings;
+};
+
+}  // namespace letterbox::test

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+//
+// A waiting room whose surroundings are all in the hands of the test: time, store, bells, callers.
+// For one thread.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/loop.h"
+#include "model/message.h"
+#include "tests/unit/fake_bells.h"
+#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_clock.h"
+#include "tests/unit/fake_store.h"
+#include "waiting/room.h"
+
+namespace letterbox::test {
+
+inline constexpr uint64_t kEpoch = 1'795'000'000'000;
+
+// The id of a message of the mailbox that the tests are about.
+inline Cursor id(uint64_t seq) { return {kEpoch, seq}; }
+
+// What alice asks, unless it is changed: the cursor given, for 25 seconds.
+inline Question with_cursor(const Cursor& after, std::string client = "") {
+  Question question;
+  question.user = "alice";
+  question.client = std::move(client);
+  question.by_cursor = true;
+  question.after = after;
+  question.timeout_ms = 25'000;
+  return question;
+}
+
+inline Question without_cursor(std::string client = "") {
+  Question question = with_cursor({}, std::move(client));
+  question.by_cursor = false;
+  return question;
+}
+
+inline Question with_foreign_cursor() {
+  Question question = with_cursor({});
+  question.foreign = true;
+  return question;
+}
+
+inline Question only_looking(Question question) {
+  question.timeout_ms = 0;
+  return question;
+}
+
+// What a lane takes out of a list.
+inline std::string ring(const Cursor& message, uint64_t expires_ms = 0) {
+  return "\x01" + message.text() + " " + make_element("mail", "1", 5, expires_ms);
+}
+inline constexpr uint64_t kBellMs = 5;  // long ago
+inline std::string bell(uint64_t since_ms = kBellMs) { return "\x01*" + std::to_string(since_ms); }
+
+// A message as a client gets it.
+inline std::string message(const Cursor& at) {
+  return R"({"id":")" + at.text() + R"(","type":"mail","data":1,"time":5})";
+}
+
+// What a read finds: nothing after the newest message, or one message, the newest.
+inline Reading nothing_after(const Cursor& newest) {
+  Reading reading;
+  reading.cursor = reading.newest = newest;
+  return reading;
+}
+inline Reading one(const Cursor& newest) {
+  Reading reading = nothing_after(newest);
+  reading.count = 1;
+  reading.messages = message(newest);
+  return reading;
+}
+
+struct FakeWaiting {
+  explicit FakeWaiting(const RoomLimits& limits = {})
+      : room(
+            clock, bells, [this] { ++wakes; }, limits) {}
+
+  FakeClock clock;
+  Loop loop{clock};
+  FakeStore store;
+  FakeBells bells{store};
+  size_t wakes = 0;  // calls of the room's `wake`
+  Desk desk{loop, store};
+  Room room;
+
+  std::shared_ptr<Heard> enter(Question question) {
+    auto heard = std::make_shared<Heard>();
+    room.enter(desk, std::move(question), std::make_unique<FakeCaller>(heard));
+    return heard;
+  }
+
+  // Enters and finds nothing. REQUIRES: nobody else is being read for.
+  std::shared_ptr<Heard> park(Question question) {
+    const Cursor at = question.after;
+    REQUIRE(store.reads.empty());
+    auto heard = enter(std::move(question));
+    if (!store.reads.empty()) answer_read(nothing_after(at));
+    REQUIRE(heard->count() == 0);
+    return heard;
+  }
+
+  // Answers the oldest read that waits.
+  void answer_read(Or<Reading> with) {
+    REQUIRE_FALSE(store.reads.empty());
+    const auto read = std::move(store.reads.front());
+    store.reads.pop_front();
+    read.then(std::move(with));
+  }
+  void answer_note(Or<Reading> with) {
+    REQUIRE_FALSE(store.notes.empty());
+    const auto note = std::move(store.notes.front());
+    store.notes.pop_front();
+    note.then(std::move(with));
+  }
+
+  void rung(const std::string& element, std::string_view user = "alice") {
+    room.rung(desk, user, element);
+  }
+
+  // Lets time pass and has the room look at the clock. In how many ms it wants to do so again.
+  std::optional<uint64_t> tick_after(uint64_t ms) {
+    clock.pass(ms);
+    const auto next = room.tick(desk);
+    return next ? std::optional(*next - clock.steady_ms()) : std::nullopt;
+  }
+  static constexpr std::nullopt_t kNever = std::nullopt;
+
+  // Fires the timers of the loop that are due. Once a test: a loop that was stopped stays so.
+  void run_timers() {
+    loop.at(clock.steady_ms(), [this] { loop.stop(); });
+    loop.run();
+  }
+
+  uint64_t wall_in(uint64_t ms) const { return clock.wall_ms() + ms; }
+};
+
+// The one answer that somebody got.
+inline std::string answer_of(const std::shared_ptr<Heard>& heard) {
+  REQUIRE(heard->refusals.empty());
+  REQUIRE(heard->answers.size() == 1);
+  return heard->answers.front();
+}
+inline std::string reason_of(const std::shared_ptr<Heard>& heard) {
+  return field(answer_of(heard), "reason");
+}
+inline uint64_t retry_of(const std::shared_ptr<Heard>& heard) {
+  return std::stoull(field(answer_of(heard), "retry_after_ms"));
+}
+
+}  // namespace letterbox::test

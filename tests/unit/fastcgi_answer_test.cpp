@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "fastcgi/answer.h"
+#include "tests/unit/fake_peer.h"
+
+namespace letterbox::test {
+namespace {
+
+struct Listener final : GoneListener {
+  void gone() override { ++times; }
+  int times = 0;
+};
+
+TEST_CASE("an answer is sent") {
+  FakePeer peer;
+  Answer answer = peer.owed();
+  CHECK_FALSE(peer.answered());
+  answer.send({202, "{}"});
+  CHECK(peer.answer().status() == 202);
+  CHECK(peer.answer().body == "{}");
+  CHECK_FALSE(answer);
+}
+
+TEST_CASE("an answer that is forgotten answers 500 by itself") {
+  FakePeer peer;
+  SUBCASE("where it is dropped") { const Answer answer = peer.owed(); }
+  SUBCASE("where another takes its place") {
+    Answer answer = peer.owed();
+    answer = Answer();
+  }
+  CHECK(peer.answer().status() == 500);
+  CHECK(peer.answer().body ==
+        R"({"error":{"code":"internal","message":"the server forgot this request",)"
+        R"("terminal":false,"retry_after_ms":0}})");
+}
+
+TEST_CASE("an answer that was moved is owed once") {
+  FakePeer peer;
+  {
+    Answer first = peer.owed();
+    Answer second = std::move(first);
+    second.send({200, "once"});
+  }
+  CHECK(peer.answer().body == "once");
+}
+
+TEST_CASE("whoever was answered can't go away any more") {
+  FakePeer peer;
+  const auto listener = std::make_shared<Listener>();
+  Answer answer = peer.owed();
+  CHECK(answer.when_gone(listener));
+  answer.send({200, ""});
+  CHECK_FALSE(answer.when_gone(listener));
+  CHECK(listener->times == 0);
+}
+
+TEST_CASE("an answer of nobody is never sent") {
+  Answer answer;
+  CHECK_FALSE(answer);
+  CHECK_FALSE(answer.when_gone({}));
+}
+
+// What has nginx close a connection that it keeps: see farewell_record().
+bool is_farewell(const Record& record) {
+  return record.type == Record::err && record.id == 1 && record.content.empty() &&
+         record.padding == 0;
+}
+
+TEST_CASE("a connection that retires has its peer close it behind the answer it still owes") {
+  FakePeer peer;
+  Answer answer = peer.owed();
+  peer.retire();
+  CHECK_FALSE(peer.answered());
+  answer.send({200, "last"});
+  CHECK(peer.answer().body == "last");
+  const auto records = peer.records();
+  CHECK(records.at(records.size() - 2).type == Record::end_request);
+  CHECK(is_farewell(records.back()));
+}
+
+TEST_CASE("an idle connection that retires has its peer close it at once, and says so once") {
+  FakePeer peer;
+  peer.owed().send({200, ""});
+  const size_t before = peer.records().size();
+  CHECK(peer.records().back().type == Record::end_request);
+  peer.retire();
+  peer.retire();
+  CHECK(peer.records().size() == before + 1);
+  CHECK(is_farewell(peer.records().back()));
+}
+
+}  // namespace
+}  // namespace letterbox::test

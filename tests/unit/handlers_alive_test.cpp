@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include "handlers/alive.h"
+#include "secret/digest.h"
+#include "tests/unit/fake_entrance.h"
+#include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_presence.h"
+
+namespace letterbox::test {
+namespace {
+
+struct Living : FakeEntrance {
+  Living() { access.at_once = true; }
+
+  void alive(const std::string& query, std::string_view token = "") {
+    Request request;
+    const std::string authorization = "Bearer " + std::string(token);
+    if (!token.empty()) request.authorization = authorization;
+    request.remote_addr = "192.0.2.1";
+    handler.alive(request, Query::parse(query).value(), peer.owed());
+  }
+  // How many messages such a client is told that it has not read.
+  std::string unread(const std::string& query, const MailboxView& view) {
+    FakePeer another;
+    handler.alive({}, Query::parse(query).value(), another.owed());
+    REQUIRE(store.views.size() == 1);
+    const auto then = store.views.front().second;
+    store.views.clear();
+    then(view);
+    return field(another.answer().body, "unread");
+  }
+  std::string code() { return field(peer.answer().body, "code"); }
+
+  FakePeer peer;
+  FakePresence presence;
+  PresenceBook book{loop, presence, 10};
+  AliveHandler handler{desk, gate, book, 20'000};
+};
+
+// Ten messages, of which seven are kept.
+MailboxView seven_of_ten() {
+  MailboxView view;
+  view.oldest = id(4);
+  view.newest = id(10);
+  view.queued = 7;
+  view.clients = {{"tab", id(8), 5, false, true},
+                  {"slow", id(1), 5, false, true},
+                  {"ahead", id(12), 5, false, true},
+                  {"", id(10), 5, false, true},
+                  {"other", {kEpoch - 1, 9}, 5, false, true}};
+  return view;
+}
+
+TEST_CASE_FIXTURE(Living, "whoever is vouched for hears his name, what is unread, and the time") {
+  alive("user=alice&client=tab");
+  REQUIRE(store.views.size() == 1);
+  CHECK(store.views.front().first == "alice");
+  store.views.front().second(seven_of_ten());
+  CHECK(peer.answer().status() == 200);
+  CHECK(peer.answer().header("Cache-Control") == "no-store");
+  CHECK(peer.answer().body == R"({"user":"alice","unread":2,"time":)" +
+                                  std::to_string(clock.wall_ms()) +
+                                  ",\"expires\":null,\"data\":null}\n");
+}
+
+TEST_CASE_FIXTURE(Living, "whoever has a token hears when it ends, and what goes with it") {
+  const std::string token = make_token("alice");
+  Token& record = hand_out(sha256_hex(token));
+  record.data = R"({"name":"Alice","roles":[1,null]})";
+  alive("", token);
+  REQUIRE(store.views.size() == 1);
+  store.views.front().second(MailboxView{});
+  CHECK(peer.answer().body == R"({"user":"alice","unread":0,"time":)" +
+                                  std::to_string(clock.wall_ms()) + R"(,"expires":)" +
+                                  std::to_string(record.expires_ms) + R"(,"data":)" + record.data +
+                                  "}\n");
+}
+
+TEST_CASE_FIXTURE(Living, "unread is what follows a client's cursor and is kept") {
+  const auto view = seven_of_ten();
+  CHECK(unread("user=alice&client=tab", view) == "2");
+  CHECK(unread("user=alice&client=slow", view) == "7");
+  CHECK(unread("user=alice&client=ahead", view) == "0");
+  CHECK(unread("user=alice", view) == "0");
+}
+
+TEST_CASE_FIXTURE(Living, "for a client that never polled, or of another epoch, all is unread") {
+  const auto view = seven_of_ten();
+  CHECK(unread("user=alice&client=new", view) == "7");
+  CHECK(unread("user=alice&client=other", view) == "7");
+  CHECK(unread("user=alice", MailboxView{}) == "0");
+}
+
+TEST_CASE_FIXTURE(Living, "to say that one is there is to use a token, and is asked about once") {
+  access.at_once = false;
+  const std::string token = make_token("alice");
+  hand_out(sha256_hex(token));
+  alive("", token);
+  REQUIRE(access.admits.size() == 1);
+  CHECK(access.admits.front().address == "192.0.2.1");
+  CHECK(store.views.empty());
+  access.answer_admit();
+  CHECK(store.views.size() == 1);
+  FakePeer another;
+  Request request;
+  const std::string cookie = "letterbox_token=" + token;
+  request.cookie = cookie;
+  handler.alive(request, Query::parse("").value(), another.owed());
+  CHECK(store.views.size() == 2);
+  CHECK(access.asked == 1);
+}
+
+TEST_CASE_FIXTURE(Living, "whoever may not come in hears why") {
+  std::string expected;
+  SUBCASE("nobody") {
+    expected = "no_identity";
+    alive("");
+  }
+  SUBCASE("a bad name") {
+    expected = "bad_user";
+    alive("user=a/b");
+  }
+  SUBCASE("a bad client") {
+    expected = "bad_client";
+    alive("user=alice&client=");
+  }
+  SUBCASE("a client twice") {
+    expected = "repeated_parameter";
+    alive("user=alice&client=a&client=a");
+  }
+  SUBCASE("a bad token") {
+    expected = "bad_token";
+    alive("", make_token("alice"));
+  }
+  SUBCASE("locked out") {
+    expected = "locked";
+    access.lock_out("alice");
+    alive("user=alice");
+  }
+  SUBCASE("a token for another client") {
+    expected = "other_client";
+    const std::string token = make_token("alice");
+    hand_out(sha256_hex(token)).client = "tab";
+    alive("client=phone", token);
+  }
+  CHECK(peer.answer().status() >= 400);
+  CHECK(code() == expected);
+  CHECK(store.views.empty());
+}
+
+TEST_CASE_FIXTURE(Living, "while the store is away it is 503") {
+  alive("user=alice");
+  store.views.front().second(away());
+  CHECK(peer.answer().status() == 503);
+  CHECK(code() == "store_unavailable");
+}
+
+TEST_CASE_FIXTURE(Living, "whoever says to be there is online as by a poll") {
+  alive("user=alice&client=tab");
+  clock.pass(1'000);
+  run_timers();
+  REQUIRE(presence.batches.size() == 1);
+  REQUIRE(presence.batches.front().notes.size() == 1);
+  const auto& note = presence.batches.front().notes.front();
+  CHECK(note.user == "alice");
+  CHECK(note.client.name == "tab");
+  CHECK(note.client.address == "192.0.2.1");
+  CHECK(note.client.until_ms >= wall_in(29'000));
+}
+
+}  // namespace
+}  // namespace letterbox::test

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+//
+// Pushes to groups, and to everybody who is online.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "handlers/push.h"
+#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_clock.h"
+#include "tests/unit/fake_groups.h"
+#include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_store.h"
+
+namespace letterbox::test {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+
+using Users = std::vector<std::string>;
+
+struct Telling {
+  FakeClock clock;
+  FakeStore store;
+  FakeGroups groups;
+  FakePeer peer;
+  PushHandler handler{store,
+                      groups,
+                      clock,
+                      {.recipients_max = 20,
+                       .broadcast = {.recipients = 500, .bytes = 100'000, .in_hand = 50'000}}};
+
+  void push(std::string_view query, std::string body = "x", std::string_view type = "") {
+    push_as(peer, query, std::move(body), type);
+  }
+  void push_as(FakePeer& who, std::string_view query, std::string body,
+               std::string_view type = "") const {
+    Request request;
+    request.content_type = type;
+    request.body = std::move(body);
+    handler.push(request, Query::parse(query).value(), who.owed());
+  }
+
+  // Who is pushed to now.
+  Users users() const {
+    Users names;
+    for (const auto& push : store.pushes) names.push_back(push.user);
+    return names;
+  }
+  void settle(const Or<Pushed>& outcome) {
+    REQUIRE_FALSE(store.pushes.empty());
+    const auto push = std::move(store.pushes.front());
+    store.pushes.pop_front();
+    push.then(outcome);
+  }
+  // All that are pushed to until the answer.
+  std::multiset<std::string> settle_all(const Or<Pushed>& outcome = Pushed{{5, 1}, 1, false}) {
+    std::multiset<std::string> all;
+    while (!store.pushes.empty()) {
+      all.insert(store.pushes.front().user);
+      settle(outcome);
+    }
+    return all;
+  }
+  // So many members for a group.
+  void fill(const std::string& group, size_t count) {
+    for (size_t i = 0; i < count; ++i) groups.all[group].push_back(group + std::to_string(i));
+  }
+  std::string code() { return field(peer.answer().body, "code"); }
+};
+
+TEST_CASE_FIXTURE(Telling,
+                  "a push to a group goes to each of its members, and is answered in sum") {
+  groups.all["team"] = {"alice", "bob", "carol"};
+  push("to=group:team");
+  CHECK(users() == Users{"alice", "bob", "carol"});
+  settle(Pushed{{5, 1}, 2, true});
+  settle(Pushed{{6, 1}, 1, false});
+  CHECK_FALSE(peer.answered());
+  settle(Pushed{{7, 1}, 1, false});
+  CHECK(peer.answer().status() == 202);
+  CHECK(peer.answer().body ==
+        R"({"count":3,"accepted":3,"waiting":1,"failed":0,"results":[)"
+        R"({"to":"alice","id":"5-1","queued":2,"waiting":true},)"
+        R"({"to":"bob","id":"6-1","queued":1,"waiting":false},)"
+        "{\"to\":\"carol\",\"id\":\"7-1\",\"queued\":1,\"waiting\":false}]}\n");
+}
+
+TEST_CASE_FIXTURE(Telling, "a star is everybody who is online") {
+  groups.online_now = {"alice", "bob", "alice"};  // a scan may say a name twice
+  push("to=*");
+  CHECK(users() == Users{"alice", "bob"});
+  settle_all(Pushed{{5, 1}, 1, true});
+  CHECK(peer.answer().status() == 201);
+}
+
+TEST_CASE_FIXTURE(Telling, "groups, everybody and names may be mixed, and nobody gets it twice") {
+  groups.all["a"] = {"alice", "bob", "carol"};
+  groups.all["b"] = {"bob", "dave"};
+  groups.online_now = {"erin", "dave"};
+  const Users all{"zoe", "alice", "bob", "carol", "dave", "erin"};
+  SUBCASE("in the query") { push("to=zoe,group:a&to=group:b,*,alice&to=group:a"); }
+  SUBCASE("in an envelope") {
+    push("", R"({"to":["zoe","group:a","group:b","*","alice","group:a"]})", kJson);
+  }
+  CHECK(users() == all);
+  settle_all();
+  CHECK(field(peer.answer().body, "count") == "6");
+}
+
+TEST_CASE_FIXTURE(Telling, "each envelope of a batch may have a group of its own") {
+  groups.all["a"] = {"alice", "bob"};
+  groups.all["b"] = {"bob"};
+  push("", R"([{"to":"group:a","data":1},{"to":"group:b","data":2},{"to":"carol","data":3}])",
+       kJson);
+  CHECK(users() == Users{"alice", "bob", "bob", "carol"});
+  CHECK(store.pushes[1].element.find("\"data\":1") != std::string::npos);
+  CHECK(store.pushes[2].element.find("\"data\":2") != std::string::npos);
+  settle_all();
+  CHECK(field(peer.answer().body, "count") == "4");
+}
+
+TEST_CASE_FIXTURE(Telling, "a group without members, or nobody online, is a success") {
+  SUBCASE("a group") { push("to=group:none"); }
+  SUBCASE("everybody") { push("to=*"); }
+  SUBCASE("both, in an envelope") { push("", R"({"to":["group:none","*"]})", kJson); }
+  CHECK(peer.answer().status() == 202);
+  CHECK(peer.answer().body ==
+        "{\"count\":0,\"accepted\":0,\"waiting\":0,\"failed\":0,\"results\":[]}\n");
+}
+
+TEST_CASE_FIXTURE(Telling,
+                  "beyond a hundred recipients only failures are told, a hundred at most") {
+  fill("g", 450);
+  push("to=group:g");
+  size_t sent = 0;
+  for (; !store.pushes.empty(); ++sent) {
+    if (sent % 3 == 0) {
+      settle(away());
+    } else {
+      settle(Pushed{{5, 1}, 1, sent % 3 == 1});
+    }
+  }
+  CHECK(sent == 450);
+  CHECK(peer.answer().status() == 503);
+  CHECK(peer.answer().header("Retry-After") == "2");
+  const std::string body = peer.answer().body;
+  CHECK(body.starts_with(R"({"count":450,"accepted":300,"waiting":150,"failed":150,"results":[)"
+                         R"({"to":"g0","error":{"code":"store_unavailable")"));
+  size_t told = 0;
+  for (size_t at = 0; (at = body.find("\"to\":", at)) != std::string::npos; ++at) ++told;
+  CHECK(told == 100);
+  CHECK(body.find("\"id\"") == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Telling, "what is known to be wrong is a failure of its own, as it was written") {
+  groups.all["a"] = {"alice", "not a name"};
+  push("to=group:a,group:a%20b,b%20b,group:");
+  CHECK(users() == Users{"alice"});
+  settle_all();
+  CHECK(peer.answer().status() == 400);
+  const std::string body = peer.answer().body;
+  CHECK(body.starts_with(R"({"count":5,"accepted":1,"waiting":0,"failed":4,)"));
+  CHECK(body.find(R"({"to":"not a name","error":{"code":"bad_user")") != std::string::npos);
+  CHECK(body.find(R"({"to":"group:a b","error":{"code":"bad_group")") != std::string::npos);
+  CHECK(body.find(R"({"to":"b b","error":{"code":"bad_user")") != std::string::npos);
+  CHECK(body.find(R"({"to":"group:","error":{"code":"bad_group")") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Telling, "a bad envelope beside a group is told as it was written") {
+  groups.all["a"] = {"alice"};
+  push("", R"([{"to":"group:a"},{"to":["group:a","*"],"ttl":604801},{"data":1}])", kJson);
+  settle_all();
+  CHECK(field(peer.answer().body, "count") == "4");
+  CHECK(peer.answer().body.find(R"({"to":"group:a","error":{"code":"bad_ttl")") !=
+        std::string::npos);
+  CHECK(peer.answer().body.find(R"({"to":"*","error":{"code":"bad_ttl")") != std::string::npos);
+  CHECK(groups.pages == 1);
+}
+
+TEST_CASE_FIXTURE(Telling, "a single group that none can be is refused like a single name") {
+  push("to=group:a%20b");
+  CHECK(peer.answer().status() == 400);
+  CHECK(code() == "bad_group");
+}
+
+// --- limits ------------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Telling,
+                  "more recipients than a call may have are refused before any is sent to") {
+  fill("g", 499);
+  SUBCASE("a group that is as large as may be is not") {
+    push("to=group:g,alice");
+    CHECK(settle_all().size() == 500);
+    CHECK(field(peer.answer().body, "accepted") == "500");
+    return;
+  }
+  SUBCASE("a group that is too large") {
+    fill("g", 2);
+    push("to=group:g");
+  }
+  SUBCASE("two that are so together, though they are the same people") {
+    groups.all["h"] = groups.all["g"];
+    push("to=group:g,group:h");
+  }
+  SUBCASE("in two envelopes of a batch") {
+    push("", R"([{"to":"group:g"},{"to":["a","b"]}])", kJson);
+  }
+  CHECK(store.push_calls == 0);
+  CHECK(peer.answer().status() == 400);
+  CHECK(code() == "too_many_recipients");
+  CHECK(groups.pages <= 251);
+}
+
+TEST_CASE_FIXTURE(Telling, "names and groups that are spelled out have the limit of names") {
+  std::string to;
+  for (int i = 0; i < 21; ++i) to += "group:g" + std::to_string(i) + ",";
+  push("to=" + to + "*");
+  CHECK(code() == "too_many_recipients");
+  CHECK(groups.pages == 0);
+}
+
+TEST_CASE_FIXTURE(Telling, "more bytes than a call may store are refused before any is sent") {
+  fill("g", 200);
+  push("to=group:g", std::string(500, 'x'));
+  CHECK(store.push_calls == 0);
+  CHECK(peer.answer().status() == 413);
+  CHECK(code() == "too_large");
+  FakePeer another;
+  push_as(another, "to=group:g", std::string(400, 'x'));
+  CHECK(settle_all().size() == 200);
+}
+
+TEST_CASE_FIXTURE(Telling, "names are held in memory only as far as a worker has room for them") {
+  fill("g", 300);
+  push("to=group:g");
+  CHECK(store.push_calls > 0);
+  FakePeer second;
+  push_as(second, "to=group:g", "x");
+  CHECK(second.answer().status() == 503);
+  CHECK(field(second.answer().body, "code") == "overloaded");
+  settle_all();
+  CHECK(peer.answer().status() == 202);
+  FakePeer third;
+  push_as(third, "to=group:g", "x");
+  CHECK(settle_all().size() == 300);
+}
+
+TEST_CASE_FIXTURE(Telling, "while the store can't say who belongs to a group nothing is sent") {
+  groups.is_away = true;
+  SUBCASE("a group") { push("to=alice,group:a"); }
+  SUBCASE("everybody") { push("to=alice,*"); }
+  CHECK(store.push_calls == 0);
+  CHECK(peer.answer().status() == 503);
+  CHECK(code() == "store_unavailable");
+}
+
+// --- how much at a time ------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Telling, "of one call a hundred recipients are under way at most, in two steps") {
+  fill("g", 250);
+  push("to=group:g");
+  CHECK(store.pushes.size() == 100);
+  CHECK(store.push_calls == 2);
+  for (int i = 0; i < 49; ++i) settle(Pushed{});
+  CHECK(store.push_calls == 2);
+  settle(Pushed{});
+  CHECK(store.push_calls == 3);
+  CHECK(store.pushes.size() == 100);
+  CHECK(settle_all(Pushed{}).size() == 200);
+  CHECK(store.push_calls == 5);
+}
+
+TEST_CASE_FIXTURE(Telling, "a store that has failed a hundred in a row is not asked for the rest") {
+  fill("g", 400);
+  push("to=group:g");
+  settle(Pushed{{5, 1}, 1, true});
+  settle_all(away());
+  CHECK(store.push_calls < 5);
+  CHECK(peer.answer().status() == 503);
+  CHECK(peer.answer().body.starts_with(R"({"count":400,"accepted":1,"waiting":1,"failed":399,)"));
+}
+
+}  // namespace
+}  // namespace letterbox::test

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include "handlers/gate.h"
+#include "handlers/poll.h"
+#include "secret/digest.h"
+#include "tests/unit/fake_entrance.h"
+#include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_presence.h"
+
+namespace letterbox::test {
+namespace {
+
+constexpr uint64_t kMinute = 60'000;
+
+struct AtTheGate : FakeEntrance {
+  // Somebody polls as a client of alice's, by that query or token.
+  FakePeer& poll(const std::string& query, std::string_view token = "") {
+    Request request;
+    const std::string authorization = "Bearer " + std::string(token);
+    if (!token.empty()) request.authorization = authorization;
+    request.remote_addr = "192.0.2.1";
+    auto& peer = peers.emplace_back(std::make_unique<FakePeer>());
+    handler.poll(request, Query::parse("after=1795000000000-4&" + query).value(), peer->owed());
+    return *peer;
+  }
+  // Of a token that was handed out here.
+  std::string new_token() {
+    std::string token = make_token("alice");
+    hand_out(sha256_hex(token));
+    return token;
+  }
+  static std::string code_of(FakePeer& peer) { return field(peer.answer().body, "code"); }
+  static std::string reason_of(FakePeer& peer) { return field(peer.answer().body, "reason"); }
+
+  FakePresence presence;
+  PresenceBook book{loop, presence, 10};
+  PollHandler handler{desk, gate, room, book, {.timeout_ms = 25'000, .timeout_max_ms = 50'000}};
+  std::vector<std::unique_ptr<FakePeer>> peers;
+};
+
+TEST_CASE_FIXTURE(AtTheGate, "the first poll of somebody is asked about, the next is not") {
+  const std::string token = new_token();
+  poll("client=a", token);
+  REQUIRE(access.admits.size() == 1);
+  CHECK(access.admits.front().claim.hash == sha256_hex(token));
+  CHECK(access.admits.front().address == "192.0.2.1");
+  CHECK(store.reads.empty());
+  access.answer_admit();
+  CHECK(store.reads.size() == 1);
+  poll("client=b", token);
+  CHECK(store.reads.size() == 2);
+  CHECK(access.asked == 1);
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "whoever may not come in is told why, and nothing is read") {
+  access.at_once = true;
+  CHECK(code_of(poll("", make_token("alice"))) == "bad_token");
+  CHECK(code_of(poll("", "anything")) == "bad_token");
+  CHECK(poll("", "anything").answer().status() == 401);
+  access.standings["alice"].kicked = {clock.wall_ms(), wall_in(1000), "shouting"};
+  CHECK(code_of(poll("user=alice")) == "kicked");
+  CHECK(poll("user=alice").answer().status() == 403);
+  access.lock_out("alice");
+  CHECK(code_of(poll("user=alice")) == "locked");
+  CHECK(store.reads.empty());
+  CHECK(room.size() == 0);
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "a token of another form is refused without asking") {
+  CHECK(code_of(poll("", "lb_x")) == "bad_token");
+  CHECK(access.asked == 0);
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "while Redis is away whoever is not known is told to come back") {
+  FakePeer& peer = poll("user=alice");
+  access.answer_admit(away());
+  CHECK(peer.answer().status() == 503);
+  CHECK(code_of(peer) == "store_unavailable");
+}
+
+TEST_CASE_FIXTURE(AtTheGate,
+                  "a notice that comes between being let in and entering is not missed") {
+  FakePeer& peer = poll("user=alice");
+  const auto admit = access.admits.front();
+  access.admits.clear();
+  access.lock_out("alice");
+  door.notice(desk, access, "alice");  // finds nobody in the room
+  CHECK(access.admits.empty());
+  admit.then(Admission{.claim = admit.claim});  // as it was before the notice
+  access.answer_admit();
+  CHECK(reason_of(peer) == "kicked");
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "nor is one that came while nothing was heard") {
+  FakePeer& peer = poll("user=alice");
+  const auto admit = access.admits.front();
+  access.admits.clear();
+  door.shut();
+  access.lock_out("alice");
+  door.open(desk, access);
+  admit.then(Admission{.claim = admit.claim});
+  access.answer_admit();
+  CHECK(reason_of(peer) == "kicked");
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "where no notice came, nobody is looked at twice") {
+  poll("user=alice");
+  access.answer_admit();
+  CHECK(access.asked == 1);
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "after a minute it is asked anew while the poll goes on") {
+  poll("user=alice&client=a");
+  access.answer_admit();
+  clock.pass(kMinute);
+  poll("user=alice&client=b");
+  REQUIRE(access.admits.size() == 1);
+  CHECK(access.admits.front().address == "192.0.2.1");
+  CHECK(store.reads.size() == 2);
+  access.answer_admit();
+  CHECK(room.size() == 2);
+}
+
+TEST_CASE_FIXTURE(AtTheGate,
+                  "what has become wrong without a notice is found then, and its polls end") {
+  FakePeer& older = poll("user=alice&client=a");
+  access.answer_admit();
+  clock.pass(kMinute);
+  FakePeer& newer = poll("user=alice&client=b");
+  access.lock_out("alice");
+  access.answer_admit();  // the question of the newer poll
+  access.answer_admit();  // the look at who waits
+  CHECK(reason_of(older) == "kicked");
+  CHECK(reason_of(newer) == "kicked");
+  access.at_once = true;
+  CHECK(code_of(poll("user=alice")) == "locked");
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "where Redis is away then, whoever is known stays so") {
+  poll("user=alice&client=a");
+  access.answer_admit();
+  clock.pass(kMinute);
+  poll("user=alice&client=b");
+  access.answer_admit(away());
+  CHECK(access.admits.empty());
+  CHECK(room.size() == 2);
+  poll("user=alice&client=c");
+  CHECK(access.asked == 2);
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "a signed token is good without a record, until it ends") {
+  access.at_once = true;
+  const std::string token = signed_token(10);
+  FakePeer& peer = poll("", token);
+  CHECK(store.reads.front().user == "alice");
+  answer_read(nothing_after(id(4)));
+  CHECK_FALSE(peer.answered());
+  tick_after(16'000);  // the leeway included
+  CHECK(reason_of(peer) == "kicked");
+  CHECK(code_of(poll("", token)) == "bad_token");
+}
+
+TEST_CASE_FIXTURE(AtTheGate,
+                  "the end of a token's life ends its parked poll, and not a shorter one") {
+  access.at_once = true;
+  const std::string token = make_token("alice");
+  hand_out(sha256_hex(token)).expires_ms = wall_in(3000);
+  FakePeer& shorter = poll("client=a&timeout=2", token);
+  answer_read(nothing_after(id(4)));
+  FakePeer& longer = poll("client=b", token);  // is up to date with it
+  tick_after(2000);
+  CHECK(reason_of(shorter) == "timeout");
+  CHECK_FALSE(longer.answered());
+  tick_after(1000);
+  CHECK(reason_of(longer) == "kicked");
+  CHECK(code_of(poll("", token)) == "bad_token");
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "a token for one client polls as that one, and as no other") {
+  access.at_once = true;
+  const std::string token = make_token("alice");
+  hand_out(sha256_hex(token)).client = "tab";
+  poll("", token);
+  CHECK(store.reads.back().client == "tab");
+  poll("client=tab", token);
+  CHECK(store.reads.back().client == "tab");
+  const size_t reads = store.reads.size();
+  FakePeer& other = poll("client=phone", token);
+  CHECK(other.answer().status() == 403);
+  CHECK(code_of(other) == "other_client");
+  CHECK(store.reads.size() == reads);
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "a token reads its own user's mailbox, whoever is named besides") {
+  access.at_once = true;
+  poll("user=bob", new_token());
+  CHECK(store.reads.back().user == "alice");
+}
+
+TEST_CASE_FIXTURE(AtTheGate, "a poll with a wrong parameter is refused before anything is asked") {
+  CHECK(code_of(poll("timeout=x", new_token())) == "bad_timeout");
+  CHECK(access.asked == 0);
+}
+
+}  // namespace
+}  // namespace letterbox::test

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "handlers/groups.h"
+#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_groups.h"
+#include "tests/unit/fake_peer.h"
+
+namespace letterbox::test {
+namespace {
+
+struct Managing {
+  FakeGroups groups;
+  GroupsHandler handler{groups};
+
+  static Request at(std::string_view path) {
+    Request request;
+    request.path = path;
+    return request;
+  }
+  HttpAnswer add(std::string_view path) const {
+    FakePeer peer;
+    handler.add(at(path), peer.owed());
+    return peer.answer();
+  }
+  HttpAnswer remove(std::string_view path) const {
+    FakePeer peer;
+    handler.remove(at(path), peer.owed());
+    return peer.answer();
+  }
+  HttpAnswer remove_all(std::string_view path) const {
+    FakePeer peer;
+    handler.remove_all(at(path), peer.owed());
+    return peer.answer();
+  }
+  HttpAnswer view(std::string_view path, std::string_view query = "") const {
+    FakePeer peer;
+    handler.view(at(path), Query::parse(query).value(), peer.owed());
+    return peer.answer();
+  }
+  using Asked = std::vector<std::string>;
+};
+
+TEST_CASE_FIXTURE(Managing, "a member is added and removed, and the answer says whether it was") {
+  CHECK(add("/groups/team/alice").body ==
+        "{\"group\":\"team\",\"user\":\"alice\",\"added\":true}\n");
+  CHECK(remove("/groups/team/alice").body ==
+        "{\"group\":\"team\",\"user\":\"alice\",\"removed\":true}\n");
+  groups.outcome = false;
+  CHECK(add("/groups/team/alice").body ==
+        "{\"group\":\"team\",\"user\":\"alice\",\"added\":false}\n");
+  CHECK(remove("/groups/team/alice").body ==
+        "{\"group\":\"team\",\"user\":\"alice\",\"removed\":false}\n");
+  CHECK(groups.asked ==
+        Asked{"add team alice", "remove team alice", "add team alice", "remove team alice"});
+}
+
+TEST_CASE_FIXTURE(Managing, "a whole group is removed") {
+  CHECK(remove_all("/groups/team").body == "{\"group\":\"team\",\"removed\":true}\n");
+  CHECK(groups.asked == Asked{"remove_all team "});
+}
+
+TEST_CASE_FIXTURE(Managing, "a group is shown page by page, with who is online") {
+  groups.shown = {7, {{"alice", true}, {"bob", false}}, true};
+  CHECK(view("/groups/team", "after=aaron&limit=2").body ==
+        R"({"group":"team","size":7,"members":[{"user":"alice","online":true},)"
+        "{\"user\":\"bob\",\"online\":false}],\"next\":\"bob\"}\n");
+  groups.shown = {};
+  CHECK(view("/groups/team").body ==
+        "{\"group\":\"team\",\"size\":0,\"members\":[],\"next\":null}\n");
+  CHECK(groups.asked == Asked{"view team aaron 2", "view team  100"});
+}
+
+TEST_CASE_FIXTURE(Managing, "what is wrong with a call has the code of the contract") {
+  const std::string long_group(65, 'g');
+  const std::string long_user(129, 'u');
+  CHECK(field(add("/groups/a b/alice").body, "code") == "bad_group");
+  CHECK(field(add("/groups/" + long_group + "/alice").body, "code") == "bad_group");
+  CHECK(field(remove_all("/groups/*").body, "code") == "bad_group");
+  CHECK(field(view("/groups/\xFF").body, "code") == "bad_group");
+  CHECK(field(add("/groups/team/a b").body, "code") == "bad_user");
+  CHECK(field(add("/groups/team/*").body, "code") == "bad_user");
+  CHECK(field(add("/groups/team/group:x").body, "code") == "bad_user");
+  CHECK(field(remove("/groups/team/" + long_user).body, "code") == "bad_user");
+  CHECK(field(view("/groups/team", "after=").body, "code") == "bad_user");
+  CHECK(field(view("/groups/team", "after=a&after=b").body, "code") == "repeated_parameter");
+  for (const auto limit : {"0", "1001", "-1", "x", "", "1.5"}) {
+    CAPTURE(limit);
+    CHECK(field(view("/groups/team", std::string("limit=") + limit).body, "code") == "bad_limit");
+  }
+  CHECK(groups.asked.empty());
+}
+
+TEST_CASE_FIXTURE(Managing, "a group that is full is 409") {
+  groups.is_full = true;
+  CHECK(add("/groups/team/alice").status() == 409);
+  CHECK(field(add("/groups/team/alice").body, "code") == "group_full");
+}
+
+TEST_CASE_FIXTURE(Managing, "while the store is away all of it is 503") {
+  groups.is_away = true;
+  for (const auto& answer : {add("/groups/team/alice"), remove("/groups/team/alice"),
+                             remove_all("/groups/team"), view("/groups/team")}) {
+    CHECK(answer.status() == 503);
+    CHECK(answer.header("Retry-After") == "2");
+  }
+}
+
+}  // namespace
+}  // namespace letterbox::test

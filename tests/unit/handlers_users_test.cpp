@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+
+#include "handlers/users.h"
+#include "model/json.h"
+#include "tests/unit/fake_access.h"
+#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_clock.h"
+#include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_presence.h"
+#include "tests/unit/fake_store.h"
+
+namespace letterbox::test {
+namespace {
+
+struct Asking {
+  FakePresence presence;
+  FakeClock clock;
+  FakeAccess access{clock};
+  FakePeer peer;
+  UsersHandler handler{presence, access};
+
+  void ask(std::string_view query) { handler.view(Query::parse(query).value(), peer.owed()); }
+  PresenceQuestion question(std::string_view query) {
+    FakePeer another;
+    handler.view(Query::parse(query).value(), another.owed());
+    REQUIRE_FALSE(another.answered());
+    REQUIRE(presence.pages.size() == 1);
+    auto asked = presence.pages.front().question;
+    presence.pages.clear();
+    return asked;
+  }
+  std::string refused(std::string_view query) const {
+    FakePeer another;
+    handler.view(Query::parse(query).value(), another.owed());
+    CHECK(another.answer().status() == 400);
+    return field(another.answer().body, "code");
+  }
+};
+
+PresentUser alice() {
+  return {"alice",
+          1'795'000'037'500,
+          1'795'000'000'000,
+          {{"", 1'794'999'999'000, 1'795'000'030'000, "::1", ""},
+           {"tab", 1'795'000'000'000, 1'795'000'037'500, "127.0.0.1", "curl/8"}}};
+}
+
+TEST_CASE_FIXTURE(Asking, "a page shows who is online, with all clients") {
+  ask("");
+  answer_oldest(presence.pages, PresencePage{7, {alice()}, "alice"});
+  CHECK(peer.answer().status() == 200);
+  CHECK(peer.answer().body ==
+        R"({"online":7,"users":[{"user":"alice","last_activity":1795000000000,)"
+        R"("until":1795000037500,"clients":[)"
+        R"({"client":"","last_activity":1794999999000,"address":"::1","agent":""},)"
+        R"({"client":"tab","last_activity":1795000000000,"address":"127.0.0.1","agent":"curl/8"})"
+        "]}],\"next\":\"alice\"}\n");
+}
+
+TEST_CASE_FIXTURE(Asking, "where nobody is online the page is empty, and the last") {
+  ask("");
+  answer_oldest(presence.pages, PresencePage{});
+  CHECK(peer.answer().body == "{\"online\":0,\"users\":[],\"next\":null}\n");
+}
+
+TEST_CASE_FIXTURE(Asking, "an agent may say what it likes, the answer is JSON") {
+  auto user = alice();
+  user.clients[0].agent = "\"},{\x01\n\\ ü \xEF\xBF\xBD";
+  ask("");
+  answer_oldest(presence.pages, PresencePage{1, {user}, ""});
+  CHECK(compact_json(peer.answer().body));
+}
+
+TEST_CASE_FIXTURE(Asking, "prefix, after and limit are taken from the query") {
+  auto asked = question("");
+  CHECK(asked.prefix.empty());
+  CHECK(asked.after.empty());
+  CHECK(asked.limit == 100);
+  asked = question("prefix=al&after=alice&limit=1000");
+  CHECK(asked.prefix == "al");
+  CHECK(asked.after == "alice");
+  CHECK(asked.limit == 1'000);
+  asked = question("prefix=&after=&limit=1&unknown=1");
+  CHECK(asked.prefix.empty());
+  CHECK(asked.limit == 1);
+}
+
+TEST_CASE_FIXTURE(Asking, "one user is shown, online or not") {
+  ask("user=alice");
+  REQUIRE(presence.users.size() == 1);
+  CHECK(presence.users.front().first == "alice");
+  PresentUser found{"alice", 0, 0, {}};
+  Standing standing;
+  std::string expected =
+      R"({"user":"alice","online":false,"last_activity":null,"until":null,"clients":[],)";
+  SUBCASE("not online, not locked") { expected += "\"locked\":null}\n"; }
+  SUBCASE("locked") {
+    standing.locked = {1'795'000'000'000, "un\"paid\""};
+    expected += "\"locked\":{\"since\":1795000000000,\"reason\":\"un\\\"paid\\\"\"}}\n";
+  }
+  SUBCASE("online") {
+    found = alice();
+    expected =
+        R"({"user":"alice","online":true,"last_activity":1795000000000,"until":1795000037500,)"
+        R"("clients":[)"
+        R"({"client":"","last_activity":1794999999000,"address":"::1","agent":""},)"
+        R"({"client":"tab","last_activity":1795000000000,"address":"127.0.0.1","agent":"curl/8"}],)"
+        "\"locked\":null}\n";
+  }
+  presence.users.front().second(found);
+  REQUIRE(access.standings_asked.size() == 1);
+  CHECK(access.standings_asked.front().first == "alice");
+  access.standings_asked.front().second(standing);
+  CHECK(peer.answer().body == expected);
+  CHECK(peer.answer().status() == 200);
+}
+
+TEST_CASE_FIXTURE(Asking, "what is wrong with a question has the code of the contract") {
+  for (const auto query : {"user=", "user=a/b", "user=a%20b", "prefix=a*", "prefix=%00",
+                           "after=a/b", "prefix=%C3%BC"}) {
+    CAPTURE(query);
+    CHECK(refused(query) == "bad_user");
+  }
+  CHECK(refused("prefix=" + std::string(129, 'a')) == "bad_user");
+  for (const auto limit : {"", "0", "1001", "-1", "1.5", "ten", "1%00", "18446744073709551617"}) {
+    CAPTURE(limit);
+    CHECK(refused(std::string("limit=") + limit) == "bad_limit");
+  }
+  for (const auto twice :
+       {"user=a&user=a", "prefix=a&prefix=a", "after=a&after=b", "limit=1&limit=1"}) {
+    CAPTURE(twice);
+    CHECK(refused(twice) == "repeated_parameter");
+  }
+  CHECK(presence.pages.empty());
+  CHECK(presence.users.empty());
+}
+
+TEST_CASE_FIXTURE(Asking, "while the store is away nobody can be shown") {
+  SUBCASE("a page") {
+    ask("");
+    answer_oldest(presence.pages, away());
+  }
+  SUBCASE("a user") {
+    ask("user=alice");
+    presence.users.front().second(away());
+  }
+  CHECK(peer.answer().status() == 503);
+  CHECK(peer.answer().header("Retry-After") == "2");
+}
+
+}  // namespace
+}  // namespace letterbox::test

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+//
+// A loop that runs on a thread of its own, by a time that the test lets pass.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <thread>
+
+#include "base/loop.h"
+#include "tests/unit/fake_clock.h"
+
+namespace letterbox::test {
+
+struct LoopThread {
+  LoopThread() : thread([this] { loop.run(); }) {}
+  ~LoopThread() { halt(); }
+  LoopThread(const LoopThread&) = delete;
+  LoopThread& operator=(const LoopThread&) = delete;
+
+  // Ends the thread; what stands on the loop may go then.
+  void halt() {
+    if (!thread.joinable()) return;
+    loop.stop();
+    thread.join();
+  }
+
+  // Returns when it is done, and with it the turn before.
+  void on_loop(const std::function<void()>& work) {
+    std::promise<void> done;
+    loop.post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  // Returns when the timers that are due by then have fired.
+  void pass(uint64_t ms) {
+    clock.pass(ms);
+    for (int turn = 0; turn < 2; ++turn) on_loop([] {});
+  }
+
+  FakeClock clock;
+  Loop loop{clock};
+  std::thread thread;
+};
+
+}  // namespace letterbox::test

@@ -1,0 +1,723 @@
+// SPDX-License-Identifier: MIT
+//
+// Polls that come in, are read for, wait and are answered. Superseding, warm places and a long
+// random walk have files of their own.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "tests/unit/fake_waiting.h"
+#include "waiting/room.h"
+
+namespace letterbox::test {
+namespace {
+
+// --- coming in ---------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a poll is read for as it comes in, and says until when it may park") {
+  Question question = with_cursor(id(4), "tab");
+  question.limit = 7;
+  const auto heard = enter(question);
+  CHECK(room.size() == 1);
+  CHECK(heard->count() == 0);
+  REQUIRE(store.reads.size() == 1);
+  const auto& read = store.reads.front();
+  CHECK(read.user == "alice");
+  CHECK(read.client == "tab");
+  CHECK(read.after == id(4));
+  CHECK_FALSE(read.foreign);
+  CHECK(read.limit == 7);
+  CHECK(read.park_until == wall_in(25'000));
+  CHECK(read.watch_until == wall_in(25'000 + 5'000 + 1'000 + 60'000));
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that only looks says that it neither parks nor watches") {
+  enter(only_looking(with_cursor(id(4))));
+  CHECK(store.reads.front().park_until == 0);
+  CHECK(store.reads.front().watch_until == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "messages that are there are answered at once, nothing is watched") {
+  const auto heard = enter(with_cursor(id(4)));
+  Reading reading = one(id(7));
+  reading.count = 2;
+  reading.messages = message(id(6)) + "," + message(id(7));
+  reading.missed = 1;
+  answer_read(reading);
+  CHECK(answer_of(heard) ==
+        R"({"count":2,"messages":[)" + message(id(6)) + "," + message(id(7)) +
+            R"(],"cursor":"1795000000000-7","missed":1,"reset":false,"reason":"messages",)"
+            "\"retry_after_ms\":0}\n");
+  CHECK(room.size() == 0);
+  CHECK(bells.size() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "what is given out is counted, and who waits") {
+  enter(with_cursor(id(4)));
+  CHECK(room.parked() == 0);
+  Reading reading = one(id(7));
+  reading.count = 2;
+  reading.messages = message(id(6)) + "," + message(id(7));
+  reading.missed = 1;
+  answer_read(reading);
+  CHECK(room.delivered().messages.value() == 2);
+  CHECK(room.delivered().bytes.value() == reading.messages.size());
+  CHECK(room.delivered().missed.value() == 1);
+  park(with_cursor(id(7)));
+  CHECK(room.parked() == 1);
+  rung(ring(id(8)));
+  CHECK(room.parked() == 0);
+  CHECK(room.delivered().messages.value() == 3);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "where there is nothing a poll is parked and its mailbox watched") {
+  const auto heard = enter(with_cursor(id(4)));
+  CHECK_FALSE(bells.watches("alice"));
+  answer_read(nothing_after(id(4)));
+  CHECK(heard->count() == 0);
+  CHECK(room.size() == 1);
+  CHECK(bells.watches("alice"));
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that only looks is never parked") {
+  const auto heard = enter(only_looking(with_cursor(id(4))));
+  answer_read(nothing_after(id(4)));
+  CHECK(reason_of(heard) == "timeout");
+  CHECK(field(answer_of(heard), "cursor") == id(4).text());
+  CHECK(retry_of(heard) == 0);
+  CHECK(bells.size() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a ring during the read makes it read again") {
+  std::string rings;
+  SUBCASE("one that carries a message") { rings = ring(id(5)); }
+  SUBCASE("a bell") { rings = bell(); }
+  const auto heard = enter(with_cursor(id(4)));
+  rung(rings);
+  CHECK(store.reads.size() == 1);
+  answer_read(nothing_after(id(4)));
+  CHECK(heard->count() == 0);
+  CHECK_FALSE(bells.watches("alice"));
+  REQUIRE(store.reads.size() == 1);
+  CHECK(store.reads.front().after == id(4));
+  answer_read(one(id(5)));
+  CHECK(reason_of(heard) == "messages");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "rings that were not heard during the read make it read again") {
+  const auto heard = enter(with_cursor(id(4)));
+  room.missed_rings(desk, {"alice"});
+  answer_read(nothing_after(id(4)));
+  REQUIRE(store.reads.size() == 1);
+  answer_read(one(id(5)));
+  CHECK(reason_of(heard) == "messages");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a reading that stops short of the newest message is followed by one more") {
+  const auto heard = enter(with_cursor(id(4)));
+  Reading expired;  // all it had room for has expired
+  expired.cursor = id(6);
+  expired.newest = id(7);
+  expired.missed = 2;
+  answer_read(expired);
+  REQUIRE(store.reads.size() == 1);
+  CHECK(store.reads.front().after == id(6));
+  answer_read(one(id(7)));
+  CHECK(field(answer_of(heard), "messages") == message(id(7)));
+  CHECK(field(answer_of(heard), "missed") == "2");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "what was missed, and a reset, are carried from the read to the answer") {
+  const auto heard = enter(with_foreign_cursor());
+  CHECK(store.reads.front().foreign);
+  Reading reading = nothing_after(id(4));
+  reading.missed = 3;
+  reading.reset = true;
+  answer_read(reading);
+  SUBCASE("of a ring") { rung(ring(id(5))); }
+  SUBCASE("of another read, which asks from where the first one ended") {
+    rung(ring(id(6)));
+    CHECK_FALSE(store.reads.front().foreign);
+    CHECK(store.reads.front().after == id(4));
+    answer_read(one(id(6)));
+  }
+  SUBCASE("of a timeout") { tick_after(25'000); }
+  CHECK(field(answer_of(heard), "missed") == "3");
+  CHECK(field(answer_of(heard), "reset") == "true");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "what two reads of a poll missed is added up") {
+  const auto heard = enter(with_cursor(id(1)));
+  Reading reading = nothing_after(id(4));
+  reading.missed = 3;
+  answer_read(reading);
+  rung(bell());
+  reading = one(id(7));
+  reading.missed = 2;
+  answer_read(reading);
+  CHECK(field(answer_of(heard), "missed") == "5");
+}
+
+// --- rings -------------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(FakeWaiting, "a ring that carries the next message answers without a read") {
+  const auto heard = park(with_cursor(id(4)));
+  rung(ring(id(5)));
+  CHECK(store.reads.empty());
+  CHECK(answer_of(heard) ==
+        R"({"count":1,"messages":[)" + message(id(5)) +
+            R"(],"cursor":"1795000000000-5","missed":0,"reset":false,"reason":"messages",)"
+            "\"retry_after_ms\":0}\n");
+  CHECK(room.size() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "two clients of a user are both answered by one ring") {
+  const auto tab = park(with_cursor(id(4), "tab"));
+  const auto phone = park(with_cursor(id(4), "phone"));
+  const auto script = enter(without_cursor("script"));
+  answer_read(nothing_after(id(4)));
+  rung(ring(id(5)));
+  CHECK(field(answer_of(tab), "messages") == message(id(5)));
+  CHECK(field(answer_of(phone), "messages") == message(id(5)));
+  answer_read(one(id(5)));
+  CHECK(field(answer_of(script), "messages") == message(id(5)));
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a ring reaches nobody else") {
+  Question question = with_cursor(id(4));
+  question.user = "bob";
+  const auto bob = park(question);
+  rung(ring(id(5)), "alice");
+  CHECK(bob->count() == 0);
+  CHECK(store.reads.empty());
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a ring that does not carry the client's next message makes it read") {
+  const auto heard = park(with_cursor(id(4)));
+  SUBCASE("one was skipped") { rung(ring(id(6))); }
+  SUBCASE("it carries none") { rung(bell()); }
+  SUBCASE("it has expired") { rung(ring(id(5), clock.wall_ms())); }
+  SUBCASE("it is of another epoch") { rung(ring({kEpoch + 1, 5})); }
+  CHECK(heard->count() == 0);
+  REQUIRE(store.reads.size() == 1);
+  CHECK(store.reads.front().after == id(4));
+  answer_read(one(id(6)));
+  CHECK(reason_of(heard) == "messages");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a message that has not yet expired is carried by its ring") {
+  const auto heard = park(with_cursor(id(4)));
+  rung(ring(id(5), clock.wall_ms() + 1));
+  CHECK(reason_of(heard) == "messages");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a ring for what the client has is ignored") {
+  const auto heard = park(with_cursor(id(4)));
+  rung(ring(id(4)));
+  rung(ring(id(3)));
+  CHECK(heard->count() == 0);
+  CHECK(store.reads.empty());
+  CHECK(room.size() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "the first message of all answers who waits from the beginning") {
+  const auto heard = park(with_cursor({}));
+  SUBCASE("straight, where it is the first") {
+    rung(ring(id(1)));
+    CHECK(field(answer_of(heard), "cursor") == id(1).text());
+  }
+  SUBCASE("by a read, where it is not") {
+    rung(ring(id(2)));
+    CHECK(heard->count() == 0);
+    CHECK(store.reads.size() == 1);
+  }
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "after rings that were not heard every parked poll is read again") {
+  const auto tab = park(with_cursor(id(4), "tab"));
+  const auto phone = park(with_cursor(id(4), "phone"));
+  room.missed_rings(desk, {"bob", "alice"});
+  CHECK(store.reads.size() == 2);
+  answer_read(nothing_after(id(4)));
+  answer_read(one(id(5)));
+  CHECK(tab->count() == 0);
+  CHECK(reason_of(phone) == "messages");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a ring for nobody is rung on, for whoever else may wait") {
+  rung(ring(id(5)));
+  rung(bell(), "bob");
+  CHECK(store.rings == std::vector<FakeStore::Bell>{{"alice", clock.wall_ms()}, {"bob", kBellMs}});
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a ring for a client between two polls is kept") {
+  const auto heard = park(with_cursor(id(4)));
+  rung(ring(id(5)));
+  rung(ring(id(6)));
+  CHECK(store.rings.empty());
+}
+
+// --- up to date --------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(
+    FakeWaiting,
+    "an up-to-date client is parked without asking, its acknowledgement is all it sends") {
+  park(with_cursor(id(4), "tab"));
+  rung(ring(id(5)));
+  clock.pass(10);
+  const auto heard = enter(with_cursor(id(5), "tab"));
+  CHECK(store.reads.empty());
+  CHECK(heard->count() == 0);
+  CHECK(store.notes.empty());
+  REQUIRE(store.acks.size() == 1);
+  const auto& ack = store.acks.front();
+  CHECK(ack.user == "alice");
+  CHECK(ack.client == "tab");
+  CHECK(ack.after == id(5));
+  CHECK(ack.park_until == wall_in(25'000));
+  rung(ring(id(6)));
+  CHECK(field(answer_of(heard), "messages") == message(id(6)));
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "an up-to-date client is noted whole") {
+  park(with_cursor(id(4), "tab"));
+  Question question = with_cursor(id(5), "tab");
+  std::string announced = ring(id(5));
+  SUBCASE("where it is new") { question.client = "phone"; }
+  SUBCASE("where what it acknowledges was long") {
+    announced = "\x01" + id(5).text() + " " +
+                make_element("mail", '"' + std::string(1024, 'x') + '"', 5, 0);
+  }
+  SUBCASE("a minute after it was so last") { question.timeout_ms += 60'000 + 1; }
+  SUBCASE("after it was noted as away") { rung(announced), tick_after(500); }
+  rung(announced);
+  store.notes.clear();
+  enter(question);
+  CHECK(store.acks.empty());
+  CHECK(store.reads.empty());
+  REQUIRE(store.notes.size() == 1);
+  const auto& note = store.notes.front();
+  CHECK(note.client == question.client);
+  CHECK(note.after == id(5));
+  CHECK(note.park_until == wall_in(question.timeout_ms));
+  CHECK(note.watch_until == wall_in(question.timeout_ms + 5'000 + 1'000 + 60'000));
+  // And then no more.
+  rung(ring(id(6)));
+  question.after = id(6);
+  enter(question);
+  CHECK(store.notes.size() == 1);
+  CHECK(store.acks.size() == 1);
+}
+
+TEST_CASE_FIXTURE(
+    FakeWaiting,
+    "an acknowledgement of a client that the store does not know is followed by a whole note") {
+  park(with_cursor(id(4)));
+  rung(ring(id(5)));
+  enter(with_cursor(id(5)));
+  REQUIRE(store.acks.size() == 1);
+  SUBCASE("it does") {
+    store.acks.front().then(true);
+    CHECK(store.notes.empty());
+  }
+  SUBCASE("it does not") {
+    store.acks.front().then(false);
+    REQUIRE(store.notes.size() == 1);
+    CHECK(store.notes.front().after == id(5));
+    CHECK(store.notes.front().watch_until == wall_in(25'000 + 5'000 + 1'000 + 60'000));
+  }
+  CHECK(store.reads.empty());
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a reading, too, tells what is the newest message") {
+  park(with_cursor(id(4), "tab"));
+  enter(with_cursor(id(4), "phone"));
+  CHECK(store.reads.empty());
+  CHECK(store.notes.size() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client asks the store") {
+  park(with_cursor(id(4), "other"));
+  Question question = with_cursor(id(4));
+  SUBCASE("where it is not up to date") { question.after = id(3); }
+  SUBCASE("where its cursor is ahead of the newest message") { question.after = id(5); }
+  SUBCASE("where it only looks") { question = only_looking(question); }
+  SUBCASE("where it has no cursor") { question = without_cursor(); }
+  SUBCASE("where its cursor is foreign") { question = with_foreign_cursor(); }
+  SUBCASE("after a bell") {
+    rung(bell());
+    store.reads.clear();
+  }
+  SUBCASE("after rings that were not heard") {
+    room.missed_rings(desk, {"alice"});
+    store.reads.clear();
+  }
+  SUBCASE("after a note that may not have arrived") {
+    enter(question);
+    answer_note(away());
+  }
+  SUBCASE("after an acknowledgement that may not have arrived") {
+    question.client = "other";
+    enter(question);
+    store.acks.front().then(away());
+  }
+  SUBCASE("while a reading was disturbed") {
+    enter(with_cursor(id(3), "third"));
+    rung(bell());
+    store.reads.erase(store.reads.begin() + 1);
+    answer_read(one(id(4)));
+  }
+  enter(question);
+  CHECK(store.reads.size() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "an older ring that comes late does not make an older message the newest") {
+  park(with_cursor(id(6), "tab"));
+  rung(ring(id(7)));
+  rung(ring(id(6)));  // of a lane that had the mailbox before
+  enter(with_cursor(id(6), "phone"));
+  CHECK(store.reads.size() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a note that arrived changes nothing") {
+  park(with_cursor(id(4), "other"));
+  rung(ring(id(5)));
+  enter(with_cursor(id(5)));
+  answer_note(nothing_after(id(5)));
+  rung(ring(id(6)));
+  enter(with_cursor(id(6)));
+  CHECK(store.reads.empty());
+}
+
+// --- without a cursor --------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client without a cursor leaves it to the store, each time") {
+  const auto first = enter(without_cursor());
+  CHECK_FALSE(store.reads.front().after);
+  answer_read(nothing_after(id(4)));
+  rung(ring(id(5)));
+  CHECK(first->count() == 0);
+  REQUIRE(store.reads.size() == 1);
+  CHECK_FALSE(store.reads.front().after);
+  answer_read(one(id(5)));
+  CHECK(field(answer_of(first), "messages") == message(id(5)));
+  enter(without_cursor());
+  CHECK(store.notes.empty());
+  CHECK(store.reads.size() == 1);
+}
+
+// --- time --------------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(FakeWaiting, "a parked poll times out on the dot") {
+  const auto heard = park(with_cursor(id(4)));
+  CHECK(tick_after(24'999) == 1);
+  CHECK(heard->count() == 0);
+  tick_after(1);
+  CHECK(reason_of(heard) == "timeout");
+  CHECK(field(answer_of(heard), "messages") == "");
+  CHECK(field(answer_of(heard), "cursor") == id(4).text());
+  CHECK(retry_of(heard) >= 1);
+  CHECK(retry_of(heard) <= 250);
+  CHECK(room.size() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a poll whose time is up while it is read for is not parked") {
+  const auto heard = enter(with_cursor(id(4)));
+  tick_after(25'000);
+  CHECK(heard->count() == 0);
+  answer_read(nothing_after(id(4)));
+  CHECK(reason_of(heard) == "timeout");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "tick tells when to come back: at the next deadline, or never") {
+  CHECK(tick_after(0) == kNever);
+  Question question = with_cursor(id(4), "long");
+  question.timeout_ms = 50'000;
+  park(question);
+  CHECK(tick_after(0) == 50'000);
+  park(with_cursor(id(4), "short"));
+  CHECK(tick_after(0) == 25'000);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "whoever ticks is woken for a deadline that is nearer than the next one") {
+  park(with_cursor(id(4), "first"));
+  CHECK(wakes == 1);
+  room.tick(desk);
+  Question question = with_cursor(id(3), "longer");
+  question.timeout_ms = 50'000;
+  enter(question);
+  answer_read(nothing_after(id(4)));
+  CHECK(wakes == 1);
+  question.client = "shorter";
+  question.timeout_ms = 1000;
+  enter(question);
+  answer_read(nothing_after(id(4)));
+  CHECK(wakes == 2);
+}
+
+// --- the store is away -------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(FakeWaiting, "a new poll is refused while the store is away") {
+  const auto heard = enter(with_cursor(id(4)));
+  answer_read(away());
+  CHECK(heard->answers.empty());
+  REQUIRE(heard->refusals.size() == 1);
+  CHECK(heard->refusals.front() == away());
+  CHECK(room.size() == 0);
+  CHECK(room.ended(Reason::error) == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that was parked stays so, and is read for again") {
+  const auto heard = park(with_cursor(id(4)));
+  rung(bell());
+  answer_read(away());
+  CHECK(heard->count() == 0);
+  CHECK(room.size() == 1);
+  CHECK(store.reads.empty());
+  clock.pass(600);
+  run_timers();
+  REQUIRE(store.reads.size() == 1);
+  answer_read(one(id(5)));
+  CHECK(reason_of(heard) == "messages");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that was answered since is not read for again") {
+  const auto heard = park(with_cursor(id(4)));
+  rung(bell());
+  answer_read(away());
+  rung(ring(id(5)));
+  CHECK(reason_of(heard) == "messages");
+  clock.pass(600);
+  run_timers();
+  CHECK(store.reads.empty());
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that stays while the store is away times out on the dot") {
+  const auto heard = park(with_cursor(id(4)));
+  rung(bell());
+  CHECK(tick_after(24'900) == kNever);  // it is being read for
+  SUBCASE("where the read fails before") {
+    const size_t before = wakes;
+    answer_read(away());
+    CHECK(wakes == before + 1);
+    CHECK(tick_after(0) == 100);
+    tick_after(100);
+  }
+  SUBCASE("where the read fails after") {
+    tick_after(100);
+    answer_read(away());
+    room.tick(desk);
+  }
+  CHECK(reason_of(heard) == "timeout");
+}
+
+// --- raw elements ------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(FakeWaiting, "a raw element is adopted, whoever waits") {
+  const auto heard = park(with_cursor(id(4)));
+  rung("a word by hand");
+  rung("another", "bob");
+  CHECK(heard->count() == 0);
+  REQUIRE(store.adoptions.size() == 2);
+  CHECK(store.adoptions[0].user == "alice");
+  CHECK(store.adoptions[0].raw == "a word by hand");
+  CHECK(store.adoptions[1].user == "bob");
+  CHECK(store.rings.empty());
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a raw element is adopted again later where the store is away") {
+  rung(std::string("\x01\xFF\0", 3));
+  auto adoption = std::move(store.adoptions.front());
+  store.adoptions.pop_front();
+  adoption.then(away());
+  CHECK(store.adoptions.empty());
+  clock.pass(300);
+  run_timers();
+  REQUIRE(store.adoptions.size() == 1);
+  CHECK(store.adoptions.front().user == "alice");
+  CHECK(store.adoptions.front().raw == std::string("\x01\xFF\0", 3));
+  store.adoptions.front().then(Pushed{id(5), 1, false});
+  CHECK(store.adoptions.size() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "raw elements that a read sees are adopted, then it reads again") {
+  const auto heard = enter(with_cursor(id(4)));
+  Reading reading = nothing_after(id(4));
+  reading.raw = true;
+  answer_read(reading);
+  CHECK(heard->count() == 0);
+  REQUIRE(store.adoptions_of_all.size() == 1);
+  CHECK(store.adoptions_of_all.front().user == "alice");
+  store.adoptions_of_all.front().then(true);
+  answer_read(one(id(5)));
+  CHECK(reason_of(heard) == "messages");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "raw elements wait while there are messages to answer with") {
+  const auto heard = enter(with_cursor(id(4)));
+  Reading reading = one(id(5));
+  reading.raw = true;
+  answer_read(reading);
+  CHECK(reason_of(heard) == "messages");
+  CHECK(store.adoptions_of_all.empty());
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a new poll is refused where raw elements can't be adopted") {
+  const auto heard = enter(with_cursor(id(4)));
+  Reading reading = nothing_after(id(4));
+  reading.raw = true;
+  answer_read(reading);
+  store.adoptions_of_all.front().then(away());
+  CHECK(heard->refusals.size() == 1);
+}
+
+// --- gone --------------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a client that goes while parked leaves the room, and is noted as away") {
+  const auto heard = park(with_cursor(id(4), "tab"));
+  heard->leave();
+  CHECK(room.size() == 0);
+  CHECK(room.ended(Reason::gone) == 1);
+  REQUIRE(store.notes.size() == 1);
+  CHECK(store.notes.front().client == "tab");
+  CHECK(store.notes.front().after == id(4));
+  CHECK(store.notes.front().park_until == 0);
+  CHECK(store.notes.front().watch_until == 0);
+  CHECK(tick_after(0) == kNever);
+  CHECK(heard->count() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client that goes while it is read for is not answered") {
+  const auto heard = enter(with_cursor(id(4)));
+  heard->leave();
+  CHECK(room.size() == 0);
+  Or<Reading> found = nothing_after(id(4));
+  SUBCASE("where nothing is found") {}
+  SUBCASE("where something is found") { found = one(id(5)); }
+  SUBCASE("where the store is away") { found = away(); }
+  answer_read(found);
+  CHECK(heard->count() == 0);
+  CHECK(room.size() == 0);
+  CHECK(bells.size() == 0);
+  CHECK(room.ended(Reason::gone) == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a client that goes while raw elements are adopted is not read for again") {
+  const auto heard = enter(with_cursor(id(4)));
+  Reading reading = nothing_after(id(4));
+  reading.raw = true;
+  answer_read(reading);
+  heard->leave();
+  store.adoptions_of_all.front().then(true);
+  CHECK(store.reads.empty());
+  CHECK(heard->count() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client that had gone before it came in is not waited for") {
+  const auto heard = std::make_shared<Heard>();
+  heard->here = false;
+  room.enter(desk, with_cursor(id(4)), std::make_unique<FakeCaller>(heard));
+  CHECK(room.size() == 0);
+  CHECK(room.ended(Reason::gone) == 1);
+  answer_read(nothing_after(id(4)));
+  CHECK(bells.size() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "one client's going leaves the user's other clients waiting") {
+  const auto tab = park(with_cursor(id(4), "tab"));
+  const auto phone = park(with_cursor(id(4), "phone"));
+  tab->leave();
+  CHECK(bells.watches("alice"));
+  CHECK(store.notes.back().watch_until == wall_in(25'000 + 5'000 + 1'000 + 60'000));
+  rung(ring(id(5)));
+  CHECK(reason_of(phone) == "messages");
+}
+
+// --- closing -----------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(FakeWaiting, "closing answers everybody with shutdown") {
+  const auto parked = park(with_cursor(id(4), "parked"));
+  const auto superseded = park(with_cursor(id(4), "fought over"));
+  const auto newer = park(with_cursor(id(4), "fought over"));
+  const auto reading = enter(with_cursor(id(3), "reading"));
+  const auto finding = enter(with_cursor(id(3), "finding"));
+  store.notes.clear();
+  room.close(desk);
+  CHECK(reason_of(parked) == "shutdown");
+  CHECK(reason_of(superseded) == "shutdown");
+  CHECK(reason_of(newer) == "shutdown");
+  CHECK(retry_of(parked) >= 100);
+  CHECK(retry_of(parked) <= 400);
+  answer_read(nothing_after(id(4)));
+  answer_read(one(id(4)));
+  CHECK(reason_of(reading) == "shutdown");
+  CHECK(reason_of(finding) == "messages");
+  CHECK(room.size() == 0);
+  // Who was parked is noted as away, and the mailbox as unwatched.
+  CHECK(store.notes.size() == 2);
+  for (const auto& note : store.notes) {
+    CHECK(note.park_until == 0);
+    CHECK(note.watch_until == 0);
+  }
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "who comes in after the closing is answered with shutdown") {
+  room.close(desk);
+  const auto heard = enter(with_cursor(id(4)));
+  CHECK(reason_of(heard) == "shutdown");
+  CHECK(field(answer_of(heard), "cursor") == id(4).text());
+  CHECK(store.reads.empty());
+  CHECK(room.size() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "after the closing nothing is noted as watched any more") {
+  park(with_cursor(id(4)));
+  room.close(desk);
+  tick_after(500);
+  for (const auto& note : store.notes) CHECK(note.watch_until == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a read that fails after the closing refuses its poll") {
+  const auto heard = park(with_cursor(id(4)));
+  rung(bell());
+  room.close(desk);
+  answer_read(away());
+  CHECK(heard->refusals.size() == 1);
+  CHECK(room.size() == 0);
+}
+
+// --- counters ----------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(FakeWaiting, "each poll that came in is counted under one reason") {
+  park(with_cursor(id(4), "messages"));
+  rung(ring(id(5)));
+  enter(only_looking(with_cursor(id(5), "timeout")));
+  answer_read(nothing_after(id(5)));
+  enter(with_cursor(id(4), "error"));
+  answer_read(away());
+  park(with_cursor(id(5), "gone"))->leave();
+  rung(bell());  // or they would be parked without a read
+  enter(with_cursor(id(4), "superseded"));
+  const auto last = enter(with_cursor(id(4), "superseded"));
+  answer_read(nothing_after(id(5)));
+  answer_read(nothing_after(id(5)));
+  room.close(desk);
+  CHECK(room.ended(Reason::messages) == 1);
+  CHECK(room.ended(Reason::timeout) == 1);
+  CHECK(room.ended(Reason::error) == 1);
+  CHECK(room.ended(Reason::gone) == 1);
+  CHECK(room.ended(Reason::superseded) == 1);
+  CHECK(room.ended(Reason::shutdown) == 1);
+  CHECK(room.ended(Reason::kicked) == 0);
+}
+
+}  // namespace
+}  // namespace letterbox::test

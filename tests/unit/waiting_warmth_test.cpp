@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+//
+// Between two polls of a client: its place is kept warm for a while, and the store is told in time
+// that nobody is there any more.
+#include <doctest/doctest.h>
+
+#include "tests/unit/fake_waiting.h"
+
+namespace letterbox::test {
+namespace {
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client that does not come back within 500 ms is noted as away") {
+  park(with_cursor(id(4), "tab"));
+  rung(ring(id(5)));
+  CHECK(tick_after(0) == 500);
+  tick_after(499);
+  CHECK(store.notes.empty());
+  tick_after(1);
+  REQUIRE(store.notes.size() == 1);
+  const auto& note = store.notes.front();
+  CHECK(note.user == "alice");
+  CHECK(note.client == "tab");
+  CHECK(note.after == id(4));  // the last that it said it has
+  CHECK(note.limit == 0);
+  CHECK(note.park_until == 0);
+  // Its mailbox is still listened to.
+  CHECK(note.watch_until == wall_in(5'000 - 500 + 1'000));
+  tick_after(500);
+  CHECK(store.notes.size() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client that is back within 500 ms is not noted as away") {
+  park(with_cursor(id(4)));
+  rung(ring(id(5)));
+  tick_after(50);
+  enter(with_cursor(id(5)));
+  store.notes.clear();  // its acknowledgement
+  tick_after(50);
+  tick_after(10'000);
+  CHECK(store.notes.empty());
+  CHECK(bells.watches("alice"));
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client without a cursor is noted as away without one") {
+  park(without_cursor());
+  rung(bell());
+  answer_read(one(id(5)));
+  tick_after(500);
+  REQUIRE(store.notes.size() == 1);
+  CHECK_FALSE(store.notes.front().after);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client whose cursor was foreign is noted as away without one") {
+  const auto heard = enter(with_foreign_cursor());
+  answer_read(one(id(5)));
+  tick_after(500);
+  REQUIRE(store.notes.size() == 1);
+  CHECK_FALSE(store.notes.front().after);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a mailbox is listened to for five seconds after its last poll was answered") {
+  park(with_cursor(id(4)));
+  rung(ring(id(5)));
+  CHECK(tick_after(500) == 4'500);
+  tick_after(4'499);
+  CHECK(bells.watches("alice"));
+  CHECK(tick_after(1) == kNever);
+  CHECK_FALSE(bells.watches("alice"));
+  // What rings now is for somebody else.
+  rung(ring(id(6)));
+  CHECK(store.rings.size() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client that comes back later than that asks the store again") {
+  park(with_cursor(id(4)));
+  rung(ring(id(5)));
+  tick_after(500);
+  tick_after(4'500);
+  enter(with_cursor(id(5)));
+  CHECK(store.reads.size() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a mailbox is listened to for as long as any client of it waits") {
+  const auto tab = park(with_cursor(id(4), "tab"));
+  const auto phone = enter(with_cursor(id(5), "phone"));
+  answer_read(nothing_after(id(5)));
+  rung(ring(id(5)));
+  CHECK(reason_of(tab) == "messages");
+  tick_after(500);
+  CHECK(store.notes.back().watch_until == wall_in(24'500 + 5'000 + 1'000 + 60'000));
+  tick_after(4'500);
+  CHECK(bells.watches("alice"));
+  CHECK(phone->count() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a mailbox is not listened to any more once its last client has gone") {
+  const auto tab = park(with_cursor(id(4), "tab"));
+  const auto phone = park(with_cursor(id(4), "phone"));
+  tab->leave();
+  CHECK(bells.watches("alice"));
+  phone->leave();
+  CHECK_FALSE(bells.watches("alice"));
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a poll that only looked leaves nothing to listen to, and little to remember") {
+  enter(only_looking(with_cursor(id(4))));
+  answer_read(nothing_after(id(4)));
+  CHECK(bells.size() == 0);
+  tick_after(500);
+  tick_after(4'500);
+  rung(bell());
+  CHECK(store.rings.size() == 1);  // it is nobody's
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a warm place is found again by the same client and by another one") {
+  park(with_cursor(id(4), "tab"));
+  rung(ring(id(5)));
+  tick_after(500);
+  store.notes.clear();
+  tick_after(2'000);
+  const auto tab = enter(with_cursor(id(5), "tab"));
+  const auto phone = enter(with_cursor(id(5), "phone"));
+  CHECK(store.reads.empty());
+  CHECK(bells.size() == 1);
+  rung(ring(id(6)));
+  CHECK(reason_of(tab) == "messages");
+  CHECK(reason_of(phone) == "messages");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "many clients come and go, and nothing is left of them") {
+  for (int i = 0; i < 200; ++i) {
+    Question question = with_cursor(id(4), std::to_string(i % 3));
+    question.user = "user" + std::to_string(i % 50);
+    enter(question);
+    if (!store.reads.empty()) answer_read(i % 2 == 0 ? nothing_after(id(4)) : one(id(5)));
+  }
+  tick_after(25'000);
+  tick_after(500);
+  CHECK(tick_after(4'500) == kNever);
+  CHECK(room.size() == 0);
+  CHECK(bells.size() == 0);
+}
+
+}  // namespace
+}  // namespace letterbox::test
