@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""Faults strike while 190 clients poll and pushers push; when the dust has settled their ledger and Letterbox agree."""
+
+import resource
+
+import pytest
+
+from faults import EVERYTHING, FAULTS, Report, Scene, prepare, trial
+from load import Load
+
+SECONDS = {EVERYTHING: 10}
+SEED = 4
+RECOVERS = 10  # seconds after the last blow, within which everybody has heard from everybody
+FEW = 100  # descriptors
+
+
+@pytest.mark.parametrize("name", [*FAULTS, EVERYTHING])
+def test_fault(new_stack, capsys, name):
+    """whatever fails, no accepted push is lost, doubled or out of order, and all is well again by itself"""
+    report = trial(prepare(new_stack(workers=3)), name, SEED, SECONDS.get(name, 2.5))
+    with capsys.disabled():
+        print(f"\n{report}")
+    assert not report.broken
+    assert report.recovered < RECOVERS
+
+
+def test_few_descriptors(new_stack, capsys):
+    """programs that may open half as many files as there are clients serve them all, one after the other"""
+    stack = new_stack()
+
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
+
+    stack.replace("poll", "--open", preexec_fn=few, workers=3)
+    stack.replace("push", preexec_fn=few, workers=3)
+    with Load(stack.port, SEED, waits=(1, 2)) as load:
+        scene = Scene(stack, load, SEED)
+        scene.passes(2, 2)
+        # Where a kept connection closes under its request, nginx asks once more: without a cursor that may cost an answer.
+        load.settle(blows=1)
+        report = Report("few-descriptors", SEED, scene, load)
+    with capsys.disabled():
+        print(f"\n{report}")
+    assert not report.broken

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Pages of other sites (CORS): those of named origins may poll, for all others it is as if there were no such thing."""
+
+import pytest
+
+from expect import is_error
+from stack import Program, Stack
+
+SITE = "https://site.example"
+OTHER = "http://other.example:8080"
+HEADERS = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers", "Access-Control-Allow-Methods",
+           "Access-Control-Allow-Headers", "Access-Control-Max-Age", "Vary")
+PREFLIGHT = [("Access-Control-Request-Method", "GET"), ("Access-Control-Request-Headers", "authorization,last-event-id")]
+
+
+@pytest.fixture(scope="module")
+def shared_by_sites():
+    stack = Stack(shared=True, origin=f"{SITE},{OTHER}").start()
+    yield stack
+    stack.stop()
+
+
+def origin(name):
+    return [("Origin", name)]
+
+
+def allows(answer, name):
+    assert answer.header("Access-Control-Allow-Origin") == name, answer
+    assert answer.header("Access-Control-Allow-Credentials") == "true", answer
+    assert answer.header("Access-Control-Expose-Headers") == "Retry-After", answer
+    assert answer.header("Vary") == "Origin", answer
+    return True
+
+
+def allows_nothing(answer):
+    assert not any(answer.header(name) for name in HEADERS), answer
+    return True
+
+
+@pytest.mark.parametrize("name", [SITE, OTHER])
+def test_named(shared_by_sites, user, name):
+    """a page of a named origin may read each answer, an error, too"""
+    assert allows(shared_by_sites.get("/poll", origin(name), user=user, timeout=0), name)
+    answer = shared_by_sites.get("/poll", origin(name), user=user, timeout="abc")
+    assert is_error(answer, 400, "bad_timeout") and allows(answer, name)
+    answer = shared_by_sites.get("/poll/nowhere", origin(name))
+    assert is_error(answer, 404, "unknown_route") and allows(answer, name)
+
+
+def test_parked(shared_by_sites, user):
+    """a poll that has waited may be read by the page that sent it"""
+    parked = shared_by_sites.park(user, headers=origin(SITE), after=0)
+    shared_by_sites.pushed(user, "hello")
+    answer = parked.connection.receive()
+    assert answer.json["count"] == 1 and allows(answer, SITE)
+    parked.leave()
+
+
+@pytest.mark.parametrize("name", ["https://evil.example", "http://site.example", "https://site.example:8443", "https://site.example.evil.example", "https://SITE.example",
+                                  "null", "", "*", f"{SITE},{OTHER}", f"{SITE}/", f"{SITE} {OTHER}"])
+def test_not_named(shared_by_sites, user, name):
+    """any other origin is told nothing, and its preflight is an ordinary wrong method"""
+    answer = shared_by_sites.get("/poll", origin(name), user=user, timeout=0)
+    assert answer.status == 200 and allows_nothing(answer)
+    answer = shared_by_sites.request("OPTIONS", f"/poll?user={user}", origin(name) + PREFLIGHT)
+    assert is_error(answer, 405, "wrong_method") and allows_nothing(answer)
+
+
+@pytest.mark.parametrize("where", ["/poll", "/poll?user=alice", "/alive"])
+def test_preflight(shared_by_sites, where):
+    """a named origin's preflight is answered by 204: which headers its pages may send, and that it need not ask again soon"""
+    answer = shared_by_sites.request("OPTIONS", where, origin(SITE) + PREFLIGHT)
+    assert answer.status == 204 and answer.body == b"" and allows(answer, SITE)
+    assert answer.header("Access-Control-Allow-Methods") == "GET, POST"
+    assert answer.header("Access-Control-Allow-Headers") == "Authorization, Last-Event-ID"
+    assert int(answer.header("Access-Control-Max-Age")) > 0
+    assert answer.header("Content-Length") in (None, "0")
+
+
+def test_preflight_leaves_the_connection_whole(shared_by_sites, user):
+    """behind a preflight the same connection goes on"""
+    with shared_by_sites.connect() as connection:
+        for _ in range(3):
+            assert connection.exchange("OPTIONS", "/poll", origin(SITE) + PREFLIGHT).status == 204
+            assert connection.exchange("GET", f"/poll?user={user}&timeout=0", origin(SITE)).status == 200
+
+
+def test_no_identity_by_origin(shared_by_sites):
+    """an origin is no identity: who polls is asked as ever"""
+    answer = shared_by_sites.get("/poll", origin(SITE), timeout=0)
+    assert is_error(answer, 401, "no_identity") and allows(answer, SITE)
+
+
+def test_private_face(shared_by_sites, user):
+    """the private face is for no page of another site, whichever it is"""
+    for name in (SITE, OTHER, "https://evil.example"):
+        assert allows_nothing(shared_by_sites.push(user, "hello", origin(name)))
+        answer = shared_by_sites.request("OPTIONS", "/push", origin(name) + PREFLIGHT)
+        assert is_error(answer, 405, "wrong_method") and allows_nothing(answer)
+
+
+def test_off(stack, user):
+    """without --origin no origin is named"""
+    for name in (SITE, "null", stack.url):
+        assert allows_nothing(stack.get("/poll", origin(name), user=user, timeout=0))
+        assert is_error(stack.request("OPTIONS", "/poll", origin(name) + PREFLIGHT), 405, "wrong_method")
+
+
+@pytest.mark.parametrize("more", [[], ["--check"]], ids=["start", "check"])
+@pytest.mark.parametrize("name", ["*", "null", "site.example", "https://site.example/", "https://*.example", f"{SITE}, {OTHER}"])
+def test_bad_origin(name, more):
+    """what no browser would send as an origin stops the start"""
+    program = Program("poll", "--origin", name, *more)
+    assert program.wait(15) == 2 and "--origin: " in program.said()
+
+
+@pytest.mark.parametrize("method,where", [("GET", "/poll?user=a&timeout=0"), ("GET", "/poll"), ("POST", "/poll"), ("GET", "/poll/nowhere"), ("GET", "/metrics"),
+                                          ("GET", "/healthz"), ("GET", "/mailbox?user=a"), ("POST", "/push"), ("GET", "/metrics/poll"), ("GET", "/"), ("GET", "/nowhere"),
+                                          ("OPTIONS", "/push")])
+def test_nosniff(stack, method, where):
+    """every answer says nosniff: no browser takes it for anything but what it is declared as"""
+    assert stack.request(method, where).header("X-Content-Type-Options") == "nosniff"
+
+
+def test_nosniff_of_nginx(private_stack):
+    """what nginx says in a program's place says nosniff, too"""
+    answer = private_stack.push("alice", b"x" * 300_000)
+    assert is_error(answer, 413, "too_large") and answer.header("X-Content-Type-Options") == "nosniff"
+    private_stack.end("poll")
+    answer = private_stack.get("/poll", user="alice")
+    assert is_error(answer, 502, "away") and answer.header("X-Content-Type-Options") == "nosniff"

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""The two programs as an administrator meets them: help, refusals, --check, --listen, and Redis by TCP with a password."""
+
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+import redis
+
+from expect import data, is_accepted
+from fcgi_peer import Peer
+from stack import BUILD, Program, Stack, environment, new_directory, spare_port
+from waits import eventually
+from web import DEADLINE
+
+BOTH = ("redis", "redis-user", "redis-password-file", "redis-db", "listen", "workers", "log", "check", "help", "version", "client-life", "events-to")
+FLAGS = {"poll": BOTH + ("open", "origin", "jwt-key", "jwt-audience", "lanes", "poll-timeout", "poll-timeout-max"),
+         "push": BOTH + ("key-file", "push-rate", "token-life", "redis-replicas", "body-max", "recipients-max", "mailbox-max", "mailbox-life")}
+PROGRAMS = pytest.mark.parametrize("program", ["poll", "push"])
+
+
+def run(program, *arguments, **settings):
+    """A program that ends by itself: (exit status, stdout, stderr)."""
+    ended = subprocess.run([str(BUILD / f"letterbox-{program}"), *map(str, arguments)], env=environment(settings), stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def is_refusal(ended, *words):
+    """It did not start, and one clear line on stderr says why."""
+    status, out, err = ended
+    assert status not in (0, None) and status > 0, ended
+    assert out == "" and len(err.strip().splitlines()) == 1, ended
+    for word in words:
+        assert word in err, ended
+    return True
+
+
+@PROGRAMS
+def test_help(program):
+    """--help prints the table of all flags with their environment names, and exits 0"""
+    status, out, err = run(program, "--help")
+    assert status == 0 and err == ""
+    for flag in FLAGS[program]:
+        assert f"--{flag}" in out
+        if flag not in ("help", "version", "check"):
+            assert "LETTERBOX_" + flag.upper().replace("-", "_") in out
+
+
+@PROGRAMS
+def test_version(program):
+    """--version prints the program's name and version, and exits 0"""
+    status, out, err = run(program, "--version")
+    assert status == 0 and err == "" and len(out.strip().splitlines()) == 1
+    assert "letterbox" in out.lower() and any(letter.isdigit() for letter in out)
+
+
+@PROGRAMS
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["--worker", "2"], ["-x"], ["operand"], ["--workers"], ["--redis"]], ids=" ".join)
+def test_unknown_flag(program, arguments):
+    """an unknown flag, an operand or a missing value stops the start with a line that names it"""
+    assert is_refusal(run(program, *arguments), arguments[0].lstrip("-"))
+
+
+@PROGRAMS
+@pytest.mark.parametrize("flag, value", [("workers", "abc"), ("workers", ""), ("workers", "-1"), ("workers", "1000000000"), ("workers", "2x"),
+                                         ("redis", "host:nonsense"), ("redis", "host:99999"), ("redis", "unix:"), ("redis", "sentinel:host:26379"), ("redis-db", "-1"), ("redis-db", "x"), ("client-life", "0"),
+                                         ("client-life", "abc"), ("client-life", "nan"), ("redis-password-file", "/nonexistent/file"), ("events-to", "a/b")])
+def test_bad_value(program, flag, value):
+    """a bad value stops the start with a line that names the flag"""
+    assert is_refusal(run(program, f"--{flag}", value), flag)
+
+
+@pytest.mark.parametrize("program, flag, value", [("poll", "poll-timeout", "-1"), ("poll", "poll-timeout", "1000000"), ("poll", "poll-timeout-max", "abc"), ("poll", "lanes", "0"),
+                                                  ("push", "body-max", "0"), ("push", "recipients-max", "0"), ("push", "mailbox-max", "0"), ("push", "mailbox-life", "0"),
+                                                  ("push", "mailbox-max", "1e3")])
+def test_bad_own_value(program, flag, value):
+    """a bad value of a flag that only one program has is refused as clearly"""
+    assert is_refusal(run(program, f"--{flag}", value), flag)
+
+
+@PROGRAMS
+def test_bad_environment(program):
+    """a bad value in the environment stops the start with a line that names the variable"""
+    assert is_refusal(run(program, workers="abc"), "LETTERBOX_WORKERS")
+
+
+@PROGRAMS
+def test_flag_wins(program):
+    """a flag wins over the environment"""
+    assert is_refusal(run(program, "--check", "--redis-timeout", "0.3", "--redis", "unix:/nonexistent/flag.sock", redis="unix:/nonexistent/environment.sock"), "/nonexistent/flag.sock")
+
+
+@PROGRAMS
+def test_no_listening_socket(program, stack):
+    """a program whose descriptor 0 is no listening socket says so and how to give it one"""
+    assert is_refusal(run(program, "--redis", f"unix:{stack.socket('redis')}"), "--listen")
+
+
+@PROGRAMS
+@pytest.mark.parametrize("address", ["unix:/nonexistent/redis.sock", "127.0.0.1:{port}", "[::1]:{port}"])
+def test_check_without_redis(program, address):
+    """--check fails with one clear line where Redis does not answer"""
+    address = address.format(port=spare_port())
+    assert is_refusal(run(program, "--check", "--redis-timeout", "0.3", "--redis", address), address.removeprefix("unix:"))
+
+
+@PROGRAMS
+def test_check(program, private_stack):
+    """--check succeeds where Redis is there, needs no listening socket, and leaves nothing in Redis"""
+    eventually(lambda: private_stack.get("/users").json["online"] == 0, "who asked whether all is well has left")
+    before = set(private_stack.redis.keys("*"))
+    status, _, err = run(program, "--check", "--redis-timeout", "0.3", "--redis", f"unix:{private_stack.socket('redis')}")
+    assert status == 0, err
+    assert set(private_stack.redis.keys("*")) <= before
+
+
+@PROGRAMS
+def test_check_something_else(program):
+    """--check fails where something answers that is not Redis, or says nothing at all"""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        assert is_refusal(run(program, "--check", "--redis-timeout", "0.3", "--redis", f"127.0.0.1:{silent.getsockname()[1]}"))
+
+
+@PROGRAMS
+def test_socket_in_use(program, stack):
+    """a program that is started twice on one socket refuses, and the first goes on serving"""
+    path = stack.socket(program)
+    redis_address = f"unix:{stack.socket('redis')}"
+    assert is_refusal(run(program, "--listen", path, "--redis", redis_address), str(path))
+    with Peer(path) as peer:
+        assert peer.exchange("GET", "/nowhere").status == 404
+
+
+@PROGRAMS
+def test_stale_socket(program, stack):
+    """a socket that a killed program left behind is taken over"""
+    directory = new_directory()
+    path = directory / "stale.sock"
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        started = Program(program, "--listen", path, "--redis", f"unix:{stack.socket('redis')}").listens(path)
+        with Peer(path) as peer:
+            assert peer.exchange("GET", "/nowhere").status == 404
+        assert started.end(number) in (0, -signal.SIGKILL)
+    shutil.rmtree(directory)
+
+
+@PROGRAMS
+def test_listen_where_impossible(program, stack):
+    """--listen on a path that cannot be is refused with a clear line"""
+    for path in ("/nonexistent/directory/x.sock", "/tmp/" + "x" * 200, "/dev/null"):
+        assert is_refusal(run(program, "--listen", path, "--redis", f"unix:{stack.socket('redis')}"))
+    assert os.stat("/dev/null"), "and what stands there is left alone"
+
+
+@PROGRAMS
+def test_listen_on_tcp(program, stack):
+    """--listen takes host:port, too"""
+    port = spare_port()
+    started = Program(program, "--listen", f"127.0.0.1:{port}", "--redis", f"unix:{stack.socket('redis')}")
+
+    def answers():
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+
+    def connected():
+        try:
+            return answers()
+        except ConnectionError:
+            return False
+
+    eventually(connected, "it listens")
+    assert started.end() == 0
+
+
+@PROGRAMS
+def test_started_without_redis(program, stack):
+    """a program that starts while Redis is away waits for it, and serves when it comes"""
+    directory = new_directory()
+    path, store = directory / "program.sock", directory / "redis.sock"
+    started = Program(program, "--listen", path, "--redis", f"unix:{store}", *(["--open"] if program == "poll" else [])).listens(path)
+    where = ("/poll", "user=alice&timeout=0") if program == "poll" else ("/mailbox", "user=alice")
+    with Peer(path) as peer:
+        assert peer.exchange("GET", *where).status == 503
+        os.symlink(stack.socket("redis"), store)
+        eventually(lambda: peer.exchange("GET", *where).status == 200, "it serves")
+    assert started.end() == 0
+    shutil.rmtree(directory)
+
+
+def test_log_file(stack):
+    """--log writes to a file, which is appended to"""
+    directory = new_directory()
+    log, path = directory / "log", directory / "poll.sock"
+    log.write_text("before\n")
+    started = Program("poll", "--listen", path, "--redis", f"unix:{stack.socket('redis')}", "--log", log).listens(path)
+    assert started.end() == 0
+    assert log.read_text().startswith("before\n") and len(log.read_text().splitlines()) > 1
+    shutil.rmtree(directory)
+
+
+def test_log_rotation(stack):
+    """SIGHUP opens the log file anew, so that it can be rotated"""
+    directory = new_directory()
+    log, path = directory / "log", directory / "poll.sock"
+    started = Program("poll", "--listen", path, "--redis", f"unix:{stack.socket('redis')}", "--log", log).listens(path)
+    log.rename(directory / "log.1")
+    started.send_signal(signal.SIGHUP)
+    eventually(log.exists, "there is a new log")
+    assert started.end() == 0
+    assert "ended" in log.read_text()
+    shutil.rmtree(directory)
+
+
+# --- Redis by TCP, with a password, a user of its access list and a database
+
+USER, PASSWORD = "letterbox", "s3cret with spaces"
+
+
+@pytest.fixture(scope="module")
+def guarded_redis():
+    """A Redis on loopback that lets in only a named user with a password. Yields its port and the password's file."""
+    directory, port = new_directory(), spare_port()
+    acl = directory / "users.acl"
+    # An ordinary user's rights: nothing that administrates, except that it may interrupt its own blocked connections.
+    acl.write_text(f"user default off\nuser {USER} on #{hashlib.sha256(PASSWORD.encode()).hexdigest()} ~*:{{*}} ~letterbox:* +@all -@admin -@dangerous +client|unblock +info\n"
+                   "user test on nopass ~* &* +@all\n")
+    password = directory / "password"
+    password.write_text(PASSWORD + "\n")
+    with open(directory / "log", "w") as log:
+        server = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--save", "", "--aclfile", acl], stdout=log)
+    client = redis.Redis(port=port, username="test", password="any", db=3)
+
+    def answers():
+        try:
+            return client.ping()
+        except redis.exceptions.ConnectionError:
+            return False
+
+    eventually(answers, "Redis answers")
+    yield port, password, client
+    server.terminate()
+    server.wait(DEADLINE)
+    shutil.rmtree(directory)
+
+
+def test_redis_by_tcp(guarded_redis, users):
+    """Redis may be reached by TCP, as a named user with a password, in a database of its own"""
+    port, password, client = guarded_redis
+    stack = Stack().start()
+    try:
+        access = ("--redis", f"127.0.0.1:{port}", "--redis-user", USER, "--redis-password-file", password, "--redis-db", 3)
+        program = stack.replace("poll", "--open", *access)
+        stack.replace("push", *access)
+        user, *others = users(10)
+        parked = [stack.park(name, after=0) for name in (user, *others)]
+        for name in (user, *others):
+            stack.pushed(name, "hello")
+        assert [data(poll.answer()) for poll in parked] == [["hello"]] * 10
+        assert client.keys(f"*{user}*"), "it is in database 3"
+        assert stack.redis.keys(f"*{user}*") == []
+        parked = stack.park(user, client="other", after=stack.look(user, client="other", after=0)["cursor"])
+        client.client_kill_filter(_type="normal", skipme=True)  # each connection has to log in and to select again
+        eventually(lambda: is_accepted(stack.push(user, "again")), "the push is accepted")
+        assert data(parked.answer()) == ["again"]
+        client.rpush(f"mailbox:{{{user}}}", "raw")
+        eventually(lambda: "raw" in data(stack.look(user, client="third", after=0)), "a raw element is adopted")
+        assert "NOPERM" not in program.said()
+    finally:
+        stack.stop()
+
+
+@PROGRAMS
+def test_check_with_password(guarded_redis, program):
+    """--check succeeds with the right password and user, and says what is wrong with others"""
+    port, password, _ = guarded_redis
+    wrong = password.with_name("wrong")
+    wrong.write_text("not it\n")
+    address = ("--check", "--redis-timeout", "0.3", "--redis", f"127.0.0.1:{port}")
+    assert run(program, *address, "--redis-user", USER, "--redis-password-file", password, "--redis-db", 3)[0] == 0
+    assert run(program, *address, redis_user=USER, redis_password_file=password, redis_db=15)[0] == 0
+    for arguments in (["--redis-user", USER, "--redis-password-file", wrong], ["--redis-user", "nobody", "--redis-password-file", password], ["--redis-password-file", password], [],
+                      ["--redis-user", USER, "--redis-password-file", password, "--redis-db", 9999]):
+        ended = run(program, *address, *arguments)
+        assert is_refusal(ended, str(port))
+        assert PASSWORD not in ended[2] and "not it" not in ended[2], "secrets are not for logs"

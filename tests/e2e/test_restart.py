@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: MIT
+"""Restarted under load, killed under load, dying again and again: nobody is turned away who need not be."""
+
+import asyncio
+import os
+import random
+import re
+import signal
+import subprocess
+import textwrap
+import time
+
+import pytest
+
+import fcgi_peer
+from expect import data, is_accepted, is_error, seq
+from fcgi_peer import Peer
+from stack import BUILD, PARTS, ROOT, Program, alive, environment
+from waits import eventually
+from web import AsyncConnection, target
+
+PUSHERS = 4
+LAST = "the last"
+# A request to each program that is answered at once.
+WHERE = {"poll": ("GET", "/poll", "user=alice&timeout=0"), "push": ("GET", "/mailbox", "user=alice")}
+
+
+class Client:
+    """A client with manners: it keeps its cursor, and comes back when it was told to. It ends with the last message."""
+
+    def __init__(self, user, name):
+        self.user = user
+        self.name = name
+        self.cursor = "0"
+        self.messages = []  # (id, data)
+        self.pauses = []  # what it was told by programs that ended
+        self.refused = []  # answers that were none
+
+    async def run(self, port):
+        connection = await AsyncConnection.open(port)
+        while not self.messages or self.messages[-1][1] != LAST:
+            answer = await connection.exchange("GET", target("/poll", user=self.user, client=self.name, after=self.cursor, timeout=20))
+            if answer.status == 200:
+                pause = self.take(answer.json)
+            else:
+                self.refused.append(answer)
+                pause = 10
+            await asyncio.sleep(pause / 1000)
+        connection.close()
+
+    def take(self, answer):
+        assert answer["missed"] == 0 and answer["reset"] is False, answer
+        self.messages += [(message["id"], message["data"]) for message in answer["messages"]]
+        self.cursor = answer["cursor"]
+        if answer["reason"] == "shutdown":
+            self.pauses.append(answer["retry_after_ms"])
+        return answer["retry_after_ms"]
+
+
+class Pusher:
+    """Pushes to users at random, one message after the other, until it is told to stop."""
+
+    def __init__(self, number, users):
+        self.number = number
+        self.users = users
+        self.accepted = {user: {} for user in users}  # id -> text
+        self.refused = []
+
+    async def run(self, port, stop):
+        connection, order, count = await AsyncConnection.open(port), random.Random(self.number), 0
+        while not stop.is_set():
+            user, text, count = order.choice(self.users), f"{self.number} {count}", count + 1
+            answer = await connection.exchange("POST", target("/push", to=user), body=text.encode())
+            if answer.status in (201, 202):
+                self.accepted[user][answer.json["id"]] = text
+            else:
+                self.refused.append(answer)
+        connection.close()
+
+
+class Load:
+    """A hundred clients and a few pushers at work while something is done to the stack."""
+
+    def __init__(self, users):
+        self.clients = [Client(user, name) for user in users for name in ("laptop", "phone")]
+        self.pushers = [Pusher(number, users) for number in range(PUSHERS)]
+        self.users = users
+
+    async def during(self, stack, what):
+        """Runs what(), a function that blocks, in the middle of it; returns when every client has its last message."""
+        stop = asyncio.Event()
+        polling = [asyncio.ensure_future(client.run(stack.port)) for client in self.clients]
+        # Who comes first would acknowledge, for all, what another has not asked for yet.
+        for user in self.users:
+            await asyncio.to_thread(stack.has_polls, user, 2)
+        pushing = [asyncio.ensure_future(pusher.run(stack.port, stop)) for pusher in self.pushers]
+        try:
+            await asyncio.to_thread(what)
+        finally:
+            stop.set()
+        await asyncio.gather(*pushing)
+        self.last = {user: await asyncio.to_thread(stack.pushed, user, LAST) for user in self.users}
+        await asyncio.wait_for(asyncio.gather(*polling), 60)
+
+    def run(self, stack, what):
+        asyncio.run(self.during(stack, what))
+        return self
+
+    def check(self):
+        """Every accepted push came to every client once, in order, and nothing that nobody has sent."""
+        for client in self.clients:
+            accepted = {id: text for pusher in self.pushers for id, text in pusher.accepted[client.user].items()}
+            accepted[self.last[client.user]] = LAST
+            numbers = [seq(id) for id, _ in client.messages]
+            assert numbers == list(range(1, len(numbers) + 1)), f"{client.user} {client.name}"
+            got = dict(client.messages)
+            assert {id: got.get(id) for id in accepted} == accepted, f"{client.user} {client.name}"
+            unsure = len(got) - len(accepted)
+            assert 0 <= unsure <= self.refused_pushes(), f"{client.user} {client.name}"
+
+    def refused_pushes(self):
+        return sum(len(pusher.refused) for pusher in self.pushers)
+
+    def refused(self):
+        return [answer for one in self.clients + self.pushers for answer in one.refused]
+
+
+def nginx_errors(stack):
+    return [line for line in (stack.dir / "log" / "nginx.log").read_text().splitlines() if re.search(r"\[(error|crit|alert|emerg)\]", line)]
+
+
+# --- restart
+
+def test_restart_under_load(new_stack, users):
+    """three restarts in a row under load: not one request fails, and every accepted push comes to every client once and in order"""
+    stack = new_stack(workers=3)
+    pids = [stack.pids()]
+
+    def restarts():
+        for _ in range(3):
+            ended = stack.service("restart")
+            assert ended.returncode == 0, ended.stdout
+            pids.append(stack.pids())
+
+    load = Load(users(50)).run(stack, restarts)
+    assert load.refused() == []
+    load.check()
+    assert nginx_errors(stack) == []
+    for before, after in zip(pids, pids[1:]):
+        assert {part for part in PARTS if before[part] != after[part]} == {"poll", "push"}
+    pauses = [pause for client in load.clients for pause in client.pauses]
+    assert len(pauses) >= len(load.clients) and min(pauses) >= 100
+    assert len(set(pauses)) > 50 and max(pauses) - min(pauses) > 100, "they are told to return at different moments"
+
+
+def test_end_with_kept_connections(private_stack, users):
+    """pushes on the connections that nginx keeps are all accepted while the program ends and another begins on the same socket"""
+    private_stack.crashes = True
+    names = users(40)
+    connections = [private_stack.connect() for _ in names]
+
+    def push_all(size):
+        for name, connection in zip(names, connections):
+            connection.request("POST", f"/push?to={name}", body=b"x" * size)
+        assert all(is_accepted(connection.receive()) for connection in connections)
+
+    for _ in range(5):
+        push_all(60_000)  # at once, so that nginx keeps many connections
+        old = private_stack.pid("push")
+        os.kill(old, signal.SIGTERM)
+        while alive(old):
+            push_all(1)
+        push_all(1)
+    assert nginx_errors(private_stack) == []
+
+
+def test_restart_is_refused(private_stack, user):
+    """a restart whose new program does not come up changes nothing, says so and fails"""
+    parked = private_stack.park(user, after=0)
+    before = private_stack.pids()
+    private_stack.env["LETTERBOX_POLL_TIMEOUT"] = "nonsense"
+    ended = private_stack.service("restart")
+    assert ended.returncode not in (0, 2) and "poll" in ended.stdout and "LETTERBOX_POLL_TIMEOUT" in ended.stdout, ended.stdout
+    assert private_stack.pids() == before and parked.waits()
+    assert not list((private_stack.dir / "run").glob("*.next.*"))
+    private_stack.pushed(user, "hello")
+    assert data(parked.answer()) == ["hello"]
+    private_stack.crashes = True
+
+
+def test_restart_with_another_configuration(private_stack, user):
+    """a restart after nginx's configuration was changed has nginx read it, and leaves it alone otherwise"""
+    workers = private_stack.nginx_workers()
+    assert private_stack.service("restart").returncode == 0
+    assert private_stack.nginx_workers() == workers
+    private_stack.change_nginx("nginx.conf", "Letterbox is here", "Changed by hand")
+    parked = private_stack.park(user)
+    ended = private_stack.service("restart")
+    assert ended.returncode == 0, ended.stdout
+    assert parked.answer()["reason"] == "shutdown"
+    eventually(lambda: not private_stack.nginx_workers() & workers, "nginx's old workers have ended")
+    assert b"Letterbox is here" in private_stack.get("/").body
+
+
+def test_restart_starts_what_is_missing(private_stack, user):
+    """a restart starts what does not run, and replaces the rest"""
+    private_stack.pushed(user, "kept")
+    before = private_stack.pids()
+    private_stack.end("poll", signal.SIGKILL)
+    ended = private_stack.service("restart")
+    assert ended.returncode == 0 and re.search(r"^poll: started", ended.stdout, re.M) and re.search(r"^push: replaced", ended.stdout, re.M), ended.stdout
+    after = private_stack.pids()
+    assert private_stack.running() == set(PARTS) and after["redis"] == before["redis"] and after["push"] != before["push"]
+    assert data(private_stack.look(user, after=0)) == ["kept"]
+
+
+def test_recipe(private_stack, user):
+    """the script of the README, with plain spawn-fcgi and multiwatch, starts both programs, and run again replaces them"""
+    directory = private_stack.dir
+    recipe = textwrap.dedent(re.search(r"^   mkdir -p /run/letterbox .*?^   done$", (ROOT / "README.md").read_text(), re.M | re.S)[0])
+    for place, ours in (("/run/letterbox", directory / "recipe"), ("/usr/local/bin", BUILD.resolve()), ("/var/log", directory / "log"),
+                        ("127.0.0.1:6379", f"unix:{private_stack.socket('redis')}"), ("-U www-data -G www-data ", ""), ("-u www-data ", "")):
+        assert place in recipe
+        recipe = recipe.replace(place, str(ours))
+
+    def run():
+        ended = subprocess.run(["sh", "-c", recipe], env=environment({"open": 1}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=30)
+        assert ended.returncode == 0
+        return [int((directory / "recipe" / f"{part}.pid").read_text()) for part in ("poll", "push")]
+
+    pids = run()
+    try:
+        with Peer(directory / "recipe" / "poll.sock") as parked:
+            parked.send(fcgi_peer.request("GET", "/poll", f"user={user}&timeout=20"))
+            private_stack.has_polls(user, 1)
+            old, pids = pids, run()
+            assert parked.receive().json["reason"] == "shutdown"
+        eventually(lambda: not any(map(alive, old)), "the old ones have ended")
+        for part, where in WHERE.items():
+            with Peer(directory / "recipe" / f"{part}.sock") as peer:
+                assert peer.exchange(*where).status == 200
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+        eventually(lambda: not any(map(alive, pids)), "they have ended")
+
+
+# --- the end of a program
+
+@pytest.fixture(params=["poll", "push"])
+def program(request, private_stack):
+    """One program of the test's own, its socket, and a request to it."""
+    path = private_stack.dir / "run" / "own.sock"
+    yield Program(request.param, "--listen", path, "--redis", f"unix:{private_stack.socket('redis')}", "--workers", 2,
+                  *(["--open"] if request.param == "poll" else [])).listens(path), path, WHERE[request.param]
+
+
+def test_end_of_a_kept_connection(program):
+    """a program that ends has a kept connection closed by the peer, and answers a request that crosses this"""
+    ending, path, where = program
+    with Peer(path) as idle, Peer(path) as used:
+        assert idle.exchange(*where).status == used.exchange(*where).status == 200
+        ending.send_signal(signal.SIGTERM)
+        assert idle.told_to_close() and used.told_to_close()
+        idle.close()
+        assert used.exchange(*where).status == 200
+        assert used.told_to_close()
+    assert ending.wait(5) == 0
+
+
+def test_end_with_a_silent_peer(program):
+    """a peer that closes nothing, or says nothing, does not hold up the end of a program"""
+    ending, path, where = program
+    with Peer(path) as kept, Peer(path) as silent:
+        assert kept.exchange(*where).status == 200
+        before = time.monotonic()
+        assert ending.end() == 0
+        assert time.monotonic() - before < 2
+        assert kept.ended() and silent.ended()
+
+
+def test_end_with_requests_in_the_backlog(program):
+    """whoever waits in the backlog as a program is told to end is still served"""
+    ending, path, where = program
+    ending.send_signal(signal.SIGSTOP)
+    waiting = [Peer(path).send(fcgi_peer.request(*where)) for _ in range(100)]
+    ending.send_signal(signal.SIGTERM)
+    ending.send_signal(signal.SIGCONT)
+    for peer in waiting:
+        assert peer.receive().status == 200
+        peer.close()
+    assert ending.wait(5) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2], ids=["USR1", "USR2"])
+def test_signals_of_multiwatch(program, number):
+    """SIGUSR1 ends a program as SIGTERM does, SIGUSR2 opens its log anew as SIGHUP does: these are what multiwatch passes on"""
+    ending, path, where = program
+    ending.send_signal(number)
+    if number == signal.SIGUSR2:
+        with Peer(path) as peer:
+            assert peer.exchange(*where).status == 200
+        ending.send_signal(signal.SIGTERM)
+    assert ending.wait(5) == 0
+
+
+# --- kept running
+
+def test_killed_under_load(new_stack, users):
+    """both programs killed again and again under load: a push fails only where it was in flight, and none that was accepted is lost"""
+    stack = new_stack(workers=2)
+    kills = 3
+
+    def kill():
+        for _ in range(kills):
+            for part in ("poll", "push"):
+                stack.crash(part)
+                name = f"after.{part}"
+                before = time.monotonic()
+                assert is_accepted(stack.push(name, "served"))
+                assert stack.look(name)["reason"] in ("messages", "timeout")
+                assert time.monotonic() - before < 2, "it serves again at once"
+
+    load = Load(users(50)).run(stack, kill)
+    load.check()
+    assert all(is_error(answer, 502, "away") for answer in load.refused())
+    assert load.refused_pushes() <= PUSHERS * kills
+    waits = {answer.json["error"]["retry_after_ms"] for client in load.clients for answer in client.refused}
+    assert all(1000 <= wait < 10_000 for wait in waits)
+
+
+@pytest.mark.parametrize("part", ["poll", "push"])
+def test_requests_while_it_is_down(private_stack, user, part):
+    """requests sent while a program is down wait for the next one, and are served"""
+    keeper, dead = private_stack.keeper(part), private_stack.pid(part)
+    private_stack.crashes = True
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(dead, signal.SIGKILL)
+    eventually(lambda: not alive(dead), "it is down")
+    waiting = []
+    for number in range(20):
+        waiting.append(private_stack.connect())
+        if part == "push":
+            waiting[-1].request("POST", f"/push?to={user}", body=str(number).encode())
+        else:
+            waiting[-1].request("GET", f"/poll?user={user}.{number}&timeout=0")
+    assert all(connection.quiet() for connection in waiting)
+    os.kill(keeper, signal.SIGCONT)
+    statuses = [connection.receive().status for connection in waiting]
+    assert set(statuses) <= ({201, 202} if part == "push" else {200})
+
+
+@pytest.mark.parametrize("part", ["poll", "push"])
+def test_dies_again_and_again(private_stack, part):
+    """a program that dies at once again and again is given up after a few starts; status and log say so, and start begins anew"""
+    private_stack.crashes = True
+    starts = private_stack.dir / "starts"
+    broken = private_stack.dir / "run" / f"letterbox-{part}"
+    broken.unlink()
+    broken.write_text(f"#!/bin/sh\necho start >>'{starts}'\nexit 1\n")
+    broken.chmod(0o755)
+    keeper = private_stack.keeper(part)
+    private_stack.kill(part, signal.SIGKILL)
+    eventually(lambda: not alive(keeper), "it is given up")
+    assert 1 < len(starts.read_text().splitlines()) <= 12
+    ended = private_stack.service("status")
+    assert ended.returncode == 3 and re.search(rf"^{part}: does not run; it died again and again, see .*/log/{part}\.log$", ended.stdout, re.M), ended.stdout
+    assert (private_stack.dir / "log" / f"{part}.log").read_text().endswith("not forking again\n")
+    assert private_stack.service("start").returncode == 0
+    assert private_stack.service("status").returncode == 0

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: MIT
+"""scripts/run and scripts/service, as somebody at a terminal uses them."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from expect import data
+from stack import PARTS, SCRIPTS, Face, Stack, alive, children, environment, new_directory, spare_port
+from waits import eventually
+from web import DEADLINE
+
+
+def processes_in(directory):
+    """The pids of all processes that live in a directory: every part of a stack does."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            home = os.readlink(entry / "cwd") if entry.name.isdigit() else ""
+        except OSError:
+            continue  # it has just ended, or is a zombie
+        if home == str(directory) or home.startswith(f"{directory}/"):
+            found.append(int(entry.name))
+    return found
+
+
+class Run:
+    """scripts/run in a directory and a session of its own."""
+
+    def __init__(self, directory=None, port=None, **settings):
+        self.dir = directory or new_directory()
+        self.port = port or spare_port()
+        self.output = tempfile.TemporaryFile("a+")  # whoever reads it moves the place where others write, unless they append
+        self.process = subprocess.Popen([SCRIPTS / "run", "--port", str(self.port), "--dir", self.dir], env=environment(settings), stdin=subprocess.DEVNULL,
+                                        stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+        for pid in processes_in(self.dir):
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def said(self):
+        self.output.seek(0)
+        return self.output.read()
+
+    def ready(self):
+        def is_ready():
+            assert self.process.poll() is None, self.said()
+            return re.search(r"^ready (http://127\.0\.0\.1:\d+)$", self.said(), re.M)
+
+        try:
+            assert eventually(is_ready, "scripts/run is ready", deadline=30)[1] == f"http://127.0.0.1:{self.port}"
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def pid(self, part):
+        return int((self.dir / "run" / f"{part}.pid").read_text())
+
+    def end(self, number=signal.SIGTERM):
+        """Sends a signal; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+def test_run(user):
+    """scripts/run prints ready and two curl lines, which work as they stand"""
+    with Run().ready() as run:
+        lines = [line.strip() for line in run.said().splitlines() if line.strip().startswith("curl ")]
+        assert len(lines) == 2, run.said()
+        poll, push = lines
+        waiting = subprocess.Popen(poll, shell=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        eventually(lambda: Face(run.port).mailbox("alice")["polls"] == 1, "the first line waits")
+        pushed = subprocess.run(push, shell=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=DEADLINE)
+        assert pushed.returncode == 0 and json.loads(pushed.stdout)["waiting"] is True
+        answer, _ = waiting.communicate(timeout=DEADLINE)
+        assert data(json.loads(answer)) == ["hello"]
+        assert "open" in run.said().lower(), "it says that identity is open"
+
+
+def test_run_files():
+    """scripts/run keeps pids, sockets and logs under its directory"""
+    with Run().ready() as run:
+        for part in PARTS:
+            assert alive(run.pid(part))
+            assert (run.dir / "log" / f"{part}.log").exists()
+        listening = subprocess.run(["ss", "-Hltn"], stdout=subprocess.PIPE, text=True).stdout if shutil.which("ss") else ""
+        assert not re.search(rf"(0\.0\.0\.0|\*):{run.port}\b", listening), "nginx listens on loopback alone"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_run_ends(number):
+    """a signal to scripts/run takes everything down and leaves no process"""
+    with Run().ready() as run:
+        parked = Face(run.port).park("alice")
+        assert len(processes_in(run.dir)) > 4
+        assert run.end(number) == 0, run.said()
+        assert processes_in(run.dir) == []
+        assert parked.answer()["reason"] == "shutdown"
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", run.port)) != 0
+
+
+def test_run_ctrl_c():
+    """Ctrl-C, which reaches every process of the terminal at once, takes everything down in order"""
+    with Run().ready() as run:
+        os.killpg(run.process.pid, signal.SIGINT)
+        assert run.process.wait(30) == 0, run.said()
+        assert processes_in(run.dir) == []
+
+
+def test_run_interrupted_early():
+    """scripts/run that is told to end while it starts leaves no process"""
+    with Run() as run:
+        eventually(lambda: (run.dir / "run" / "redis.pid").exists() or run.process.poll() is not None, "it has begun")
+        run.end()
+        assert processes_in(run.dir) == []
+
+
+def test_run_program_dies(user):
+    """a program that dies under scripts/run is started again, and all goes on"""
+    with Run().ready() as run:
+        for part in ("poll", "push"):
+            dead, = children(run.pid(part))
+            os.kill(dead, signal.SIGKILL)
+            eventually(lambda: children(run.pid(part)) not in ([], [dead]), "it is started again")
+        Face(run.port).pushed(user, "hello")
+        assert data(Face(run.port).poll(user, after=0)) == ["hello"]
+        assert run.process.poll() is None
+        assert run.end() == 0
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_run_part_ends(part):
+    """when a part of it ends by itself scripts/run says which, takes the rest down and fails"""
+    with Run().ready() as run:
+        os.kill(run.pid(part), signal.SIGKILL)
+        assert run.process.wait(30) != 0
+        assert f"{part} has ended" in run.said()
+        eventually(lambda: processes_in(run.dir) == [], "nothing is left")
+
+
+def test_run_keeps_messages(user):
+    """messages outlive scripts/run: the next run in the same directory has them"""
+    with Run().ready() as run:
+        Face(run.port).pushed(user, "kept")
+        run.end()
+        with Run(run.dir).ready() as again:
+            assert data(Face(again.port).look(user, after=0)) == ["kept"]
+
+
+def test_run_twice():
+    """a second scripts/run in the same directory refuses, and the first goes on"""
+    with Run().ready() as run:
+        second = subprocess.run([SCRIPTS / "run", "--port", str(spare_port()), "--dir", run.dir], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, timeout=30)
+        assert second.returncode != 0 and "runs already" in second.stdout
+        assert Face(run.port).push("alice", "hello").status == 202
+
+
+@pytest.mark.parametrize("script", ["run", "service"])
+@pytest.mark.parametrize("speaks", [True, False], ids=["a web server", "a silent program"])
+def test_taken_port(script, speaks, stack):
+    """a taken port is a clear message, and nothing is left running"""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = stack.port if speaks else silent.getsockname()[1]
+        directory = new_directory()
+        command = [SCRIPTS / script] + (["start"] if script == "service" else []) + ["--port", str(port), "--dir", directory]
+        ended = subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+        assert ended.returncode not in (0, 2)
+        assert f"port {port} is taken" in ended.stdout and "ready" not in ended.stdout
+        assert processes_in(directory) == []
+        shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("name", ["with space", "quote's \"$HOME\" & ; | * [x]", "x" * 120, "grüße"], ids=["space", "signs", "long", "accents"])
+def test_run_anywhere(name, user):
+    """the directory may have any name and length"""
+    base = new_directory()
+    try:
+        directory = base / name
+        with Run(directory).ready() as run:
+            face = Face(run.port)
+            parked = face.park(user, after=0)
+            face.pushed(user, "x" * 200_000)  # larger than nginx's buffers: it needs its temporary files
+            assert data(parked.answer()) == ["x" * 200_000]
+            assert run.end() == 0
+    finally:
+        shutil.rmtree(base)
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["--port"], ["--port", "abc"], ["--port", "0"], ["--port", "65536"], ["--port", "-1"], ["--port", "80 80"], ["--dir"],
+                                       ["--dir", ""], ["operand"]], ids=" ".join)
+@pytest.mark.parametrize("script", [["run"], ["service", "start"], ["service", "status"]], ids=" ".join)
+def test_bad_usage(script, arguments):
+    """wrong arguments are refused with a clear message and status 2"""
+    ended = subprocess.run([SCRIPTS / script[0], *script[1:], *arguments], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert ended.returncode == 2 and ended.stdout == "" and f"scripts/{script[0]}" in ended.stderr
+
+
+@pytest.mark.parametrize("verb", [[], ["begin"], ["--port", "80"]], ids=repr)
+def test_service_bad_verb(verb):
+    """scripts/service needs a verb that it knows"""
+    ended = subprocess.run([SCRIPTS / "service", *verb], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert ended.returncode == 2 and "usage" in ended.stderr
+
+
+@pytest.mark.parametrize("script", ["run", "service", "push", "poll", "test"])
+def test_help(script):
+    """every script explains itself with --help"""
+    ended = subprocess.run([SCRIPTS / script, "--help"], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert ended.returncode == 0 and "usage" in ended.stdout.lower() and ended.stderr == ""
+
+
+# --- scripts/service
+
+def test_service_status(private_stack):
+    """status has a line for each part; it exits 0 while all run, else 3"""
+    ended = private_stack.service("status")
+    assert ended.returncode == 0
+    for part in PARTS:
+        assert re.search(rf"^{part}: runs, pid {private_stack.keeper(part)}$", ended.stdout, re.M)
+    private_stack.end("push", signal.SIGKILL)
+    ended = private_stack.service("status")
+    assert ended.returncode == 3
+    assert re.search(r"^push: does not run$", ended.stdout, re.M) and re.search(r"^poll: runs", ended.stdout, re.M)
+    assert private_stack.service("stop").returncode == 0
+    ended = private_stack.service("status")
+    assert ended.returncode == 3 and len(re.findall(r": does not run$", ended.stdout, re.M)) == 4
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_service_starts_what_is_missing(private_stack, user, part):
+    """start after one part was killed starts that part alone, and says so"""
+    before = private_stack.pids()
+    private_stack.end(part, signal.SIGKILL)
+    if part == "nginx":  # its workers die of their own when they find that nobody leads them
+        for pid in set(processes_in(private_stack.dir)) - set(before.values()) - set(map(private_stack.keeper, PARTS)):
+            os.kill(pid, signal.SIGKILL)
+    ended = private_stack.service("start")
+    assert ended.returncode == 0, ended.stdout
+    after = private_stack.pids()
+    assert {one for one in PARTS if after[one] != before[one]} == {part}
+    assert re.search(rf"^{part}: started, pid {private_stack.keeper(part)}$", ended.stdout, re.M)
+    assert len(re.findall(r": runs already, pid \d+$", ended.stdout, re.M)) == 3
+    parked = private_stack.park(user)
+    private_stack.pushed(user, "hello")
+    assert data(parked.answer()) == ["hello"]
+
+
+def test_service_start_twice(private_stack):
+    """start where all runs changes nothing and succeeds"""
+    before = private_stack.pids()
+    ended = private_stack.service("start")
+    assert ended.returncode == 0 and private_stack.pids() == before
+    assert len(re.findall(r": runs already", ended.stdout, re.M)) == 4
+
+
+def test_service_stop(private_stack):
+    """stop takes everything down in order, answers parked polls, and leaves no process and no socket"""
+    parked = private_stack.park("alice")
+    ended = private_stack.service("stop")
+    assert ended.returncode == 0 and len(re.findall(r": stopped$", ended.stdout, re.M)) == 4
+    assert processes_in(private_stack.dir) == []
+    assert not list((private_stack.dir / "run").glob("*.sock")) and not list((private_stack.dir / "run").glob("*.pid"))
+    assert parked.answer()["reason"] == "shutdown"
+    ended = private_stack.service("stop")
+    assert ended.returncode == 0 and len(re.findall(r": was not running$", ended.stdout, re.M)) == 4
+
+
+def test_service_restart_elsewhere(private_stack, user):
+    """restart with another port ends and starts every part, and keeps the messages"""
+    private_stack.pushed(user, "kept")
+    before = private_stack.pids()
+    private_stack.port = spare_port()
+    ended = private_stack.service("restart")
+    assert ended.returncode == 0, ended.stdout
+    assert all(private_stack.pid(part) != pid and not alive(pid) for part, pid in before.items())
+    assert data(private_stack.look(user, after=0)) == ["kept"]
+
+
+def test_service_survives_its_caller(private_stack, user):
+    """what start has started does not end with the session it was started in"""
+    assert private_stack.running() == set(PARTS)
+    for pid in private_stack.pids().values():
+        assert os.getsid(pid) != os.getsid(0)
+
+
+def test_service_knows_its_own(private_stack):
+    """a pid file that names somebody else's process is not believed: it is neither running nor killed"""
+    with subprocess.Popen(["sleep", "600"]) as stranger:
+        try:
+            private_stack.end("push", signal.SIGKILL)
+            (private_stack.dir / "run" / "push.pid").write_text(f"{stranger.pid}\n")
+            assert private_stack.service("status").returncode == 3
+            assert private_stack.service("stop").returncode == 0
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+
+
+def test_service_started_twice_at_once():
+    """two starts at once in one directory end with one stack"""
+    stack = Stack()
+    stack.port = spare_port()
+    command = [SCRIPTS / "service", "start", "--dir", stack.dir, "--port", str(stack.port)]
+    try:
+        starts = [subprocess.Popen(command, env=stack.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(3)]
+        assert 0 in [start.wait(60) for start in starts]
+        assert stack.running() == set(PARTS)
+        servers = [pid for pid in processes_in(stack.dir) if os.readlink(f"/proc/{pid}/exe").rpartition("/")[2].startswith(("letterbox-", "redis-"))]
+        assert sorted(servers) == sorted(stack.pid(part) for part in ("redis", "poll", "push"))
+    finally:
+        stack.stop()
+
+
+def test_service_of_two(private_stack, new_stack, user):
+    """two stacks side by side do not know of each other"""
+    other = new_stack()
+    private_stack.pushed(user, "here")
+    assert data(other.look(user, after=0)) == []
+    other.service("stop")
+    assert data(private_stack.look(user, after=0)) == ["here"]
+
+
+def test_redis_is_private(private_stack):
+    """a stack's Redis listens on no network port, and keeps an append-only file"""
+    connection = private_stack.redis
+    assert connection.config_get("port")["port"] == "0"
+    assert connection.config_get("appendonly")["appendonly"] == "yes"
+    assert list((private_stack.dir / "redis").rglob("*aof*"))

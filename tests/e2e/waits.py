@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""The only place in the tests that lets time pass: a condition is tried until it holds or its deadline is over."""
+
+import time
+
+DEADLINE = 15.0  # seconds; generous, since a condition that holds is seen within a hundredth of one
+
+
+def eventually(condition, what, deadline=DEADLINE):
+    """The first true value of condition(). An AssertionError inside condition counts as not yet."""
+    end = time.monotonic() + deadline
+    last = None
+    while True:
+        try:
+            last = condition()
+            if last:
+                return last
+        except AssertionError as error:
+            last = error
+        if time.monotonic() >= end:
+            raise AssertionError(f"not within {deadline} s: {what} (last seen: {last!r})")
+        time.sleep(0.01)
+
+
+def moment(seconds):
+    """Lets time pass where its length is the matter itself: a fault lasts so long, the next one strikes so much later. Nothing is waited for."""
+    time.sleep(seconds)
