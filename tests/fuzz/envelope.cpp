@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+//
+// model/envelope.h: the body of a push that says itself for whom it is.
+#include "model/envelope.h"
+
+#include "model/json.h"
+#include "model/names.h"
+#include "tests/fuzz/fuzz.h"
+
+namespace letterbox::fuzz {
+namespace {
+
+void write(JsonWriter& json, const Envelope& envelope) {
+  json.begin_object().key("to");
+  if (envelope.many) json.begin_array();
+  for (const auto& name : envelope.to) json.string(name);
+  if (envelope.many) json.end_array();
+  json.key("type").string(envelope.type).key("data").raw(envelope.data);
+  if (envelope.ttl_ms) {
+    const std::string ms = std::to_string(1000 + *envelope.ttl_ms % 1000);
+    json.key("ttl").raw(std::to_string(*envelope.ttl_ms / 1000) + '.' + ms.substr(1));
+  }
+  json.end_object();
+}
+
+bool same(const Envelope& a, const Envelope& b) {
+  return a.to == b.to && a.many == b.many && a.type == b.type && a.data == b.data &&
+         a.ttl_ms == b.ttl_ms;
+}
+
+void must_be_good(const Envelope& envelope) {
+  must(!envelope.to.empty() && (envelope.many || envelope.to.size() == 1), "it is for somebody");
+  must(valid_type(envelope.type), "its type may be used");
+  const auto data = compact_json(envelope.data);
+  must(data && *data == envelope.data, "its data are compact JSON");
+  must(!envelope.ttl_ms || *envelope.ttl_ms > 0, "it lives for a while");
+
+  JsonWriter json;
+  write(json, envelope);
+  const std::string printed = json.take();
+  const auto again = parse_envelopes(printed);
+  must(again && !again->batch && again->items.size() == 1 && again->items[0] &&
+           same(*again->items[0], envelope),
+       "it is read as it is printed");
+}
+
+bool is_shape_error(Code code) {
+  return code == Code::missing_to || code == Code::bad_type || code == Code::bad_ttl ||
+         code == Code::bad_envelope;
+}
+
+}  // namespace
+
+void try_one(std::string_view input) {
+  const auto envelopes = parse_envelopes(input);
+  // (Depth counts alike: the whole document is read either way.)
+  must(static_cast<bool>(envelopes) == static_cast<bool>(compact_json(input)),
+       "any JSON is taken for envelopes, and nothing else");
+  if (!envelopes) {
+    must(envelopes.error().code == Code::bad_json, "it can only be bad JSON");
+    return;
+  }
+  must(envelopes->batch || envelopes->items.size() == 1, "what is no array is one envelope");
+  for (const auto& item : envelopes->items) {
+    if (item) {
+      must_be_good(*item);
+    } else {
+      must(is_shape_error(item.error().code), "an item has an error of its own");
+    }
+  }
+}
+
+}  // namespace letterbox::fuzz

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// handlers/poll.h: what a poll asks of the store, from its query and its Last-Event-ID (the
+// input's first line).
+#include "handlers/poll.h"
+
+#include "model/json.h"
+#include "model/names.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/fake_access.h"
+#include "tests/unit/fake_bells.h"
+#include "tests/unit/fake_clock.h"
+#include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_presence.h"
+#include "tests/unit/fake_store.h"
+#include "waiting/door.h"
+
+namespace letterbox::fuzz {
+namespace {
+
+constexpr uint64_t kLongest = 50'000;
+
+void must_be_bounded(const test::FakeStore::Read& read, const Clock& clock) {
+  must(valid_user(read.user), "a mailbox that is read is a user's");
+  must(read.client.empty() || valid_client(read.client), "a client has a valid name");
+  must(read.limit >= 1 && read.limit <= 1000, "a limit is from 1 to 1000");
+  must(read.park_until <= clock.wall_ms() + kLongest, "nobody waits longer than is allowed");
+  must(!read.after || Cursor::parse(read.after->text()) == read.after, "a cursor is in its bounds");
+  must(!read.foreign || read.after, "only a cursor can be foreign");
+}
+
+void must_be_json(const std::string& body) {
+  must(static_cast<bool>(compact_json(body)), "an answer is JSON");
+}
+
+}  // namespace
+
+void try_one(std::string_view input) {
+  Request request;
+  request.last_event_id = next_line(input);
+  const auto query = Query::parse(input);
+  if (!query) return;
+
+  const test::FakeClock clock;
+  Loop loop{clock};
+  test::FakeStore store;
+  test::FakeBells bells{store};
+  Desk desk{loop, store};
+  Room room{clock, bells, [] {}};
+  test::FakeAccess access{clock};
+  access.at_once = true;
+  Door door{clock, room};
+  const SignedTokens no_keys;
+  const Gate gate{desk, access, door, no_keys, clock, true};
+  test::FakePeer peer;
+  test::FakePresence presence;
+  PresenceBook book{loop, presence, 10};
+  const PollHandler handler(desk, gate, room, book, {.timeout_max_ms = kLongest});
+  handler.poll(request, *query, peer.owed());
+
+  must(store.reads.size() == (peer.answered() ? 0 : 1), "a poll is refused, or read for");
+  if (peer.answered()) {
+    must(peer.answer().status() >= 400 && peer.answer().status() < 500, "it is the caller's fault");
+  } else {
+    must_be_bounded(store.reads.front(), clock);
+    const auto then = store.reads.front().then;
+    then(Reading{});  // nothing there: it parks, or is answered
+    room.close(desk);
+    must(peer.answered() && peer.answer().status() == 200, "the end answers whoever waits");
+  }
+  must_be_json(peer.answer().body);
+}
+
+}  // namespace letterbox::fuzz

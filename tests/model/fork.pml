@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Is nothing lost that was accepted, where a Redis takes over that lacks what its predecessor took
+ * last? One mailbox, one client, a master and a copy of it that lags behind; the client may have been
+ * given what the copy lacks. Lost is then what was pushed to the old master alone. What the new one
+ * has taken must reach the client, whatever ids it knows. Trimming is in trim.pml, waking in wake.pml.
+ *
+ * Messages are told apart by their stamps, 1, 2, 3 ... in the order of the pushes. Epochs are numbers
+ * of reigns.
+ *
+ * Checked, where a client gets an answer (`deliver`):
+ *   - it is given nothing twice but by a reset;
+ *   - that is a reset only where its cursor is of neither this epoch nor one it goes on from;
+ *   - where nothing moves any more, it has every message of the store (`Rest`).
+ *
+ * Compiled with one of these names defined, it must fail (see run): NO_FORK, BEYOND (a cursor is
+ * translated with what it had of the lost branch), NOT_YET (before the first push a cursor of what
+ * was lost is taken for one from the future).
+ */
+#ifndef MESSAGES
+#define MESSAGES 4
+#endif
+#ifndef REIGNS
+#define REIGNS 3 /* the first, and those that begin as a copy takes over */
+#endif
+#define NONE 15
+
+/* --- Redis: the master, and what has been copied of it ------------------------------------------ */
+
+typedef Mailbox {
+  byte epoch, newest;     /* base, and the length of unacked */
+  byte last[REIGNS + 1];  /* of the epochs that this one goes on from; 0: it does not */
+  byte stamp[MESSAGES + 1]
+}
+Mailbox master, copy;
+byte reign = 1; /* letterbox:reign */
+
+/* --- the client, and the program that it polls ---------------------------------------------------- */
+
+mtype = { idle, parked };
+mtype state = idle;
+byte epoch, seq;        /* its cursor; 0: none */
+bit got[MESSAGES + 1];  /* by stamp */
+byte ring_epoch, ring;  /* on its way; 0: none */
+
+byte pushed, g, s, i; /* g, s, i: of steps, put back to 0 by each */
+bit reset;
+
+#define lesser(x, y) ((x) < (y) -> (x) : (y))
+
+/* push.lua */
+inline push() {
+#ifndef NO_FORK
+  if
+  :: master.epoch > 0 && master.epoch < reign ->
+    master.last[master.epoch] = master.newest;
+    master.epoch = reign
+  :: else
+  fi;
+#endif
+  if
+  :: master.epoch == 0 -> master.epoch = reign
+  :: else
+  fi;
+  pushed++;
+  master.newest++;
+  master.stamp[master.newest] = pushed;
+  ring_epoch = master.epoch;
+  ring = master.newest
+}
+
+/* read.lua: where a cursor stands. */
+inline translate() {
+  g = epoch; s = seq; reset = 0;
+  if
+  :: g > 0 && master.last[g] > 0 ->
+#ifndef BEYOND
+    s = lesser(s, master.last[g]);
+#endif
+    g = master.epoch
+  :: g > 0 && g == master.epoch && s > master.newest && master.epoch < reign ->
+#ifndef NOT_YET
+    s = master.newest
+#endif
+  :: else
+  fi;
+  if
+  :: g != master.epoch || s > master.newest -> reset = (g != 0); s = 0
+  :: else
+  fi
+}
+
+/* It is given what follows position `from`. */
+inline deliver(from) {
+  i = from;
+  do
+  :: i < master.newest ->
+    i++;
+    assert(!got[master.stamp[i]] || reset);
+    got[master.stamp[i]] = 1
+  :: else -> break
+  od;
+  i = 0;
+  epoch = master.epoch;
+  seq = master.newest
+}
+
+/* Room::read, and what comes of it. */
+inline look() {
+  translate();
+  assert(!reset || (epoch != master.epoch && master.last[epoch] == 0));
+  if
+  :: s < master.newest -> deliver(s); state = idle
+  :: else ->
+    if :: master.epoch > 0 -> epoch = master.epoch; seq = s :: else fi;
+    state = parked
+  fi;
+  g = 0; s = 0; reset = 0
+}
+
+/* Room::ring_client */
+inline rung() {
+  if
+  :: state == parked && ring_epoch == epoch && ring <= seq
+  :: state == parked && ring_epoch == epoch && ring == seq + 1 ->
+    assert(!got[master.stamp[ring]]);
+    got[master.stamp[ring]] = 1;
+    seq = ring;
+    state = idle
+  :: state == parked && (ring_epoch != epoch || ring > seq + 1) -> look()
+  :: else
+  fi;
+  ring = 0; ring_epoch = 0
+}
+
+inline assign(to, from) {
+  to.epoch = from.epoch;
+  to.newest = from.newest;
+  do
+  :: i <= REIGNS -> to.last[i] = from.last[i]; i++
+  :: else -> break
+  od;
+  i = 0;
+  do
+  :: i <= MESSAGES -> to.stamp[i] = from.stamp[i]; i++
+  :: else -> break
+  od;
+  i = 0
+}
+
+active proctype Pusher() {
+end:
+  do
+  :: atomic { pushed < MESSAGES && ring == 0 -> push() }
+  od
+}
+
+active proctype Client() {
+end:
+  do
+  :: atomic { state == idle -> look() }
+  :: atomic { ring > 0 -> rung() }
+  od
+}
+
+/* The copy catches up, or takes over: a replica, or a file. A poll that was parked is read for again
+ * once its program's lanes are back (Room::missed_rings). */
+active proctype Fate() {
+end:
+  do
+  :: atomic { copy.newest != master.newest || copy.epoch != master.epoch -> assign(copy, master) }
+  :: atomic { reign < REIGNS ->
+       reign++;
+       assign(master, copy);
+       ring = 0; ring_epoch = 0;
+       if
+       :: state == parked -> look()
+       :: else
+       fi
+     }
+  od
+}
+
+/* Where nothing moves any more. */
+active proctype Rest() {
+  timeout ->
+  i = 1;
+  do
+  :: i <= master.newest -> assert(got[master.stamp[i]]); i++
+  :: else -> break
+  od
+}
