@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "audience.h"
+
+#include <algorithm>
+
+namespace letterbox::bench {
+namespace {
+
+constexpr int64_t kBetweenArrivals = kSecond / 5000;
+constexpr uint32_t kAfterTrouble = 200;  // ms; a server in trouble isn't stormed
+
+}  // namespace
+
+Audience::Audience(HttpPeer& peer, Dialect& dialect, Ledger& ledger, uint8_t source)
+    : loop_(peer.loop), dialect_(dialect), ledger_(ledger) {
+  for (size_t user = 0; user < ledger.users(); ++user) {
+    members_.emplace_back(peer, *this, user, source);
+  }
+  loop_.enlist(*this);
+}
+
+Audience::~Audience() { loop_.dismiss(*this); }
+
+void Audience::come() {
+  arrived_ = 0;
+  next_arrival_ = now_ns();
+}
+
+void Audience::leave() {
+  next_arrival_ = kNever;
+  later_.clear();
+  for (Member& member : members_) member.connection.close();
+}
+
+int64_t Audience::next_due() const {
+  return later_.empty() ? next_arrival_ : std::min(next_arrival_, later_.begin()->first);
+}
+
+void Audience::on_due(int64_t now) {
+  while (next_arrival_ <= now) {
+    poll(members_[arrived_++]);
+    next_arrival_ = here() ? kNever : next_arrival_ + kBetweenArrivals;
+  }
+  while (!later_.empty() && later_.begin()->first <= now) {
+    const size_t user = later_.begin()->second;
+    later_.erase(later_.begin());
+    poll(members_[user]);
+  }
+}
+
+void Audience::poll(Member& member) {
+  request_.clear();
+  const auto user = static_cast<unsigned>(member.connection.tag());
+  dialect_.append_poll(request_, channel_.empty() ? ledger_.name(user) : channel_, member.cursor);
+  member.connection.send(request_);
+}
+
+void Audience::poll_later(size_t user, uint32_t milliseconds) {
+  later_.emplace(now_ns() + milliseconds * kMillisecond, user);
+}
+
+void Audience::on_answer(HttpConnection& connection, const HttpAnswer& answer) {
+  const size_t user = connection.tag();
+  Member& member = members_[user];
+  const PollReading reading = dialect_.read_poll(answer, member.cursor, bodies_);
+  if (reading.kind == PollReading::refused) {
+    ledger_.refused("a poll was answered " + std::to_string(answer.status) + ": " +
+                    std::string(answer.body.substr(0, 300)));
+    return poll_later(user, std::max(kAfterTrouble, reading.retry_after_ms));
+  }
+  for (const std::string_view body : bodies_) {
+    ledger_.delivered(static_cast<unsigned>(user), body, answer.read_at);
+  }
+  if (reading.kind == PollReading::nothing) ++timeouts_;
+  if (reading.missed > 0) {
+    ledger_.refused("a poll missed " + std::to_string(reading.missed) + " messages");
+  }
+  if (reading.retry_after_ms > 0) return poll_later(user, reading.retry_after_ms);
+  poll(member);
+}
+
+void Audience::on_lost(HttpConnection& connection) {
+  ledger_.refused("a poll's connection was closed without an answer");
+  poll_later(connection.tag(), kAfterTrouble);
+}
+
+}  // namespace letterbox::bench

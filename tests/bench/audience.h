@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+//
+// The clients: one a user, each with one connection, one poll under way and one cursor.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dialect.h"
+#include "event_loop.h"
+#include "http.h"
+#include "ledger.h"
+
+namespace letterbox::bench {
+
+class Audience final : public HttpOwner, public Timed {
+ public:
+  /// `source`: see HttpConnection.
+  Audience(HttpPeer& peer, Dialect& dialect, Ledger& ledger, uint8_t source = 1);
+  ~Audience() override;
+
+  /// From now on all of them poll that channel, each by itself.
+  void gather_at(std::string_view channel) { channel_ = channel; }
+
+  /// They come one after the other, as many a second as a crowd of real ones might, so that no
+  /// server's listen queue overflows. From then on each polls again as soon as it has its answer,
+  /// or after the time that the answer asks for.
+  void come();
+  /// Each has written its first poll.
+  bool here() const { return arrived_ == members_.size(); }
+  /// They close their connections, polls under way or not.
+  void leave();
+
+  uint64_t timeouts() const { return timeouts_; }
+
+ private:
+  struct Member {
+    Member(HttpPeer& peer, HttpOwner& owner, size_t user, uint8_t source)
+        : connection(peer, owner, user, source) {}
+    HttpConnection connection;
+    std::string cursor;
+  };
+
+  int64_t next_due() const override;
+  void on_due(int64_t now) override;
+  void on_answer(HttpConnection& connection, const HttpAnswer& answer) override;
+  void on_lost(HttpConnection& connection) override;
+  void poll(Member& member);
+  void poll_later(size_t user, uint32_t milliseconds);
+
+  EventLoop& loop_;
+  Dialect& dialect_;
+  Ledger& ledger_;
+  std::deque<Member> members_;  // by user; a deque, because connections don't move
+  std::string channel_;         // empty: each polls his own
+  size_t arrived_ = 0;
+  int64_t next_arrival_ = kNever;
+  std::multimap<int64_t, size_t> later_;  // when, who
+  uint64_t timeouts_ = 0;
+  std::string request_;
+  std::vector<std::string_view> bodies_;
+};
+
+}  // namespace letterbox::bench

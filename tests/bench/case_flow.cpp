@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+//
+// The cases in which messages flow: closed, paced, crowd, growth.
+#include "cases.h"
+#include "clock.h"
+#include "crowd.h"
+#include "process.h"
+#include "pushers.h"
+#include "statistics.h"
+#include "usage.h"
+
+namespace letterbox::bench {
+namespace {
+
+constexpr unsigned kClosedPushers = 8;
+constexpr double kWarmUp = 0.3;  // of the measured time
+
+/// What is counted between two moments.
+struct Window {
+  Window(Crowd& crowd, const Stack& stack)
+      : at(now_ns()),
+        cpu(cpu_of(stack)),
+        own(own_cpu_seconds()),
+        delivered(crowd.ledger().delivered()) {}
+  int64_t at;
+  ByRole cpu;
+  double own;
+  uint64_t delivered;
+};
+
+void write_window(Values& values, const Window& begin, const Window& end) {
+  const auto messages = static_cast<double>(end.delivered - begin.delivered);
+  if (messages == 0) return;
+  values["rate"] = messages * 1e9 / static_cast<double>(end.at - begin.at);
+  for (const auto& [role, seconds] : end.cpu) {
+    values[role.empty() ? "cpu_us" : "cpu_us." + role] =
+        (seconds - begin.cpu.at(role)) * 1e6 / messages;
+  }
+  values["own_us"] = (end.own - begin.own) * 1e6 / messages;
+}
+
+/// Warms up, measures, stops and lets everything arrive. `pushers` are about to start.
+template <class P>
+void flow(Run& run, Crowd& crowd, P& pushers) {
+  const Options& options = run.options;
+  pushers.start();
+  crowd.loop().run(now_ns() + seconds_ns(options.seconds * kWarmUp));
+  crowd.ledger().begin_window();
+  const Window begin(crowd, run.stack);
+  crowd.loop().run(begin.at + seconds_ns(options.seconds));
+  const Window end(crowd, run.stack);
+  crowd.ledger().end_window();
+  run.sample.values["threads"] = threads_of(run.stack);
+  run.sample.values["redis_connections"] = redis_connections_of(run.stack);
+  pushers.stop();
+  crowd.loop().run_until(now_ns() + 10 * kSecond, [&] { return pushers.quiet(); });
+  crowd.settle();
+  write_window(run.sample.values, begin, end);
+  std::vector<int64_t>& latencies = crowd.ledger().latencies();
+  run.sample.values["p50_us"] = percentile(latencies, 0.50) / 1e3;
+  run.sample.values["p99_us"] = percentile(latencies, 0.99) / 1e3;
+}
+
+void run_at_pace(Run& run, unsigned clients, double per_second) {
+  Crowd crowd(run, clients);
+  crowd.park();
+  PacedPushers pushers(crowd.peer(), run.stack.dialect(), crowd.ledger(), per_second);
+  flow(run, crowd, pushers);
+  run.sample.values["behind_ms"] = static_cast<double>(pushers.most_behind()) / 1e6;
+}
+
+}  // namespace
+
+void run_closed(Run& run) {
+  Crowd crowd(run, run.options.count(1000));
+  crowd.park();
+  ClosedPushers pushers(crowd.peer(), run.stack.dialect(), crowd.ledger(), kClosedPushers);
+  flow(run, crowd, pushers);
+}
+
+void run_paced(Run& run) { run_at_pace(run, run.options.count(1000), run.options.count(2000)); }
+
+void run_crowd(Run& run) { run_at_pace(run, run.options.count(10'000), run.options.count(1000)); }
+
+void run_growth(Run& run) {
+  const std::string prefix = run.prefix;
+  run.prefix = prefix + "few";
+  run_at_pace(run, run.options.count(100), run.options.count(1000));
+  const double few = run.sample.values["cpu_us"];
+  run.prefix = prefix + "many";
+  run_at_pace(run, run.options.count(10'000), run.options.count(1000));
+  const double many = run.sample.values["cpu_us"];
+  run.sample.values = {{"few_us", few}, {"many_us", many}, {"growth", many / few}};
+}
+
+}  // namespace letterbox::bench

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+//
+// What is measured. A case is run against one stack at a time, freshly started, and fills in a
+// sample.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ledger.h"
+#include "options.h"
+#include "stack.h"
+
+namespace letterbox::bench {
+
+/// Figures by name, as metrics.h lists them.
+using Values = std::map<std::string, double>;
+
+struct Sample {
+  Values values;
+  Verdict verdict;
+  std::string trouble;  // why there are no values, or an example of what was refused
+};
+
+/// One run of a case.
+struct Run {
+  const Options& options;
+  Stack& stack;
+  std::string prefix;  // of its users; no other run against this stack has it
+  Sample sample;
+};
+
+struct Case {
+  enum Kind {
+    compared,    // with every stack, in every round
+    durable,     // likewise, but not with what keeps messages in memory alone
+    compared_1,  // with every stack, in the first round only: long, and steady
+    ground,      // with the floor
+  };
+  std::string name;
+  std::string title;
+  Kind kind;
+  void (*run)(Run& run);
+};
+
+const std::vector<Case>& all_cases();
+
+// Each in the file of its name.
+void run_closed(Run& run);
+void run_paced(Run& run);
+void run_crowd(Run& run);
+void run_growth(Run& run);
+void run_idle(Run& run);
+void run_churn(Run& run);
+void run_rest(Run& run);
+void run_burst(Run& run);
+void run_broadcast(Run& run);
+void run_floor(Run& run);
+
+}  // namespace letterbox::bench

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+//
+// Clients before a server, as every case needs them: a loop, a ledger and an audience that has come
+// and is parked.
+#pragma once
+
+#include "audience.h"
+#include "cases.h"
+#include "event_loop.h"
+#include "http.h"
+#include "ledger.h"
+
+namespace letterbox::bench {
+
+class Crowd {
+ public:
+  /// `source`: see HttpConnection.
+  Crowd(Run& run, unsigned clients, uint8_t source = 1);
+
+  /// Returns when all polls have been written and the servers have come to rest: they are parked
+  /// then. Throws Failure where that doesn't happen.
+  void park();
+  /// Returns when the servers do no more work, and what was polled for is parked.
+  void rest();
+  void leave() { audience_.leave(); }
+
+  /// Waits for what is still under way, and a little longer for what should not come. Then writes
+  /// the ledger's verdict into the run's sample.
+  void settle();
+
+  EventLoop& loop() { return loop_; }
+  HttpPeer& peer() { return peer_; }
+  Ledger& ledger() { return ledger_; }
+  Audience& audience() { return audience_; }
+
+ private:
+  Run& run_;
+  EventLoop loop_;
+  HttpPeer peer_;
+  Ledger ledger_;
+  Audience audience_;
+};
+
+}  // namespace letterbox::bench

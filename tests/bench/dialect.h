@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+//
+// The two protocols, side by side: how a push and a poll are asked for, and what a poll's answer
+// says. A dialect is spoken by the generator's one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http.h"
+
+namespace letterbox::bench {
+
+struct Letter {
+  std::string_view user;
+  std::string_view body;
+};
+
+struct PollReading {
+  enum Kind { messages, nothing, refused };  // nothing: it timed out, or was told to come again
+  Kind kind = refused;
+  uint32_t retry_after_ms = 0;
+  uint64_t missed = 0;  // messages the server says were dropped
+};
+
+class Dialect {
+ public:
+  virtual ~Dialect() = default;
+
+  /// `cursor` is what read_poll left there; empty: from the oldest message.
+  virtual void append_poll(std::string& out, std::string_view user,
+                           std::string_view cursor) const = 0;
+  virtual void append_push(std::string& out, const Letter& letter) const = 0;
+
+  /// A message for all: of a group that each has joined, or a channel that all of them poll.
+  virtual bool has_groups() const = 0;
+  virtual void append_join(std::string& out, std::string_view group,
+                           std::string_view user) const = 0;
+  virtual void append_broadcast(std::string& out, const Letter& letter) const = 0;
+
+  /// One request for as many letters as batch_size() allows; where that is 1 there are no batches.
+  virtual size_t batch_size() const { return 1; }
+  virtual void append_batch(std::string& out, const std::vector<Letter>& letters) const = 0;
+
+  /// Moves the cursor on. `bodies` is replaced; it stays valid until the next call or until the
+  /// answer's bytes go.
+  virtual PollReading read_poll(const HttpAnswer& answer, std::string& cursor,
+                                std::vector<std::string_view>& bodies) = 0;
+
+  /// True: every letter of that push or batch is in the store.
+  bool accepted(const HttpAnswer& answer) const {
+    return answer.status == 200 || answer.status == 201 || answer.status == 202;
+  }
+};
+
+std::unique_ptr<Dialect> letterbox_dialect();
+std::unique_ptr<Dialect> nchan_dialect();
+
+}  // namespace letterbox::bench

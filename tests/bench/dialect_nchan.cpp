@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "dialect.h"
+
+namespace letterbox::bench {
+namespace {
+
+/// The cursor is kept as the two request headers that say it.
+class NchanDialect final : public Dialect {
+ public:
+  void append_poll(std::string& out, std::string_view user,
+                   std::string_view cursor) const override {
+    out += "GET /sub?id=";
+    out += user;
+    out += " HTTP/1.1\r\nHost: bench\r\n";
+    out += cursor;
+    out += "\r\n";
+  }
+
+  void append_push(std::string& out, const Letter& letter) const override {
+    out += "POST /pub?id=";
+    out += letter.user;
+    out += " HTTP/1.1\r\nHost: bench\r\nContent-Type: text/plain\r\nContent-Length: ";
+    out += std::to_string(letter.body.size());
+    out += "\r\n\r\n";
+    out += letter.body;
+  }
+
+  bool has_groups() const override { return false; }
+  void append_join(std::string&, std::string_view, std::string_view) const override {}
+  void append_broadcast(std::string& out, const Letter& letter) const override {
+    append_push(out, letter);
+  }
+
+  void append_batch(std::string& out, const std::vector<Letter>& letters) const override {
+    for (const Letter& letter : letters) append_push(out, letter);
+  }
+
+  PollReading read_poll(const HttpAnswer& answer, std::string& cursor,
+                        std::vector<std::string_view>& bodies) override {
+    bodies.clear();
+    PollReading reading;
+    if (answer.status == 304 || answer.status == 408) reading.kind = PollReading::nothing;
+    if (answer.status != 200) return reading;
+    cursor = "If-Modified-Since: ";
+    cursor += answer.header("Last-Modified");
+    cursor += "\r\nIf-None-Match: ";
+    cursor += answer.header("Etag");
+    cursor += "\r\n";
+    bodies.push_back(answer.body);
+    reading.kind = PollReading::messages;
+    return reading;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Dialect> nchan_dialect() { return std::make_unique<NchanDialect>(); }
+
+}  // namespace letterbox::bench

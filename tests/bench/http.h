@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+//
+// HTTP/1.1 as a client speaks it to a server it trusts: keep-alive connections to one loopback
+// address, requests given as finished text, answers by Content-Length or chunked. No more than the
+// benchmark needs, so that the generator stays cheap beside what it measures.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event_loop.h"
+#include "fd.h"
+
+namespace letterbox::bench {
+
+struct HttpAnswer {
+  int status = 0;
+  bool closes = false;    // the server closes the connection after it
+  std::string_view head;  // the header lines
+  std::string_view body;  // chunks already joined
+  int64_t read_at = 0;    // ns, when its last byte was read
+
+  /// Empty where there is none. `name` as the server writes it, but for letter case.
+  std::string_view header(std::string_view name) const;
+};
+
+/// Reads one answer from the front of `bytes`. 0: it isn't whole yet. -1: it is not HTTP. Else its
+/// length. `answer` points into `bytes`, or into `joined` where the body came in several chunks.
+ptrdiff_t parse_answer(std::string_view bytes, HttpAnswer& answer, std::string& joined);
+
+class HttpConnection;
+
+/// Who sent the requests. May send and close from within both.
+class HttpOwner {
+ public:
+  virtual ~HttpOwner() = default;
+  virtual void on_answer(HttpConnection& connection, const HttpAnswer& answer) = 0;
+  /// The connection ended, or spoke nonsense, with requests unanswered.
+  virtual void on_lost(HttpConnection& connection) = 0;
+};
+
+/// What all connections to one server share.
+struct HttpPeer {
+  HttpPeer(EventLoop& event_loop, uint16_t tcp_port)
+      : loop(event_loop), port(tcp_port), buffer(1 << 18) {}
+
+  EventLoop& loop;
+  const uint16_t port;       // of 127.0.0.1
+  std::vector<char> buffer;  // read() goes here: ten thousand connections need no buffer each
+  std::string joined;
+};
+
+/// One keep-alive connection. Connects when it first has something to send, and again where the
+/// server closed it between requests. It neither moves nor dies while its loop turns.
+class HttpConnection final : public EventHandler {
+ public:
+  /// `source` is the last byte of the address it connects from, 127.0.0.x: ports that one crowd has
+  /// used up don't stand in the way of the next.
+  HttpConnection(HttpPeer& peer, HttpOwner& owner, size_t tag, uint8_t source = 1)
+      : peer_(peer), owner_(owner), tag_(tag), source_(source) {}
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
+
+  size_t tag() const { return tag_; }  // whatever the owner knows it by
+  size_t unanswered() const { return unanswered_; }
+
+  /// Several may be under way: they are pipelined, and answered in order.
+  void send(std::string_view request, size_t requests = 1);
+  void close();
+
+ private:
+  void on_event(uint32_t events) override;
+  void connect();
+  void lose();
+  void write_rest();
+  void read_some();
+  /// How much of it was whole answers.
+  size_t consume(std::string_view bytes);
+
+  HttpPeer& peer_;
+  HttpOwner& owner_;
+  const size_t tag_;
+  const uint8_t source_;
+
+  Fd fd_;
+  uint64_t life_ = 0;  // counts connects and closes: tells a callback's caller what happened in it
+  size_t unanswered_ = 0;
+  bool connecting_ = false;
+  std::string unsent_;
+  std::string unread_;  // the front of an answer that isn't whole yet
+};
+
+/// Makes one request on a connection of its own and waits for its answer. The status; 0: no answer
+/// by the deadline.
+int http_status(uint16_t port, std::string_view request, int64_t deadline);
+
+}  // namespace letterbox::bench

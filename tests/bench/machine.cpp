@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "machine.h"
+
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "process.h"
+#include "stack.h"
+#include "text.h"
+
+namespace letterbox::bench {
+namespace {
+
+/// What stands behind `mark` in a text, up to one of `ends`; empty where it isn't there.
+std::string after(const std::string& text, const std::string& mark, const char* ends = "\n") {
+  const size_t at = text.find(mark);
+  if (at == std::string::npos) return {};
+  const size_t begin = text.find_first_not_of(" \t:", at + mark.size());
+  return begin == std::string::npos ? ""
+                                    : text.substr(begin, text.find_first_of(ends, begin) - begin);
+}
+
+std::string output(const std::vector<std::string>& command, const std::string& directory) {
+  const std::string file = directory + "/version";
+  unlink(file.c_str());
+  run(command, file);
+  return file_text(file);
+}
+
+std::string today() {
+  const time_t now = time(nullptr);
+  tm utc{};
+  gmtime_r(&now, &utc);
+  char text[16];
+  strftime(text, sizeof text, "%Y-%m-%d", &utc);
+  return text;
+}
+
+}  // namespace
+
+Description describe_machine(const std::string& directory) {
+  utsname system{};
+  uname(&system);
+  struct sysinfo memory {};
+  sysinfo(&memory);
+  const double gigabytes =
+      static_cast<double>(memory.totalram) * memory.mem_unit / (1024.0 * 1024 * 1024);
+  Description text{
+      {"date", today()},
+      {"processor", after(file_text("/proc/cpuinfo"), "model name")},
+      {"cores", std::to_string(sysconf(_SC_NPROCESSORS_ONLN))},
+      {"memory", grouped(gigabytes) + " GB"},
+      {"system", after(file_text("/etc/os-release"), "PRETTY_NAME=\"", "\"")},
+      {"kernel", std::string(system.sysname) + ' ' + system.release},
+      {"nginx", after(output({"nginx", "-v"}, directory), "nginx/")},
+      {"redis", after(output({"redis-server", "--version"}, directory), "v=", " ")},
+  };
+  if (!nchan_module().empty()) {
+    text.emplace_back("nchan",
+                      after(output({"dpkg-query", "--show", "libnginx-mod-nchan"}, directory),
+                            "libnginx-mod-nchan"));
+  }
+  return text;
+}
+
+}  // namespace letterbox::bench

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// bench: Letterbox beside nchan, measured in one run. See --help.
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "failure.h"
+#include "guardian.h"
+#include "machine.h"
+#include "options.h"
+#include "report.h"
+#include "runner.h"
+#include "text.h"
+
+namespace letterbox::bench {
+namespace {
+
+/// The repository is found from where this program was built: a directory of its build folder.
+Places find_places() {
+  Places places;
+  const auto build = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  places.build = build;
+  for (auto root = build; root.has_relative_path(); root = root.parent_path()) {
+    if (!std::filesystem::exists(root / "scripts/service")) continue;
+    places.root = root;
+    return places;
+  }
+  throw Failure("bench must lie within the repository's build folder");
+}
+
+/// A crowd needs a descriptor each, here and in every server that inherits the limit.
+void raise_open_files() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int measure(const Options& options, Places places, const std::string& directory) {
+  places.directory = directory;
+  const Description machine = describe_machine(directory);
+  const Results results = run_all(options, places);
+  const Report report{options, machine, results};
+  std::fputs((options.smoke ? as_verdicts(report) : as_table(report)).c_str(), stdout);
+  if (!options.json.empty()) write_file(options.json, as_json(report));
+  if (!options.svg.empty()) write_file(options.svg, as_svg(report));
+  return results.right(kLetterbox) ? 0 : 1;
+}
+
+int run(int argc, char** argv) {
+  const Options options = read_options(argc, argv);
+  try {
+    const Places places = find_places();
+    raise_open_files();
+    return guarded(longest(options), [&](const std::string& directory) {
+      try {
+        return measure(options, places, directory);
+      } catch (const std::exception& failure) {
+        std::fprintf(stderr, "\nbench: %s\n", failure.what());
+        return 2;
+      }
+    });
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "bench: %s\n", failure.what());
+    return 2;
+  }
+}
+
+}  // namespace
+}  // namespace letterbox::bench
+
+int main(int argc, char** argv) { return letterbox::bench::run(argc, argv); }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "metrics.h"
+
+namespace letterbox::bench {
+
+const std::vector<Metric>& shown_metrics() {
+  static const std::vector<Metric> metrics{
+      {"closed", "rate", "messages a second"},
+      {"closed", "cpu_us", "CPU a message, µs"},
+      {"closed", "p50_us", "push to poll, p50, µs"},
+      {"closed", "p99_us", "push to poll, p99, µs"},
+      {"closed", "own_us", "the generator's CPU, µs"},
+      {"paced", "rate", "messages a second"},
+      {"paced", "p50_us", "push to poll, p50, µs"},
+      {"paced", "p99_us", "push to poll, p99, µs"},
+      {"paced", "cpu_us", "CPU a message, µs"},
+      {"paced", "behind_ms", "most behind the pace, ms"},
+      {"crowd", "rate", "messages a second"},
+      {"crowd", "p50_us", "push to poll, p50, µs"},
+      {"crowd", "p99_us", "push to poll, p99, µs"},
+      {"crowd", "cpu_us", "CPU a message, µs"},
+      {"crowd", "threads", "threads"},
+      {"crowd", "redis_connections", "Redis connections"},
+      {"crowd", "behind_ms", "most behind the pace, ms"},
+      {"growth", "few_us", "CPU a message, 100 parked, µs"},
+      {"growth", "many_us", "CPU a message, 10,000 parked, µs"},
+      {"growth", "growth", "many ÷ few"},
+      {"idle", "poll_kb", "PSS a parked poll, KB"},
+      {"idle", "pss_mb", "PSS of all, MB"},
+      {"idle", "threads", "threads"},
+      {"idle", "redis_connections", "Redis connections"},
+      {"churn", "before_mb", "PSS before, MB"},
+      {"churn", "first_mb", "PSS after round 1, all gone, MB"},
+      {"churn", "last_mb", "PSS after round 10, all gone, MB"},
+      {"churn", "to_before", "after round 10 ÷ before"},
+      {"churn", "to_first", "after round 10 ÷ after round 1"},
+      {"churn", "kept_percent", "of what a crowd took, not back, %"},
+      {"churn", "gone_s", "until all connections closed, s"},
+      {"rest", "still_percent", "CPU while nothing happens, %"},
+      {"rest", "rest_percent", "CPU while each times out once, %"},
+      {"rest", "timeouts", "polls that timed out"},
+      {"burst", "pushed_rate", "messages pushed a second"},
+      {"burst", "pushed_us", "CPU a message pushed, µs"},
+      {"burst", "fetched_rate", "messages fetched a second"},
+      {"burst", "fetched_us", "CPU a message fetched, µs"},
+      {"broadcast", "last_ms", "push to the last poll, ms"},
+      {"broadcast", "p50_us", "push to poll, p50, µs"},
+      {"broadcast", "p99_us", "push to poll, p99, µs"},
+      {"broadcast", "cpu_us", "CPU a message delivered, µs"},
+      {"broadcast", "own_us", "the generator's CPU, µs"},
+      {"floor", "floor_us", "CPU a message, µs"},
+      {"floor", "requests_us", "nginx and libfcgi, twice"},
+      {"floor", "redis_us", "RPUSH and BLPOP in Redis"},
+      {"floor", "clients_us", "their round trips, clients' side"},
+  };
+  return metrics;
+}
+
+}  // namespace letterbox::bench

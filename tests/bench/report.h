@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// The results for people, for programs, and as a picture.
+#pragma once
+
+#include <string>
+
+#include "machine.h"
+#include "options.h"
+#include "results.h"
+
+namespace letterbox::bench {
+
+struct Report {
+  const Options& options;
+  const Description& machine;
+  const Results& results;
+};
+
+/// "medians of 3 rounds, windows of 5 s".
+std::string how_measured(const Options& options);
+
+/// A line a case: were all messages right?
+std::string as_verdicts(const Report& report);
+
+/// Medians, ratios, and beside them what was to be reached. UTF-8.
+std::string as_table(const Report& report);
+
+/// Every sample too.
+std::string as_json(const Report& report);
+
+/// By itself, without fonts or styles from elsewhere; light or dark as its reader prefers.
+std::string as_svg(const Report& report);
+
+}  // namespace letterbox::bench

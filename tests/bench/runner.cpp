@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "runner.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "failure.h"
+#include "metrics.h"
+#include "text.h"
+
+namespace letterbox::bench {
+namespace {
+
+bool wanted(const Options& options, const Case& item, unsigned round) {
+  if (item.kind == Case::compared_1 && round > 1) return false;
+  return std::find(options.cases.begin(), options.cases.end(), item.name) != options.cases.end();
+}
+
+/// Those the case is for; each round begins with another one, so that none is always the one that
+/// runs after the heaviest.
+std::vector<std::string> stacks_for(const Options& options, const Case& item, unsigned round) {
+  if (item.kind == Case::ground) return {kFloor};
+  std::vector<std::string> stacks = options.stacks;
+  if (item.kind == Case::durable) std::erase(stacks, kNchanMemory);
+  if (!stacks.empty()) {
+    std::rotate(stacks.begin(),
+                stacks.begin() + static_cast<std::ptrdiff_t>((round - 1) % stacks.size()),
+                stacks.end());
+  }
+  return stacks;
+}
+
+/// Starts stacks for the runs. Every run has a fresh one, but for the smoke test's, which aren't
+/// about figures: they share one and save the time.
+class Starter {
+ public:
+  Starter(const Options& options, const Places& places) : options_(options), places_(places) {}
+
+  Stack& start(const std::string& name) {
+    if (options_.smoke && stack_ && stack_->name() == name) return *stack_;
+    stack_.reset();  // first, so that no two are up at the same time
+    const std::string directory = places_.directory + '/' + std::to_string(++count_);
+    stack_ = start_stack(name, places_, directory);
+    return *stack_;
+  }
+  void finish() {
+    if (!options_.smoke) stack_.reset();
+  }
+
+ private:
+  const Options& options_;
+  const Places& places_;
+  std::unique_ptr<Stack> stack_;
+  unsigned count_ = 0;
+};
+
+Sample run_one(const Options& options, Starter& starter, const Case& item,
+               const std::string& stack_name) {
+  Sample failed;
+  try {
+    Run run{options, starter.start(stack_name), item.name, {}};
+    try {
+      item.run(run);
+    } catch (const Failure& failure) {
+      run.sample.values.clear();
+      run.sample.trouble = failure.what();
+    }
+    starter.finish();
+    return std::move(run.sample);
+  } catch (const Failure& failure) {
+    failed.trouble = failure.what();
+    return failed;
+  }
+}
+
+/// The case's figures, but not all of them: the first three that the table shows.
+std::string summary(const Case& item, const Sample& sample) {
+  std::string text;
+  unsigned count = 0;
+  for (const Metric& metric : shown_metrics()) {
+    const auto value = sample.values.find(metric.key);
+    if (metric.case_name != item.name || value == sample.values.end() || ++count > 3) continue;
+    text += metric.title + ' ' + rounded(value->second) + "; ";
+  }
+  if (sample.values.empty()) return "failed: " + sample.trouble;
+  if (sample.verdict.pushed > 0 || !sample.verdict.right()) text += sample.verdict.sentence();
+  if (!sample.trouble.empty()) text += " (" + sample.trouble + ')';
+  return text;
+}
+
+}  // namespace
+
+Results run_all(const Options& options, const Places& places) {
+  Results results;
+  Starter starter(options, places);
+  for (unsigned round = 1; round <= options.rounds; ++round) {
+    for (const Case& item : all_cases()) {
+      if (!wanted(options, item, round)) continue;
+      for (const std::string& stack : stacks_for(options, item, round)) {
+        std::fprintf(stderr, "round %u/%u  %-9s %-12s ", round, options.rounds, item.name.c_str(),
+                     stack.c_str());
+        Sample sample = run_one(options, starter, item, stack);
+        std::fprintf(stderr, "%s\n", summary(item, sample).c_str());
+        const auto wrong = static_cast<double>(sample.verdict.wrong());
+        if (!sample.values.empty()) sample.values["wrong"] = wrong;
+        results.add(item.name, stack, round, std::move(sample));
+      }
+    }
+  }
+  return results;
+}
+
+unsigned longest(const Options& options) {
+  constexpr double kOverhead = 400;  // s; every wait in a case has a deadline of its own
+  const auto runs = static_cast<double>(options.rounds) *
+                    static_cast<double>(options.cases.size() * (options.stacks.size() + 1));
+  return static_cast<unsigned>(runs * (3 * options.seconds + kOverhead));
+}
+
+}  // namespace letterbox::bench

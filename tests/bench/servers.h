@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+//
+// Redis and nginx as the rivals and the floor use them. They are given what Letterbox's own stack
+// has (scripts/service, nginx/nginx.conf): the same persistence, the same number of workers and
+// connections, no access log.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "stack.h"
+
+namespace letterbox::bench {
+
+/// A loopback port that nobody listens on at this moment.
+uint16_t free_port();
+
+/// The children of this process that make up a stack; they are ended in reverse order of birth.
+class ServedStack : public Stack {
+ public:
+  ~ServedStack() override;
+
+ protected:
+  ServedStack(std::string name, std::unique_ptr<Dialect> dialect, std::string directory);
+
+  /// Append-only file, synced every second, as Letterbox's. Sets redis(). `tcp`: on a loopback port
+  /// and not on a unix socket.
+  void start_redis(bool tcp);
+  /// `modules` stands at the top of the configuration, `http` within http{}, `server` within its
+  /// server{}. Sets port().
+  void start_nginx(const std::string& modules, const std::string& http, const std::string& server);
+  /// Returns when a push to a user of its own has been accepted.
+  void await_push();
+
+  void add(std::string role, pid_t pid) { roles_.push_back({std::move(role), pid}); }
+  std::string path(const std::string& file) const { return directory_ + '/' + file; }
+
+ private:
+  const std::string directory_;
+};
+
+}  // namespace letterbox::bench

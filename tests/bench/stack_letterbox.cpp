@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// Letterbox as its users start it: by scripts/service, with the configuration of the repository.
+// Only the access log is switched off, as it is in the others: it would cost each message two
+// lines.
+#include <cstdlib>
+#include <filesystem>
+
+#include "clock.h"
+#include "failure.h"
+#include "process.h"
+#include "servers.h"
+#include "text.h"
+#include "wait.h"
+
+namespace letterbox::bench {
+namespace {
+
+/// scripts/service takes the configuration from the repository it lies in, so it is given one.
+void copy_scripts(const std::string& repository, const std::string& copy) {
+  namespace fs = std::filesystem;
+  for (const char* part : {"scripts", "nginx"}) {
+    fs::create_directories(copy + '/' + part);
+    fs::copy(repository + '/' + part, copy + '/' + part, fs::copy_options::recursive);
+  }
+  const std::string file = copy + "/nginx/nginx.conf";
+  std::string conf = file_text(file);
+  const size_t at = conf.find("access_log ");
+  if (at == std::string::npos) throw Failure("nginx/nginx.conf has no access log to switch off");
+  conf.replace(at, conf.find(';', at) - at, "access_log off");
+  write_file(file, conf);
+}
+
+class LetterboxStack final : public Stack {
+ public:
+  LetterboxStack(const Places& places, const std::string& directory)
+      : Stack(kLetterbox, letterbox_dialect()),
+        service_(directory + "/repository/scripts/service"),
+        directory_(directory + "/d"),
+        log_(directory + "/service.log") {
+    port_ = free_port();
+    copy_scripts(places.root, directory + "/repository");
+    // The benchmark is made by the same make that made the programs.
+    setenv("LETTERBOX_SKIP_BUILD", "1", 1);
+    setenv("LETTERBOX_BUILD", places.build.c_str(), 1);
+    const int status = service("start", {"--port", std::to_string(port_)});
+    throw_if_interrupted();
+    if (status != 0) throw failure_with_log("scripts/service start failed", log_);
+    for (const char* part : {"redis", "poll", "push", "nginx"}) {
+      const std::string pid = file_text(directory_ + "/run/" + part + ".pid");
+      roles_.push_back({part, std::atoi(pid.c_str())});
+    }
+    redis_ = directory_ + "/run/redis.sock";
+  }
+
+  ~LetterboxStack() override { service("stop", {}); }
+
+ private:
+  int service(const char* verb, const std::vector<std::string>& options) const {
+    std::vector<std::string> command{service_, verb, "--dir", directory_};
+    command.insert(command.end(), options.begin(), options.end());
+    return run(command, log_);
+  }
+
+  const std::string service_;
+  const std::string directory_;
+  const std::string log_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stack> start_letterbox(const Places& places, const std::string& directory) {
+  return std::make_unique<LetterboxStack>(places, directory);
+}
+
+}  // namespace letterbox::bench

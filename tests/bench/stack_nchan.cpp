@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+//
+// nchan as Debian has it: a channel a user, long-poll subscribers, the buffer as long and as
+// lasting as a mailbox. With its Redis storage, or with its memory alone.
+#include <unistd.h>
+
+#include "failure.h"
+#include "servers.h"
+#include "text.h"
+#include "wait.h"
+
+namespace letterbox::bench {
+namespace {
+
+class NchanStack final : public ServedStack {
+ public:
+  NchanStack(bool with_redis, const std::string& directory)
+      : ServedStack(with_redis ? kNchanRedis : kNchanMemory, nchan_dialect(), directory) {
+    const std::string module = nchan_module();
+    if (module.empty()) throw Failure("nchan is not installed (libnginx-mod-nchan)");
+    std::string http = "  nchan_shared_memory_size 512m;\n";
+    std::string storage;
+    if (with_redis) {
+      start_redis(true);  // this nchan takes no unix socket
+      http += "  upstream store {\n    nchan_redis_server redis://127.0.0.1:" + redis() +
+              ";\n    nchan_redis_storage_mode distributed;\n  }\n";
+      storage = "      nchan_redis_pass store;\n";
+    }
+    start_nginx("load_module " + module + ";\n", http, locations(storage));
+    if (with_redis) await_workers();
+    await_push();
+  }
+
+ private:
+  /// Every worker has its own connections to Redis. A poll that one of them takes before it has
+  /// them is parked and never answered, so what one worker answers says too little.
+  void await_workers() const {
+    const auto all_ready = [this] {
+      long ready = 0;
+      const std::string log = file_text(path("nginx.log"));
+      for (size_t at = 0; (at = log.find("upstream store: ready", at)) != std::string::npos; ++at) {
+        ++ready;
+      }
+      return ready >= sysconf(_SC_NPROCESSORS_ONLN);  // as worker_processes auto
+    };
+    require(all_ready, "nchan did not connect to Redis", path("nginx.log"));
+  }
+
+  static std::string locations(const std::string& storage) {
+    return "    location = /pub {\n"
+           "      nchan_publisher http;\n"
+           "      nchan_channel_id $arg_id;\n"
+           "      nchan_message_buffer_length 1000;\n"
+           "      nchan_message_timeout 7d;\n" +
+           storage +
+           "    }\n"
+           "    location = /sub {\n"
+           "      nchan_subscriber longpoll;\n"
+           "      nchan_channel_id $arg_id;\n"
+           "      nchan_subscriber_first_message oldest;\n"
+           "      nchan_subscriber_timeout 50s;\n" +
+           storage + "    }\n";
+  }
+};
+
+}  // namespace
+
+std::string nchan_module() {
+  for (const std::string directory : {"/usr/lib/nginx/modules", "/usr/share/nginx/modules"}) {
+    std::string file = directory + "/ngx_nchan_module.so";
+    if (access(file.c_str(), R_OK) == 0) return file;
+  }
+  return {};
+}
+
+std::unique_ptr<Stack> start_nchan(bool with_redis, const std::string& directory) {
+  return std::make_unique<NchanStack>(with_redis, directory);
+}
+
+}  // namespace letterbox::bench

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "targets.h"
+
+#include "text.h"
+
+namespace letterbox::bench {
+namespace {
+
+struct Rule {
+  const char* case_name;
+  const char* key;
+  const char* text;
+  Figure base;  // kAlone: the figure by itself, and not its ratio to another
+  bool at_least;
+  double limit;
+  const char* unit;
+};
+
+const Figure kAlone{};
+
+Figure of_nchan_redis(const char* case_name, const char* key) {
+  return {case_name, kNchanRedis, key};
+}
+
+const std::vector<Rule>& rules() {
+  static const std::vector<Rule> table{
+      {"closed", "rate", "messages a second ÷ nchan-redis", of_nchan_redis("closed", "rate"), true,
+       2.0, "×"},
+      {"closed", "cpu_us", "CPU a message ÷ nchan-redis", of_nchan_redis("closed", "cpu_us"), false,
+       0.6, "×"},
+      {"closed", "cpu_us", "CPU a message ÷ floor", {"floor", kFloor, "floor_us"}, false, 1.5, "×"},
+      {"paced", "p50_us", "p50 ÷ nchan-redis", of_nchan_redis("paced", "p50_us"), false, 0.8, "×"},
+      {"paced", "p99_us", "p99 ÷ nchan-redis", of_nchan_redis("paced", "p99_us"), false, 0.5, "×"},
+      {"crowd", "p99_us", "p99 ÷ nchan-redis", of_nchan_redis("crowd", "p99_us"), false, 0.5, "×"},
+      {"crowd", "wrong", "messages that were not right", kAlone, false, 0, ""},
+      {"crowd", "threads", "threads of all processes", kAlone, false, 400, ""},
+      {"crowd", "redis_connections", "Redis connections", kAlone, false, 400, ""},
+      {"growth", "growth", "CPU a message with 10,000 ÷ with 100", kAlone, false, 1.3, "×"},
+      {"idle", "poll_kb.poll", "a parked poll in the poll program", kAlone, false, 4, "KB"},
+      {"idle", "poll_kb", "a parked poll in all processes", kAlone, false, 16, "KB"},
+      {"churn", "to_first", "memory after ten rounds ÷ after the first", kAlone, false, 1.1, "×"},
+      {"churn", "kept_percent", "of what a crowd took, not back", kAlone, false, 10, "%"},
+      {"rest", "rest_percent", "of a core, with each poll timing out once", kAlone, false, 2, "%"},
+      {"burst", "pushed_rate", "messages pushed a second ÷ nchan-redis",
+       of_nchan_redis("burst", "pushed_rate"), true, 5.0, "×"},
+  };
+  return table;
+}
+
+std::string limit_text(const Rule& rule) {
+  const std::string_view unit = rule.unit;
+  if (unit.empty()) return grouped(rule.limit);
+  return grouped(rule.limit, unit == "×" ? 1 : 0) + ' ' + rule.unit;
+}
+
+}  // namespace
+
+std::vector<Target> judge(const Results& results) {
+  std::vector<Target> targets;
+  for (const Rule& rule : rules()) {
+    const Figure figure{rule.case_name, kLetterbox, rule.key};
+    Target target;
+    target.text = rule.text;
+    target.case_name = rule.case_name;
+    target.limit = std::string(rule.at_least ? "at least " : "at most ") + limit_text(rule);
+    target.value =
+        rule.base.stack.empty() ? results.median(figure) : results.ratio(figure, rule.base);
+    target.met =
+        target.value && (rule.at_least ? *target.value >= rule.limit : *target.value <= rule.limit);
+    targets.push_back(std::move(target));
+  }
+  return targets;
+}
+
+}  // namespace letterbox::bench
