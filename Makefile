@@ -69,7 +69,7 @@ bench := $(BUILD)/bench $(BUILD)/bench-floor
 fuzz_targets := $(filter-out main,$(basename $(notdir $(fuzz_sources))))
 fuzzers := $(addprefix $(BUILD)/fuzz-,$(fuzz_targets))
 
-.PHONY: all tests fuzzers fuzz model bench run test check lint format clean install uninstall
+.PHONY: all tests fuzzers fuzz model bench browser-packages run test check lint format clean install uninstall
 all: $(programs)
 tests: $(tests) $(bench)
 
@@ -151,6 +151,13 @@ fuzz: fuzzers
 	@scripts/install-packages build test
 	@for target in $(fuzz_targets); do scripts/fuzz "$$target" 60 || exit 1; done
 
+# What the browser's tests need of npm, as the lock file has it.
+browser_packages := tests/browser/node_modules/.package-lock.json
+browser-packages: $(browser_packages)
+$(browser_packages): tests/browser/package-lock.json
+	cd tests/browser && npm ci --no-audit --no-fund
+	@touch $@
+
 model:
 	@scripts/install-packages test
 	@tests/model/run
@@ -163,7 +170,7 @@ bench: $(programs) $(bench)
 # --- linting ----------------------------------------------------------------
 
 cpp_files = $(sort $(shell find lib fcgi tests -name '*.cpp' -o -name '*.h'))
-shell_files = $(sort $(shell grep -rlE '^\#!.*[/ ](ba)?sh$$' scripts .ci tests))
+shell_files = $(sort $(shell grep -rlE --exclude-dir=node_modules '^\#!.*[/ ](ba)?sh$$' scripts .ci tests))
 shell_libraries = $(sort $(wildcard scripts/lib/*.sh))
 spdx_files = Makefile .clang-format .clang-tidy $(cpp_files) $(lua) $(shell_files) $(shell_libraries) \
   $(sort $(shell find nginx scripts tests -name '*.conf' -o -name '*.awk' -o -name '*.py' -o -name '*.pml'))
