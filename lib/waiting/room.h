@@ -14,7 +14,7 @@
 //   3. A poll is answered by whoever takes it to State::ended, under the mutex. Nothing is sent,
 //   and
 //      no store is called, while the mutex is held.
-// Any worker may call; it gives its own desk.
+// Any worker may call; it gives its own desk. room_parts.h says which file has which part of it.
 #pragma once
 
 #include <array>
@@ -153,6 +153,7 @@ class Room {
   void read_done(Desk& desk, const PollPtr& poll, const Reading& reading) EXCLUDES(mutex_);
   void pass_on(Desk& desk, const std::string& user, uint64_t since_ms);
   void hand_on(Desk& desk, const std::string& user, uint64_t since_ms);
+  void tell_others(Desk& desk, const std::string& user);
   void look_later(Desk& desk, const PollPtr& poll);
   void find_out_whose(Desk& desk, const std::string& user, uint64_t since_ms);
   void read_failed(Desk& desk, const PollPtr& poll, const Error& error) EXCLUDES(mutex_);

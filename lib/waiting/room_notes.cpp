@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+//
+// What of a wait is written down in the store, so that a message is kept for who is to get it.
+#include <algorithm>
+#include <utility>
+
+#include "waiting/room.h"
+#include "waiting/room_parts.h"
+
+namespace letterbox {
+
+namespace {
+
+// Notes of who watches until when run out this much later than the watching does.
+constexpr uint64_t kNoteMarginMs = 1000;
+// And so much later while a poll waits: so that its successors need not renew them each time.
+constexpr uint64_t kNoteAheadMs = 60'000;
+
+}  // namespace
+
+void Room::acknowledge(Desk& desk, const Note& note) {
+  const auto done = [this, &desk, user = note.user, name = note.client](const Or<bool>& there) {
+    if (!there) return doubt(user);
+    if (*there) return;
+    // Somebody has emptied the store: what is written there must be all of it.
+    Answers todo;
+    {
+      Lock lock(mutex_);
+      const Mailbox* mailbox = known(user);
+      if (mailbox == nullptr) return;
+      for (const Client& client : mailbox->clients) {
+        if (client.name == name) todo.notes.push_back(note_of(client));
+      }
+    }
+    carry_out(desk, todo);
+  };
+  desk.store.acknowledge(note.user, note.client, *note.after, note.park_until, done);
+}
+
+void Room::write_down(Desk& desk, const Note& note, Store::Then<Reading> then) {
+  ReadRequest request;
+  request.user = note.user;
+  request.client = note.client;
+  request.after = note.after;
+  request.watch_until = note.watch_until;
+  request.park_until = note.park_until;
+  desk.store.read(request, std::move(then));
+}
+
+// A note that may not have arrived: the next poll must ask Redis itself.
+void Room::doubt(std::string_view user) {
+  Lock lock(mutex_);
+  Mailbox* mailbox = known(user);
+  if (mailbox == nullptr) return;
+  mailbox->current = false;
+  mailbox->watch_noted = 0;
+}
+
+// For a client that is parked and up to date: the least that must be written.
+Room::Note Room::acknowledgement_of(Client& client) {
+  Note note = note_of(client);
+  Mailbox& mailbox = *client.mailbox;
+  note.only_acknowledges = client.written && note.watch_until <= mailbox.watch_noted + kNoteAheadMs;
+  if (!note.only_acknowledges) mailbox.watch_noted = note.watch_until;
+  client.written = true;
+  return note;
+}
+
+Room::Note Room::note_of(const Client& client) const {
+  Note note;
+  note.user = client.mailbox->user;
+  note.client = client.name;
+  if (client.by_cursor) note.after = client.cursor;
+  note.watch_until = watch_until(*client.mailbox);
+  if (client.poll && client.poll->state == Poll::State::parked) {
+    note.park_until = wall(client.poll->deadline_ms);
+  }
+  return note;
+}
+
+// Until when this program will be listening for a mailbox, as far as can be said now. Wall clock.
+uint64_t Room::watch_until(const Mailbox& mailbox) const {
+  if (closing_) return 0;
+  uint64_t until = 0;
+  for (const Client& client : mailbox.clients) {
+    if (!client.poll) {
+      until = std::max(until, client.since_ms);
+    } else if (client.poll->has_place) {
+      until = std::max(until, client.poll->deadline_ms + kNoteAheadMs);
+    }
+  }
+  return until == 0 ? 0 : wall(until + kWarmMs + kNoteMarginMs);
+}
+
+uint64_t Room::wall(uint64_t steady_ms) const {
+  return clock_.wall_ms() + steady_ms - clock_.steady_ms();
+}
+
+}  // namespace letterbox

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+//
+// What Redis says of a mailbox, read or rung: answers its polls, or parks them.
+#include <utility>
+
+#include "base/random.h"
+#include "waiting/room.h"
+#include "waiting/room_parts.h"
+
+namespace letterbox {
+
+namespace {
+
+// What a client has acknowledged is dropped with its mailbox's next push or note. One that got more
+// bytes than this is noted at once.
+constexpr size_t kDropAtOnceBytes = 1024;
+constexpr uint64_t kRereadMs = 300;
+
+Error overloaded() {
+  return {Code::overloaded, "as many polls are waiting as this server takes on",
+          static_cast<int>(5000 + random_below(10'000))};
+}
+
+}  // namespace
+
+void Room::read(Desk& desk, const PollPtr& poll) {
+  ++poll->reads;
+  const Question& asked = poll->question;
+  ReadRequest request;
+  request.user = asked.user;
+  request.client = asked.client;
+  request.limit = asked.limit;
+  {
+    Lock lock(mutex_);
+    if (asked.by_cursor) request.after = poll->cursor;
+    request.foreign = asked.foreign && !poll->reset;
+    if (poll->has_place) request.park_until = wall(poll->deadline_ms);
+    if (Mailbox* mailbox = known(asked.user)) {
+      request.watch_until = mailbox->watch_noted = watch_until(*mailbox);
+    }
+  }
+  desk.store.read(request, [this, &desk, poll](const Or<Reading>& result) {
+    if (!result) {
+      read_failed(desk, poll, result.error());
+    } else if (result->raw && result->count == 0) {
+      adopt_then_read(desk, poll);
+    } else {
+      read_done(desk, poll, *result);
+    }
+  });
+}
+
+void Room::adopt_then_read(Desk& desk, const PollPtr& poll) {
+  desk.store.adopt_all(poll->question.user, [this, &desk, poll](const Or<bool>& adopted) {
+    if (!adopted) {
+      read_failed(desk, poll, adopted.error());
+      return;
+    }
+    {
+      Lock lock(mutex_);
+      if (poll->state == Poll::State::ended) return;
+      if (const Mailbox* mailbox = known(poll->question.user)) poll->rings_seen = mailbox->rings;
+    }
+    read(desk, poll);
+  });
+}
+
+void Room::read_done(Desk& desk, const PollPtr& poll, const Reading& reading) {
+  Answers todo;
+  bool wake = false;
+  bool joined = false;  // another program watches, of which we did not know
+  bool waits = false;
+  std::optional<uint64_t> stray;
+  {
+    Lock lock(mutex_);
+    Mailbox* mailbox = known(poll->question.user);
+    const bool undisturbed = mailbox != nullptr && mailbox->rings == poll->rings_seen;
+    if (mailbox != nullptr) {
+      joined = !std::exchange(mailbox->shared, reading.shared) && reading.shared;
+    }
+    if (undisturbed) {
+      mailbox->current = true;
+      mailbox->known = reading.newest;
+    }
+    if (undisturbed || (mailbox != nullptr && reading.count > 0)) {
+      // What the bell was about has been read; where that is nothing, it was another program's.
+      const auto bell = std::exchange(mailbox->bell, std::nullopt);
+      if (reading.count == 0 && reading.shared) stray = bell;
+    }
+    if (Client* client = current_client(poll)) client->written = reading.count == 0;
+    if (poll->state != Poll::State::ended) {
+      go_on(poll, undisturbed ? mailbox : nullptr, reading, todo);
+      waits = poll->state == Poll::State::parked;
+      wake = sooner();
+    }
+  }
+  if (joined) tell_others(desk, poll->question.user);
+  if (stray) pass_on(desk, poll->question.user, *stray);
+  carry_out(desk, todo);
+  if (wake) wake_();
+  if (waits && reading.shared) look_later(desk, poll);
+}
+
+// After a read: ends the poll, parks it, or reads once more. `undisturbed` is its mailbox where no
+// ring came in between.
+void Room::go_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& reading, Answers& todo) {
+  poll->missed += reading.missed;
+  poll->reset = poll->reset || reading.reset;
+  poll->cursor = reading.cursor;
+  if (reading.count > 0) {
+    end(poll, {Reason::messages, reading.count, reading.messages}, todo);
+  } else if (poll->superseded) {
+    end(poll, {.reason = Reason::superseded}, todo);
+  } else if (closing_) {
+    end(poll, {.reason = Reason::shutdown}, todo);
+  } else if (clock_.steady_ms() >= poll->deadline_ms) {
+    end(poll, {.reason = out_of_time(*poll)}, todo);
+  } else if (undisturbed == nullptr || reading.cursor < reading.newest) {
+    // (It stopped short where all that it had room for has expired.)
+    read_again(poll);
+    todo.reads.push_back(poll);
+  } else if (!poll->has_place) {
+    turn_away(poll, overloaded(), todo);
+  } else {
+    park(*undisturbed, poll);
+  }
+}
+
+// A poll that was parked stays: Redis will be back, and then it is read again. One that has only
+// just come is told.
+void Room::read_failed(Desk& desk, const PollPtr& poll, const Error& error) {
+  Answers todo;
+  bool again = false;
+  bool refuse = false;
+  bool wake = false;
+  {
+    Lock lock(mutex_);
+    if (poll->state == Poll::State::ended) return;
+    Mailbox* mailbox = known(poll->question.user);
+    const bool for_good = error.code != Code::store_unavailable;
+    refuse = !for_good && (!poll->was_parked || poll->superseded || closing_ || mailbox == nullptr);
+    again = !for_good && !refuse && clock_.steady_ms() < poll->deadline_ms;
+    if (for_good) {
+      turn_away(poll, error, todo);
+    } else if (refuse) {
+      finish(poll, Reason::error);
+    } else if (!again) {
+      end(poll, {.reason = out_of_time(*poll)}, todo);
+    } else {
+      mailbox->current = false;
+      park(*mailbox, poll);
+    }
+    wake = sooner();
+  }
+  if (refuse) poll->caller->refuse(error);
+  carry_out(desk, todo);
+  if (wake) wake_();
+  if (!again) return;
+  desk.loop.at(clock_.steady_ms() + kRereadMs + random_below(kRereadMs), [this, &desk, poll] {
+    {
+      Lock lock(mutex_);
+      if (poll->state != Poll::State::parked) return;
+      read_again(poll);
+    }
+    read(desk, poll);
+  });
+}
+
+void Room::read_again(const PollPtr& poll) {
+  unpark(poll);
+  poll->state = Poll::State::reading;
+  poll->rings_seen = mailbox_of(poll->question.user).rings;
+}
+
+// --- ringing -------------------------------------------------------------------------------------
+
+void Room::rung(Desk& desk, std::string_view user, std::string_view element) {
+  const Ring ring = parse_ring(element);
+  if (ring.kind == Ring::Kind::raw) {
+    adopt(desk, std::string(user), std::string(element));
+    return;
+  }
+  Answers todo;
+  bool wake = false;
+  bool nobody = false;   // knows this mailbox here
+  bool unasked = false;  // its clients are between two polls
+  std::optional<uint64_t> stray;
+  {
+    Lock lock(mutex_);
+    Mailbox* here = known(user);
+    // A lane may have listened on for a mailbox that was forgotten, and is here again.
+    nobody = here == nullptr || !here->watched;
+    if (here != nullptr) {
+      Mailbox& mailbox = *here;
+      ++mailbox.rings;
+      if (ring.kind == Ring::Kind::bell && !nobody) {
+        // Of two bells that come before one read is through, the second is for somebody else.
+        if (mailbox.bell) stray = ring.since;
+        if (!mailbox.bell) mailbox.bell = ring.since;
+        unasked = !stray && !anybody_asks(mailbox);
+      }
+      // A ring that carries a message names the newest there was when it was taken, and whatever
+      // comes later rings again.
+      const bool newest = ring.kind == Ring::Kind::message && !(ring.id < mailbox.known);
+      // One that tells nothing new may have hung there for another program before this one came.
+      const bool stale = ring.kind == Ring::Kind::message && !(mailbox.known < ring.id);
+      if (stale && !nobody && mailbox.shared) stray = clock_.wall_ms();
+      mailbox.current = newest || (mailbox.current && ring.kind == Ring::Kind::message);
+      if (newest) mailbox.known = ring.id;
+      for (Client& client : mailbox.clients) ring_client(client, ring, todo);
+      wake = sooner();
+    }
+  }
+  // Nobody waits for it here: somebody elsewhere may.
+  if (nobody) desk.store.ring(user, ring.since != 0 ? ring.since : clock_.wall_ms());
+  if (unasked) find_out_whose(desk, std::string(user), ring.since);
+  if (stray) pass_on(desk, std::string(user), *stray);
+  carry_out(desk, todo);
+  if (wake) wake_();
+}
+
+void Room::ring_client(Client& client, const Ring& ring, Answers& todo) {
+  const PollPtr poll = client.poll;
+  if (!poll || poll->state != Poll::State::parked) return;
+  const Cursor at = poll->cursor;
+  const bool carried = ring.kind == Ring::Kind::message && poll->question.by_cursor;
+  const bool same_epoch = carried && (at.epoch == ring.id.epoch || at == Cursor{});
+  const uint64_t expires = ring.element.expires;
+  if (same_epoch && ring.id.seq <= at.seq) return;  // it has that one
+  if (same_epoch && ring.id.seq == at.seq + 1 && (expires == 0 || expires > clock_.wall_ms())) {
+    poll->cursor = ring.id;
+    Ending ending{.reason = Reason::messages, .count = 1};
+    ending.single = ring.element.body;
+    client.written = client.written && ring.element.body.size() <= kDropAtOnceBytes;
+    end(poll, ending, todo);
+    return;
+  }
+  read_again(poll);
+  todo.reads.push_back(poll);
+}
+
+void Room::missed_rings(Desk& desk, const std::vector<std::string>& users) {
+  Answers todo;
+  {
+    Lock lock(mutex_);
+    for (const auto& user : users) {
+      Mailbox* mailbox = known(user);
+      if (mailbox == nullptr) continue;
+      ++mailbox->rings;
+      mailbox->current = false;
+      for (Client& client : mailbox->clients) {
+        if (!client.poll || client.poll->state != Poll::State::parked) continue;
+        read_again(client.poll);
+        todo.reads.push_back(client.poll);
+      }
+    }
+  }
+  carry_out(desk, todo);
+}
+
+// The element is in nobody's hands but ours: not to be given up while Redis is away.
+void Room::adopt(Desk& desk, const std::string& user, const std::string& raw) {
+  desk.store.adopt(user, raw, [this, &desk, user, raw](const Or<Pushed>& pushed) {
+    if (pushed) return;
+    desk.loop.at(clock_.steady_ms() + kRereadMs,
+                 [this, &desk, user, raw] { adopt(desk, user, raw); });
+  });
+}
+
+}  // namespace letterbox
