@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from redis_group import Group
 from stack import BUILD, PARTS, ROOT, SCRIPTS, Program, Stack
 
 numbers = itertools.count(1)
@@ -35,6 +36,7 @@ def pytest_runtest_makereport(item, call):
     elif report.failed:
         for program in Program.started:
             report.sections.append((f"{program.name}, status {program.poll()}", program.said()))
+        report.sections.extend(("the sentinels", group.said()) for group in Group.started)
     if report.failed:
         ours = set(map(id, getattr(item, "funcargs", {}).values()))
         for stack in Stack.started:

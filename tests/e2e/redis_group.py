@@ -98,7 +98,8 @@ class Group:
     def sentinel(self, port, master):
         config = self.directory / f"sentinel-{port}.conf"
         config.write_text(f"sentinel monitor {NAME} 127.0.0.1 {master} 2\n"
-                          f"sentinel down-after-milliseconds {NAME} 1000\n"
+                          # Longer than a busy machine may stand still: else a master in good health is replaced.
+                          f"sentinel down-after-milliseconds {NAME} 3000\n"
                           f"sentinel failover-timeout {NAME} 3000\n")
         return Server(self.directory, port, config, "--sentinel")
 
@@ -137,6 +138,11 @@ class Group:
     def fail_over(self):
         """Has the master replaced, as its administrator does."""
         self.sentinels[0].client.execute_command("SENTINEL", "FAILOVER", NAME)
+
+    def said(self):
+        """What the sentinels have logged, for the report of a failed test."""
+        logs = [(sentinel.port, sentinel.directory / "log") for sentinel in self.sentinels]
+        return "\n".join(f"--- sentinel {port}\n{log.read_text()}" for port, log in logs if log.exists())
 
     def stop(self):
         if self not in Group.started:

@@ -188,10 +188,11 @@ def test_ended_by_a_newer_one(watched_stack, user):
 def test_ended_by_error(new_stack, user):
     """a poll that finds no place counts as ended by an error, and its status is counted"""
     stack = new_stack(clients_max=1)
-    stack.park(user, client="a", after=0)
+    waiting = stack.park(user, client="a", after=0)  # kept: what nobody holds is closed
     with grows(stack, "poll", "letterbox_polls_ended_total", reason="error"), \
             grows(stack, "poll", "letterbox_requests_total", method="GET", route="/poll", code="429"):
         assert is_error(stack.get("/poll", user=user, client="b", after=0, timeout=1), 429, "too_many_clients")
+    assert waiting.waits()
 
 
 def test_refused_at_the_door(private_stack, user):
