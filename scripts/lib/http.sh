@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
-# What scripts/push and scripts/poll have in common: talking to Letterbox by curl.
-# They need nothing else, so that they run on any machine that has curl. The caller
-# sets `me` (its name in messages) and defines usage.
+# What scripts/push, scripts/poll and scripts/run-job have in common: talking to
+# Letterbox by curl. They need nothing else, so that they run on any machine that has
+# curl. The caller sets `me` (its name in messages) and defines usage.
 
 # Exit statuses, for those who call the scripts from others.
-refused=1
-wrong_usage=2
-try_later=75 # EX_TEMPFAIL of sysexits.h
+# shellcheck disable=SC2034 # not every script has each of them
+refused=1 wrong_usage=2 try_later=75 # EX_TEMPFAIL of sysexits.h
 
 server=${LETTERBOX_URL:-http://127.0.0.1:8080}
 
@@ -47,13 +46,24 @@ http() {
     exec curl --silent --show-error --connect-timeout 10 --write-out '\n%{http_code}' "$@" "${server%/}$where"
 }
 
-# What curl is to send beside the request, as a configuration of its own: the key in
-# LETTERBOX_KEY_FILE, if that is set. For a file descriptor, since what stands among a
-# process' arguments all of the machine may read.
-key_header() {
-    [ -n "${LETTERBOX_KEY_FILE-}" ] || return 0
+# What curl is to send beside the request, as a configuration of its own: the secret in
+# the first line of a file, if one is named. For a file descriptor, since what stands
+# among a process' arguments all of the machine may read.
+bearer() {
+    [ -n "$1" ] || return 0
     # In the quotes of such a file a backslash and a quote want a backslash.
-    sed -n '1{s/[\\"]/\\&/g;s/\r$//;s/.*/header = "Authorization: Bearer &"/p;}' "$LETTERBOX_KEY_FILE"
+    sed -n '1{s/[\\"]/\\&/g;s/\r$//;s/.*/header = "Authorization: Bearer &"/p;}' "$1"
+}
+
+# The key of whoever pushes.
+key_header() {
+    bearer "${LETTERBOX_KEY_FILE-}"
+}
+
+see_key_file() {
+    if [ -n "${LETTERBOX_KEY_FILE-}" ] && [ ! -r "$LETTERBOX_KEY_FILE" ]; then
+        fail "$wrong_usage" "cannot read the key in $LETTERBOX_KEY_FILE"
+    fi
 }
 
 newline='
@@ -64,4 +74,36 @@ split_reply() {
     code=${1##*"$newline"}
     answer=${1%"$newline"*}
     answer=${answer%"$newline"}
+}
+
+# Whether an answer says that asking again is pointless. What a proxy on the way says of
+# itself, too slow and too often, does not.
+is_refusal() {
+    case $code in
+        408 | 429) return 1 ;;
+        4*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+# Sleeps for milliseconds.
+pause() {
+    [ "$1" -le 0 ] || sleep "$(seconds "$1")"
+}
+
+seconds() {
+    printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
+}
+
+# Counts a failure, and sets delay to the milliseconds until the next try: twice as many
+# after each failure in a row, up to $1, more if the server says so; and not the same
+# for all clients.
+failures=0
+next_delay() {
+    delay=$((failures < 6 ? 1000 << failures : 60000))
+    if [ "$delay" -gt "$1" ]; then delay=$1; fi
+    asked=$(printf '%s' "$answer" | sed -n 's/.*"retry_after_ms":\([0-9]*\).*/\1/p')
+    if [ "${asked:-0}" -gt "$delay" ]; then delay=$asked; fi
+    failures=$((failures + 1))
+    delay=$((delay + $$ * failures % 1000))
 }

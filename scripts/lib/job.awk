@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+#
+# Makes the data of a message about a job, one line of JSON, of what the environment says
+# (JOB, STATE, COMMAND, and for STATE=done STATUS, SIGNAL, MS) and of the end of what the
+# command has printed, on standard input: lines, and behind the last one a "|", by which
+# an unfinished line is known. Prints nothing where there is no progress to tell of.
+# Run it with LC_ALL=C: characters are bytes here.
+
+BEGIN {
+    for (i = 1; i < 256; i++) code[sprintf("%c", i)] = i
+    tail_lines = 20
+    longest_line = 400       # bytes, as of the next
+    longest_command = 1000
+}
+
+# A line counts if there is something in it.
+function took(line) {
+    if (line ~ /[^ \t]/) lines[count++ % tail_lines] = line
+}
+
+{
+    if (NR > 1) took(last)
+    last = $0
+}
+
+# How many bytes from `at` on are one character of UTF-8 that is longer than a byte; 0: none is there.
+function character(bytes, at,    first, second, size, i) {
+    first = code[substr(bytes, at, 1)]
+    second = code[substr(bytes, at + 1, 1)]
+    if (first < 194 || first > 244) return 0
+    size = first < 224 ? 2 : first < 240 ? 3 : 4
+    # Neither longer than need be, nor half of a UTF-16 pair, nor beyond the last character.
+    if (first == 224 && second < 160 || first == 237 && second > 159) return 0
+    if (first == 240 && second < 144 || first == 244 && second > 143) return 0
+    for (i = 1; i < size; i++) {
+        second = code[substr(bytes, at + i, 1)]
+        if (second < 128 || second > 191) return 0
+    }
+    return size
+}
+
+# Any bytes as a JSON string: what is not UTF-8 becomes U+FFFD, one for each byte.
+function text(bytes,    result, at, byte, size) {
+    for (at = 1; at <= length(bytes); at++) {
+        byte = substr(bytes, at, 1)
+        if (byte == "\"" || byte == "\\") result = result "\\" byte
+        else if (byte == "\t") result = result "\\t"
+        else if (byte == "\n") result = result "\\n"
+        else if (code[byte] < 32 || code[byte] == 127) result = result sprintf("\\u%04x", code[byte])
+        else if (code[byte] < 128) result = result byte
+        else if (size = character(bytes, at)) {
+            result = result substr(bytes, at, size)
+            at += size - 1
+        } else result = result "\357\277\275"
+    }
+    return "\"" result "\""
+}
+
+# No longer than so many bytes, and then with an ellipsis in place of the rest.
+function cut(bytes, limit) {
+    if (length(bytes) <= limit) return bytes
+    bytes = substr(bytes, 1, limit)
+    while (code[substr(bytes, length(bytes), 1)] > 127 && length(bytes) > limit - 4) bytes = substr(bytes, 1, length(bytes) - 1)
+    return bytes "\342\200\246"
+}
+
+# The last "42%" or "42.5 %" of a line, as a number of JSON.
+function percent(line,    found, number) {
+    found = "null"
+    while (match(line, /[0-9]+([.,][0-9]+)? ?%/)) {
+        number = substr(line, RSTART, RLENGTH)
+        sub(",", ".", number)
+        if (number + 0 <= 100) found = number + 0
+        line = substr(line, RSTART + RLENGTH)
+    }
+    return found
+}
+
+function print_line(line) {
+    print ",\"line\":" text(cut(line, longest_line)) ",\"percent\":" percent(line)
+}
+
+function print_tail(    first, i) {
+    first = count > tail_lines ? count - tail_lines : 0
+    print ",\"tail\":["
+    for (i = first; i < count; i++) print (i > first ? "," : "") text(cut(lines[i % tail_lines], longest_line))
+    print "]"
+}
+
+END {
+    ORS = ""
+    state = ENVIRON["STATE"]
+    unfinished = substr(last, 1, length(last) - 1)
+    # Progress is a whole line, if there is any: half of one may be cut anywhere.
+    if (state == "done" || count == 0) took(unfinished)
+    if (state == "progress" && count == 0) exit
+    print "{\"job\":" text(ENVIRON["JOB"]) ",\"state\":\"" state "\",\"command\":" text(cut(ENVIRON["COMMAND"], longest_command))
+    if (state == "progress") print_line(lines[(count - 1) % tail_lines])
+    if (state == "done") {
+        print ",\"status\":" ENVIRON["STATUS"] ",\"signal\":" (ENVIRON["SIGNAL"] == "" ? "null" : text(ENVIRON["SIGNAL"])) ",\"ms\":" ENVIRON["MS"]
+        print_tail()
+    }
+    print "}"
+}
