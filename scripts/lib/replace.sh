@@ -31,6 +31,7 @@ restart_stack() {
     for part in $old; do end_process "${part%:*}" "${part#*:}" TERM || :; done
     take_down_on_exit
     see_it_ready
+    start_extras
 }
 
 start_successor() {

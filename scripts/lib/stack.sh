@@ -3,19 +3,22 @@
 # shellcheck shell=sh disable=SC3013,SC3045
 #
 # The development stack of scripts/run and scripts/service: Redis, both programs
-# kept running by multiwatch on sockets of spawn-fcgi, and nginx, with every file
-# they touch under one directory D:
+# kept running by multiwatch on sockets of spawn-fcgi, nginx, and the demo's worker, with
+# every file they touch under one directory D:
 #   run/   sockets, pid files        log/    what each part says
 #   redis/ the append-only file      nginx/  the configuration in use
-#   tmp/   nginx's temporary files
+#   tmp/   nginx's temporary files   jobs/   those of the demo's worker, and its cursor
 # The caller sets `root` (the repository) and `me` (its name in messages), calls
 # read_options, prepare and open_stack in this order, and then what it needs.
 # Everything after open_stack runs inside D and names files relative to it, so that
 # D may be of any length and hold any character.
 
 parts='redis poll push nginx'
-# poll goes first, while nginx still stands to carry its last answers; Redis last.
-stop_order='poll nginx push redis'
+# What may be beside them, and ends without harm to them: the demo's worker, `jobs`.
+extras=
+# jobs goes first, while there is somebody to tell that they were ended; then poll, while
+# nginx still stands to carry its last answers; Redis last.
+stop_order='jobs poll nginx push redis'
 # What this script has started itself, and beside what runs, to take its place.
 started=
 successors=
@@ -67,6 +70,13 @@ read_options() {
     # Who may poll: anybody by any name, or only whom nginx vouches for.
     if [ "${LETTERBOX_OPEN:-1}" = 0 ]; then open=''; else open=yes; fi
 
+    # The pages' demo, where anybody may poll by any name: a worker for long work, and a
+    # group that is told who comes and goes.
+    if [ -n "$open" ] && [ "${LETTERBOX_DEMO:-1}" != 0 ]; then
+        extras='jobs'
+        export LETTERBOX_EVENTS_TO="${LETTERBOX_EVENTS_TO-group:watchers}"
+    fi
+
     # Who may push: anybody, or only who shows the key in this file.
     case ${LETTERBOX_KEY_FILE-} in
         '' | /*) ;;
@@ -86,7 +96,7 @@ open_stack() {
     mkdir -p -- "$dir" || die "cannot make the directory $dir"
     cd -- "$dir" || die "cannot enter the directory $dir"
     dir=$(pwd -P)
-    mkdir -p run log redis nginx tmp || die "cannot write to $dir"
+    mkdir -p run log redis nginx tmp jobs || die "cannot write to $dir"
     # Whoever can open its socket owns this Redis.
     chmod 700 run
 }
@@ -144,6 +154,8 @@ is_part() {
         poll:multiwatch | push:multiwatch)
             tr '\0' '\n' <"/proc/$2/cmdline" | grep -qx "run/letterbox-$1"
             ;;
+        # Of scripts and what they call: known by what they were started with.
+        jobs:*) tr '\0' '\n' <"/proc/$2/environ" 2>/dev/null | grep -qx LETTERBOX_PART=jobs ;;
         *) return 1 ;;
     esac
 }
@@ -163,15 +175,20 @@ any_part_runs() {
     return 1
 }
 
-# Waits up to so many seconds for a command to succeed; false if it never did.
+# Waits up to so many seconds for a command to succeed; false if it never did. By the
+# clock, since on a busy machine a try may take longer than the pause between two.
 within() {
-    tries=$(($1 * 20))
+    deadline=$(($(uptime_seconds) + $1))
     shift
     until "$@"; do
-        tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || return 1
+        [ "$(uptime_seconds)" -lt "$deadline" ] || return 1
         sleep 0.05
     done
+}
+
+uptime_seconds() {
+    read -r uptime _ </proc/uptime
+    echo "${uptime%.*}"
 }
 
 # --- starting -----------------------------------------------------------------
@@ -190,6 +207,7 @@ start_stack() {
         fi
     done
     see_it_ready
+    start_extras
 }
 
 raise_limits() {
@@ -204,9 +222,35 @@ start_part() {
     say "$1: started, pid $(part_pid "$1")"
 }
 
+# Where an extra does not start all else goes on.
+start_extras() {
+    for part in $extras; do
+        if pid=$(part_pid "$part"); then
+            say "$part: runs already, pid $pid"
+            continue
+        fi
+        end_strays "$part"
+        remove_files "$part"
+        started="$started $part"
+        if "start_$part" 9>&-; then
+            say "$part: started, pid $(part_pid "$part")"
+        else
+            say "$part: did not start; all else runs. Its log is $dir/log/$part.log"
+        fi
+    done
+}
+
 see_it_ready() {
-    within 10 is_ready_or_dead || die "no proper answer from http://127.0.0.1:$port; the logs are in $dir/log"
+    if ! within 2 is_ready_or_dead; then
+        say "waiting for http://127.0.0.1:$port: $(readiness)"
+        within 40 is_ready_or_dead ||
+            die "no proper answer from http://127.0.0.1:$port: $(readiness); the logs are in $dir/log"
+    fi
     [ -z "$dead" ] || fail_with_log "$dead" 'ended at once'
+}
+
+readiness() {
+    echo "poll answers $(http_status /readyz/poll), push $(http_status /readyz) (200: ready, 000: not at all)"
 }
 
 # The port asked for, else the one of a stack that runs at least in part, else
@@ -238,12 +282,18 @@ start_redis() {
             --pidfile ../run/redis.pid --logfile ../log/redis.log \
             --appendonly yes --save ''
     ) || return 1
-    within 5 part_runs redis || return 1
-    # With much to load from its file it may be long before it answers.
-    while [ "$(redis-cli -s run/redis.sock ping 2>&1)" != PONG ]; do
-        part_runs redis || return 1
-        sleep 0.05
-    done
+    within 20 part_runs redis || return 1
+    if ! within 5 redis_answers_or_died; then
+        # With much to load from its file it may be long before it does.
+        say "redis: waiting for it to answer; it says: $redis_says"
+        within 600 redis_answers_or_died || return 1
+    fi
+    part_runs redis
+}
+
+redis_answers_or_died() {
+    redis_says=$(timeout 5 redis-cli -s run/redis.sock ping 2>&1) || :
+    [ "$redis_says" = PONG ] || ! part_runs redis
 }
 
 # start_poll NAME, start_push NAME: what the files in run/ are called; the part's own
@@ -279,7 +329,17 @@ spawn() {
         multiwatch --timeout=2000 --retry=10 -- \
         "run/letterbox-$part" --redis unix:run/redis.sock --log "log/$part.log" "$@" \
         >/dev/null || return 1
-    within 5 pid_in "run/$name.pid" "$part" >/dev/null
+    within 20 pid_in "run/$name.pid" "$part" >/dev/null
+}
+
+# As spawn does it, but there is no socket. In a session of its own it outlives this script.
+start_jobs() {
+    ln -sfn "$root/scripts/demo-jobs" run/letterbox-jobs || return 1
+    env LETTERBOX_PART=jobs "TMPDIR=$dir/jobs" "XDG_STATE_HOME=$dir/jobs" no_proxy=127.0.0.1 \
+        setsid multiwatch --timeout=2000 --retry=10 -- run/letterbox-jobs --url "http://127.0.0.1:$port" \
+        </dev/null >>log/jobs.log 2>&1 &
+    echo "$!" >run/jobs.pid
+    within 20 part_runs jobs
 }
 
 # Whether what kept a part running has given it up.
@@ -295,7 +355,7 @@ start_nginx() {
     render_nginx nginx || return 1
     # Not by the directory's name: in an include's, nginx would take [ and * for patterns.
     nginx -p ./ -e log/nginx.log -c nginx/nginx.conf ${user:+-g "$user"} || return 1
-    within 5 part_runs nginx
+    within 20 part_runs nginx
 }
 
 # render_nginx FOLDER: the configuration of the repository, with this port, the
@@ -388,7 +448,7 @@ stop_parts() {
     for name in "$@"; do
         if pid=$(part_pid "$name"); then
             stop_part "$name" "$pid" || outcome=1
-        else
+        elif [ "$name" != jobs ] || [ -n "$extras" ]; then
             say "$name: was not running"
         fi
         end_strays "$name"
@@ -399,6 +459,7 @@ stop_parts() {
 
 remove_files() {
     rm -f "run/$1.pid" "run/$1.sock" "run/$1.next.pid" "run/$1.next.sock" "run/letterbox-$1"
+    if [ "$1" = jobs ]; then rm -rf jobs/tmp.*; fi
 }
 
 stop_part() {
@@ -435,6 +496,8 @@ end_strays() {
         stray=${stray%/cwd}
         is_part "$1" "$stray" || continue
         kill -s TERM "$stray" 2>/dev/null || continue
-        within 5 has_ended "$stray" || kill -s KILL "$stray" 2>/dev/null || :
+        if within 5 has_ended "$stray"; then continue; fi
+        kill -s KILL "$stray" 2>/dev/null || :
+        within 5 has_ended "$stray" || :
     done
 }

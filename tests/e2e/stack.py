@@ -57,6 +57,7 @@ def environment(settings=None):
     if "LETTERBOX_BUILD" in os.environ:
         env["LETTERBOX_BUILD"] = os.environ["LETTERBOX_BUILD"]
     env["LETTERBOX_SKIP_BUILD"] = "1"
+    env["LETTERBOX_DEMO"] = "0"  # only the tests of the demo want it
     env["ASAN_OPTIONS"] = "quarantine_size_mb=1"  # else what was freed looks like memory in use
     env.update({"LETTERBOX_" + name.upper(): str(value) for name, value in (settings or {}).items()})
     return env

@@ -57,13 +57,25 @@ class Run:
         self.output.seek(0)
         return self.output.read()
 
+    def logs(self):
+        """The end of what each part has said."""
+        ends = []
+        for path in sorted((self.dir / "log").glob("*.log")):
+            ends += [f"{path.name}: {line}" for line in path.read_text(errors="replace").splitlines()[-12:]]
+        return "\n".join(ends)
+
     def ready(self):
         def is_ready():
-            assert self.process.poll() is None, self.said()
-            return re.search(r"^ready (http://127\.0\.0\.1:\d+)$", self.said(), re.M)
+            return self.process.poll() is not None or re.search(r"^ready (http://127\.0\.0\.1:\d+)$", self.said(), re.M)
 
         try:
-            assert eventually(is_ready, "scripts/run is ready", deadline=30)[1] == f"http://127.0.0.1:{self.port}"
+            ready = eventually(is_ready, "scripts/run is ready", deadline=60)
+            assert ready is not True, f"it has ended with {self.process.returncode}"
+            assert ready[1] == f"http://127.0.0.1:{self.port}"
+        except AssertionError as error:
+            report = f"{error}\nscripts/run said:\n{self.said()}\n{self.logs()}"
+            self.__exit__()
+            raise AssertionError(report) from None
         except BaseException:
             self.__exit__()
             raise
