@@ -10,9 +10,11 @@
 # Progress is looked for when there is a way to send it: so a message that could not be
 # sent is never queued, but replaced by what is true at the next try.
 
-# How long one request may take, and the longest pause between two tries.
+# How long one request may take, in seconds, and the longest pause between two tries, in
+# milliseconds. How much of the output is looked at, in bytes.
 patience=20
 longest_pause=15000
+window=16384
 
 courier() {
     # It is up to run-job when this ends: SIGUSR1 says that the command has, and SIGUSR2
@@ -106,9 +108,9 @@ describe() {
     status=0 signal=- ms=0
     if [ "$1" = done ]; then read -r status signal ms <"$box/over"; fi
     message=$({
-        cat "$box/before" "$box/now" 2>/dev/null | tail -c 16384 | tr '\r\000' '\n\377'
+        cat "$box/before" "$box/now" 2>/dev/null | tail -c "$window" | tr '\r\000' '\n\377'
         printf '|'
-    } | JOB=$id STATE=$1 COMMAND=$title STATUS=$status SIGNAL=${signal#-} MS=$ms awk -f "$here/lib/job.awk")
+    } | WINDOW=$window JOB=$id STATE=$1 COMMAND=$title STATUS=$status SIGNAL=${signal#-} MS=$ms awk -f "$here/lib/job.awk")
 }
 
 # Pushes the message once. Sets outcome: delivered, refused or away; each of the last two

@@ -3,7 +3,7 @@
 # Makes the data of a message about a job, one line of JSON, of what the environment says
 # (JOB, STATE, COMMAND, and for STATE=done STATUS, SIGNAL, MS) and of the end of what the
 # command has printed, on standard input: lines, and behind the last one a "|", by which
-# an unfinished line is known. Prints nothing where there is no progress to tell of.
+# an unfinished line is known. WINDOW is how many bytes of the output there are at most. Prints nothing where there is no progress to tell of.
 # Run it with LC_ALL=C: characters are bytes here.
 
 BEGIN {
@@ -11,6 +11,7 @@ BEGIN {
     tail_lines = 20
     longest_line = 400       # bytes, as of the next
     longest_command = 1000
+    ellipsis = "\342\200\246"
 }
 
 # A line counts if there is something in it.
@@ -21,6 +22,7 @@ function took(line) {
 {
     if (NR > 1) took(last)
     last = $0
+    size += length($0) + 1
 }
 
 # How many bytes from `at` on are one character of UTF-8 that is longer than a byte; 0: none is there.
@@ -56,12 +58,20 @@ function text(bytes,    result, at, byte, size) {
     return "\"" result "\""
 }
 
-# No longer than so many bytes, and then with an ellipsis in place of the rest.
-function cut(bytes, limit) {
+# No longer than so many bytes, and then with an ellipsis in place of the rest. No character
+# is cut in two.
+function cut(bytes, limit,    at) {
     if (length(bytes) <= limit) return bytes
     bytes = substr(bytes, 1, limit)
-    while (code[substr(bytes, length(bytes), 1)] > 127 && length(bytes) > limit - 4) bytes = substr(bytes, 1, length(bytes) - 1)
-    return bytes "\342\200\246"
+    for (at = limit; at > limit - 3 && code[substr(bytes, at, 1)] > 127 && code[substr(bytes, at, 1)] < 192; at--) ;
+    if (code[substr(bytes, at, 1)] > 191 && character(bytes, at) != limit - at + 1) bytes = substr(bytes, 1, at - 1)
+    return bytes ellipsis
+}
+
+# A line of which the beginning is no longer there.
+function rest_of(bytes) {
+    while (code[substr(bytes, 1, 1)] > 127 && code[substr(bytes, 1, 1)] < 192) bytes = substr(bytes, 2)
+    return ellipsis bytes
 }
 
 # The last "42%" or "42.5 %" of a line, as a number of JSON.
@@ -94,6 +104,7 @@ END {
     # Progress is a whole line, if there is any: half of one may be cut anywhere.
     if (state == "done" || count == 0) took(unfinished)
     if (state == "progress" && count == 0) exit
+    if (size - 2 >= ENVIRON["WINDOW"] && count <= tail_lines) lines[0] = rest_of(lines[0])
     print "{\"job\":" text(ENVIRON["JOB"]) ",\"state\":\"" state "\",\"command\":" text(cut(ENVIRON["COMMAND"], longest_command))
     if (state == "progress") print_line(lines[(count - 1) % tail_lines])
     if (state == "done") {
