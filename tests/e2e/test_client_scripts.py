@@ -3,9 +3,11 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -131,7 +133,7 @@ def test_push_away(shell, user):
 
 
 @pytest.mark.parametrize("script, arguments", [("push", []), ("push", ["--nonsense", "alice", "hello"]), ("push", ["--type"]), ("poll", []), ("poll", ["--nonsense", "alice"]), ("poll", ["a", "b"]),
-                                               ("poll", ["--timeout", "abc", "alice"]), ("poll", ["--client"])], ids=repr)
+                                               ("poll", ["--timeout", "abc", "alice"]), ("poll", ["--client"]), ("poll", ["--tries", "2", "alice"]), ("poll", ["--exec", "true", "--tries", "0", "alice"])], ids=repr)
 def test_wrong_usage(shell, script, arguments):
     """wrong arguments are refused with the usage, and status 2"""
     status, out, err = shell.run(script, *arguments)
@@ -267,3 +269,227 @@ def test_poll_stops(stack, shell, user, number):
         polling.process.send_signal(number)
         polling.process.wait(5)
         eventually(lambda: stack.mailbox(user)["polls"] == 0, "its poll has left")
+
+
+# --- a command for each message
+
+def exec_lines(home):
+    """What the command of a test has noted, a line each time."""
+    notes = home / "notes"
+    return notes.read_text().splitlines() if notes.exists() else []
+
+
+def test_exec(stack, shell, user):
+    """scripts/poll --exec runs a command for each message, in order, with the message on its standard input and id, type and time in its environment"""
+    ids = [stack.pushed(user, text, type=type) for text, type in (("one", "message"), ("two 'lines'\n$(id)", 'ty"p\\e;é'))]
+    status, out, err = shell.run("poll", "--once", "--timeout", "0", "--exec", 'cat; printf "%s|" "$LETTERBOX_ID" "$LETTERBOX_TYPE" "$LETTERBOX_TIME"; echo', user)
+    assert status == 0 and err == ""
+    one, about_one, two, about_two = out.splitlines()
+    for id, type, text, line, about in ((ids[0], "message", "one", one, about_one), (ids[1], 'ty"p\\e;é', "two 'lines'\n$(id)", two, about_two)):
+        message = json.loads(line)
+        assert message == {"id": id, "type": type, "data": text, "time": message["time"]}
+        assert about == f"{id}|{type}|{message['time']}|"
+
+
+@pytest.mark.parametrize("document, text", [('"grüße 世界"', "grüße 世界"), (r'"\ud83d\ude00\u00e9\u4e16"', "😀é世"), (r'"a\"b\\c\/d\n\t\r\b\f\u001b"', 'a"b\\c/d\n\t\r\b\f\x1b'), (r'"\u0000"', "\ufffd"),
+                                            ('{"a":[1,"x"]}', '{"a":[1,"x"]}'), ("12345678901234567890.10", "12345678901234567890.10"), ("null", "null"), ('""', ""), (r'"],\"time\":1}"', '],"time":1}')], ids=repr)
+def test_text(stack, shell, user, document, text):
+    """scripts/poll --text gives a text as it was, and anything else as JSON, printed and to a command"""
+    stack.push_json(document, to=user)
+    for client, more in (("a", []), ("b", ["--exec", "cat"])):
+        ended = subprocess.run([SCRIPTS / "poll", "--once", "--text", "--since", "0", *more, user], env=shell.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60)
+        assert ended.returncode == 0 and ended.stdout == f"{text}\n".encode(), client
+        stack.push_json(document, to=user)
+        shell.run("poll", "--once", user)  # acknowledges the first, so that the second is the oldest
+
+
+def test_exec_fails(stack, shell, user):
+    """a message on which the command fails comes again, the later ones wait, and nothing behind it is acknowledged meanwhile"""
+    ids = [stack.pushed(user, text) for text in ("one", "two", "three")]
+    go = shell.home / "go"
+    cursor = shell.home / "cursor"
+    command = f"text=$(cat); echo \"$text\" >>'{shell.home}/notes'; [ \"$text\" != two ] || [ -e '{go}' ]"
+    with shell.poll("--cursor-file", cursor, "--text", "--exec", command, user) as polling:
+        eventually(lambda: exec_lines(shell.home)[:3] == ["one", "two", "two"], "it is tried again", deadline=60)
+        assert set(exec_lines(shell.home)[1:]) == {"two"} and cursor.read_text() == f"{ids[0]}\n"
+        box = stack.mailbox(user)
+        assert box["queued"] == 2 and box["oldest"] == ids[1]
+        assert f"message {ids[1]}: the command failed with status 1" in polling.complaints()
+        go.touch()
+        eventually(lambda: exec_lines(shell.home)[-1] == "three", "it goes on", deadline=60)
+        eventually(lambda: stack.mailbox(user)["queued"] == 0, "all is acknowledged", deadline=60)
+        assert cursor.read_text() == f"{ids[2]}\n" and exec_lines(shell.home).count("three") == 1
+
+
+def test_exec_once_fails(stack, shell, user):
+    """scripts/poll --once --exec exits 4 when the command fails, and the message is there the next time"""
+    for text in ("one", "two"):
+        stack.pushed(user, text)
+    assert shell.run("poll", "--once", "--text", "--exec", "cat; false", user)[:2] == (4, "one\n")
+    assert shell.run("poll", "--once", "--text", "--exec", "cat", user)[:2] == (0, "one\ntwo\n")
+    assert shell.run("poll", "--once", "--timeout", "0", "--exec", "cat", user)[0] == 3
+
+
+def test_exec_tries(stack, shell, user):
+    """after --tries failures a message is printed on standard error and acknowledged, and the next one is up"""
+    for text in ("one", "two"):
+        stack.pushed(user, text)
+    with shell.poll("--text", "--tries", "2", "--exec", f"tee -a '{shell.home}/notes' | grep two", user) as polling:
+        eventually(lambda: exec_lines(shell.home) == ["one", "one", "two"], "it goes on", deadline=60)
+        assert 'given up after 2 tries: {"id":' in polling.complaints() and '"data":"one"' in polling.complaints()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_exec_ended_midway(stack, shell, user, number):
+    """scripts/poll that is ended while the command runs begins with that message the next time"""
+    for text in ("one", "two"):
+        stack.pushed(user, text)
+    started = shell.home / "started"
+    with shell.poll("--text", "--exec", f"text=$(cat); if [ \"$text\" = two ]; then : >'{started}'; exec sleep 600; fi", user) as polling:
+        eventually(started.exists, "the second is under way", deadline=60)
+        polling.process.send_signal(number)
+        assert polling.process.wait(60) == (143 if number == signal.SIGTERM else -number)
+        if number == signal.SIGTERM:
+            with pytest.raises(ProcessLookupError):  # it has ended its command too, and waited for it
+                os.killpg(polling.process.pid, 0)
+        else:
+            os.killpg(polling.process.pid, signal.SIGKILL)
+    assert shell.run("poll", "--once", "--text", "--exec", "cat", user)[:2] == (0, "two\n")
+
+
+def test_exec_environment(stack, shell, user):
+    """the command has the caller's locale, and no descriptor of the script's"""
+    stack.pushed(user, "hello")
+    shell.env["LC_ALL"] = "C.UTF-8"
+    status, out, err = shell.run("poll", "--once", "--exec", 'echo "$LC_ALL"; ls /proc/self/fd | tr "\\n" " "', user)
+    assert status == 0 and out == "C.UTF-8\n0 1 2 3 ", "3 is that of ls"
+
+
+def test_exec_needs_no_input(stack, shell, user):
+    """a command that does not read its message succeeds all the same, however long that is"""
+    stack.pushed(user, "x" * 200_000)
+    assert shell.run("poll", "--once", "--exec", "true", user) == (0, "", "")
+
+
+# --- the cursor
+
+def test_since(stack, shell, user):
+    """scripts/poll --since begins behind that message whatever the file says, and the file goes on from there"""
+    first, second, third = (stack.pushed(user, text) for text in ("one", "two", "three"))
+    stack.look(user, client="other", after=0)  # for which they are kept
+    assert shell.run("poll", "--once", "--text", user)[1] == "one\ntwo\nthree\n"
+    assert shell.run("poll", "--once", "--text", "--since", first, user)[1] == "two\nthree\n"
+    assert shell.run("poll", "--once", "--text", "--since", "0", user)[1] == "one\ntwo\nthree\n"
+    assert shell.run("poll", "--once", "--timeout", "0", user)[0] == 3
+
+
+def test_cursor_is_whole(stack, shell, user):
+    """whenever one looks at the cursor file, or kills the script, there is a whole cursor in it"""
+    file = shell.home / "cursor"
+    seen = set()
+    for round in range(4):
+        ids = {stack.pushed(user, str(number)) for number in range(8)}
+        with shell.poll("--cursor-file", file, "--exec", "true", user) as polling:
+            def look():
+                if file.exists():
+                    seen.add(file.read_text())
+                return file.exists() and len(seen) > 3 * (round + 1)
+
+            eventually(look, "it moves on", deadline=60)
+            polling.stop(signal.SIGKILL)
+        seen.add(file.read_text())
+    assert all(re.fullmatch(r"\d+-\d+\n", text) for text in seen), seen
+
+
+def test_cursor_cannot_be_kept(stack, shell, user):
+    """scripts/poll that cannot keep its cursor says so and ends, and the file is as it was"""
+    stack.pushed(user, "one")
+    file = shell.home / "cursor"
+    assert shell.run("poll", "--once", "--cursor-file", file, user)[0] == 0
+    before = file.read_text()
+    (shell.home / "cursor.new").mkdir()
+    stack.pushed(user, "two")
+    status, out, err = shell.run("poll", "--cursor-file", file, user)
+    assert status == 75 and f"cannot keep the cursor in {file}" in err and file.read_text() == before
+
+
+# --- a token
+
+def arguments_of_all():
+    """The arguments of every process there is."""
+    found = b""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += path.read_bytes()
+        except OSError:
+            pass  # it has just ended
+    return found
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_token(stack, shell, user, by):
+    """scripts/poll --token-file polls by the token, which is among nobody's arguments and in no log"""
+    token = stack.request("POST", "/tokens", body=json.dumps({"user": user}).encode()).json["token"]
+    file = shell.home / "token"
+    file.write_text(f"{token}\n")
+    if by == "variable":
+        shell.env["LETTERBOX_TOKEN_FILE"] = str(file)
+    with shell.poll(*(["--token-file", file] if by == "option" else [])) as polling:
+        stack.has_polls(user, 1)
+        assert b"/poll?after=" in arguments_of_all() and token.encode() not in arguments_of_all()
+        stack.pushed(user, "hello")
+        eventually(lambda: polling.texts() == ["hello"], "it has come", deadline=60)
+        eventually(lambda: any(shell.home.glob(".local/state/letterbox/*/*token")), "the cursor is kept by the file's name", deadline=60)
+    assert token.encode() not in b"".join(path.read_bytes() for path in (stack.dir / "log").iterdir())
+
+
+def test_bad_token(stack, shell, user):
+    """scripts/poll with a token that is not good exits 1, and 2 where the file can't be read"""
+    file = shell.home / "token"
+    file.write_text("lb_nonsense\n")
+    status, out, err = shell.run("poll", "--token-file", file, user)
+    assert status == 1 and "bad_token" in err
+    status, out, err = shell.run("poll", "--token-file", shell.home / "nowhere", user)
+    assert status == 2 and "nowhere" in err
+
+
+# --- files, links
+
+@pytest.mark.parametrize("way", ["file", "dash", "stdin"])
+def test_push_file(stack, shell, user, way):
+    """scripts/push sends what is in a file, or on standard input, unchanged"""
+    text = "@first\nsecond 'quoted' \\n %s\n\n"
+    file = shell.home / "-a file"
+    file.write_text(text)
+    arguments = {"file": ["--file", file], "dash": ["--file", "-"], "stdin": []}[way]
+    assert shell.run("push", *arguments, user, stdin=b"" if way == "file" else text.encode())[0] == 0
+    assert data(stack.look(user, after=0)) == [text]
+
+
+def test_push_json_file(stack, shell, user):
+    """scripts/push --json --file sends a document"""
+    file = shell.home / "order.json"
+    file.write_text('{"n": 1}\n')
+    assert shell.run("push", "--json", "--type", "order", "--file", file, user)[0] == 0
+    message, = stack.look(user, after=0)["messages"]
+    assert message["type"] == "order" and message["data"] == {"n": 1}
+
+
+def test_push_no_file(stack, shell, user):
+    """scripts/push whose file can't be read, or that is given a text besides, asks nobody: exit status 2"""
+    status, out, err = shell.run("push", "--file", shell.home / "nowhere", user)
+    assert status == 2 and "nowhere" in err
+    assert shell.run("push", "--file", "-", user, "text", stdin=b"hello")[0] == 2
+    assert stack.mailbox(user)["queued"] == 0
+
+
+def test_links(stack, shell, user):
+    """scripts/push and scripts/poll can be called by a link from anywhere"""
+    folder = shell.home / "my bin"
+    folder.mkdir()
+    for script in ("push", "poll"):
+        (folder / f"my-{script}").symlink_to(SCRIPTS / script)
+    for command in (["my-push", user, "hello"], ["my-poll", "--once", user]):
+        ended = subprocess.run([folder / command[0], *command[1:]], cwd="/", env=shell.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        assert ended.returncode == 0 and ended.stderr == b""
+    assert b'"data":"hello"' in ended.stdout

@@ -234,7 +234,7 @@ def test_service_bad_verb(verb):
     assert ended.returncode == 2 and "usage" in ended.stderr
 
 
-@pytest.mark.parametrize("script", ["run", "service", "push", "poll", "test"])
+@pytest.mark.parametrize("script", ["run", "service", "push", "poll", "run-job", "demo-jobs", "demo-report", "test"])
 def test_help(script):
     """every script explains itself with --help"""
     ended = subprocess.run([SCRIPTS / script, "--help"], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
