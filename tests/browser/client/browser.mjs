@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+//
+// A browser as far as letterbox.js can tell: tabs with a global object of their own each, which share
+// localStorage, locks and channels, a clock and a server. A tab can be closed, reloaded, duplicated,
+// put away and fetched back by "back", and it can crash. letterbox.js runs in it as it is delivered
+// to old pages, so that each tab has a copy of its own.
+
+import vm from 'node:vm';
+import { bundle } from '../build-classic.mjs';
+import { Clock, settle } from './clock.mjs';
+import { Server } from './server.mjs';
+
+const script = new vm.Script(await bundle({ minify: false }), { filename: 'letterbox.js' });
+
+export const PAGE = 'https://example.org/inbox/today';
+
+export class Browser {
+  clock = new Clock();
+  server = new Server(this.clock);
+  localStorage = new Storage();
+  channels = new Set();
+  locks = new Locks(this);
+  tabs = [];
+  /** What Math.random gives. */
+  random = () => 0.5;
+  /** How long what one tab tells the others is on its way, and a lock that is given on. */
+  delay = () => 0;
+  /** What is taken from the pages: 'locks', 'channels', 'storage'. */
+  without = new Set();
+
+  tab(options) {
+    const tab = new Tab(this, options);
+    this.tabs.push(tab);
+    return tab;
+  }
+
+  advance(milliseconds) {
+    return this.clock.advance(milliseconds);
+  }
+
+  /** The network goes, and every page is told. */
+  async goOffline() {
+    this.server.network = 'down';
+    for (const tab of this.tabs) tab.fire('offline');
+    await settle();
+  }
+
+  async goOnline() {
+    this.server.network = 'up';
+    for (const tab of this.tabs) tab.fire('online');
+    await settle();
+  }
+}
+
+class Tab {
+  browser;
+  sessionStorage;
+  window;
+  alive = true;
+  #page = new EventTarget();
+  #timers = new Set();
+  #requests = new Set();
+
+  constructor(browser, { sessionStorage = new Storage(), location = PAGE } = {}) {
+    this.browser = browser;
+    this.sessionStorage = sessionStorage;
+    this.#load(location);
+  }
+
+  /** A Letterbox of this tab that notes in `log` what is heard of it. */
+  letterbox(options = {}) {
+    const box = new this.window.Letterbox(options);
+    box.log = [];
+    box.got = [];
+    box.states = [];
+    for (const type of ['open', 'close', 'error', 'missed', 'reset', 'superseded'])
+      box.on(type, (event) => box.log.push(heard(type, event)));
+    box.on('message', ({ data }) => void box.got.push(data));
+    box.on('state', ({ state, reason, wait }) => box.states.push([state, reason ?? wait].filter((x) => x !== undefined).join(' ')));
+    return box;
+  }
+
+  fire(type, members = {}) {
+    if (this.alive) this.#page.dispatchEvent(Object.assign(new Event(type), members));
+  }
+
+  /** As a person closes it. */
+  close() {
+    this.fire('pagehide', { persisted: false });
+    this.crash();
+  }
+
+  /** It is gone between two of its steps: nothing of it happens any more, and its locks are free. */
+  crash() {
+    this.alive = false;
+    for (const request of this.#requests) request.abort();
+    for (const timer of this.#timers) this.browser.clock.clearTimeout(timer);
+    for (const channel of this.browser.channels) if (channel.tab === this) channel.close();
+    this.browser.locks.leave(this);
+    this.browser.tabs = this.browser.tabs.filter((tab) => tab !== this);
+  }
+
+  reload() {
+    this.close();
+    return this.browser.tab({ sessionStorage: this.sessionStorage });
+  }
+
+  duplicate() {
+    return this.browser.tab({ sessionStorage: this.sessionStorage.copy() });
+  }
+
+  #load(location) {
+    const { browser, browser: { clock, without } } = this;
+    const tab = this;
+    const ofTab = (call) => () => tab.alive && call();
+    const blocked = () => {
+      throw new DOMException('The operation is insecure.', 'SecurityError');
+    };
+    const storage = (kept) => ({
+      getItem: without.has('storage') ? blocked : (key) => kept.getItem(key),
+      setItem: without.has('storage') ? blocked : (key, value) => tab.alive && kept.setItem(key, value),
+    });
+    const window = {
+      location: new URL(location),
+      document: { baseURI: location },
+      navigator: without.has('locks') ? {} : { locks: { request: (...said) => browser.locks.request(tab, ...said) } },
+      localStorage: storage(browser.localStorage),
+      sessionStorage: storage(this.sessionStorage),
+      fetch: (address, init) => this.#fetch(address, init),
+      setTimeout: (call, wait) => {
+        const timer = clock.setTimeout(ofTab(call), wait);
+        this.#timers.add(timer);
+        return timer;
+      },
+      clearTimeout: clock.clearTimeout,
+      Date: class extends Date {
+        static now = () => clock.now;
+      },
+      addEventListener: (...said) => this.#page.addEventListener(...said),
+      reported: [],
+      reportError: (error) => window.reported.push(error),
+      crypto: globalThis.crypto ?? crypto,
+      AbortController, Event, EventTarget, URL, URLSearchParams,
+    };
+    if (!without.has('channels'))
+      window.BroadcastChannel = class extends Channel {
+        constructor(name) {
+          super(tab, name);
+        }
+      };
+    this.window = vm.createContext(window);
+    vm.runInContext('Math', window).random = () => browser.random();
+    script.runInContext(window);
+  }
+
+  /** A request ends with its tab, which does not hear of it then. */
+  async #fetch(address, init) {
+    const request = new AbortController();
+    this.#requests.add(request);
+    init.signal.addEventListener('abort', () => request.abort());
+    if (init.signal.aborted) request.abort();
+    try {
+      return await this.browser.server.fetch(address, { ...init, signal: request.signal });
+    } finally {
+      this.#requests.delete(request);
+      if (!this.alive) await new Promise(() => {});
+    }
+  }
+}
+
+/** A message that was sent arrives, also when its sender is gone; for each receiver in order. */
+class Channel {
+  onmessage = null;
+  #open = true;
+
+  constructor(tab, name) {
+    this.tab = tab;
+    this.name = name;
+    this.due = 0;
+    tab.browser.channels.add(this);
+  }
+
+  postMessage(said) {
+    if (!this.tab.alive) return;
+    if (!this.#open) throw new DOMException('Channel is closed', 'InvalidStateError');
+    const { clock, channels, delay } = this.tab.browser;
+    for (const other of channels) {
+      if (other === this || other.name !== this.name) continue;
+      const data = structuredClone(said);
+      other.due = Math.max(other.due, clock.running + delay());
+      clock.setTimeout(() => other.#open && other.onmessage?.({ data }), other.due - clock.running);
+    }
+  }
+
+  close() {
+    this.#open = false;
+    this.tab.browser.channels.delete(this);
+  }
+}
+
+/** Exclusive locks, granted in the order in which they were asked for. */
+class Locks {
+  #browser;
+  #queues = new Map();
+
+  constructor(browser) {
+    this.#browser = browser;
+  }
+
+  request(tab, name, { signal }, call) {
+    return new Promise((resolve, reject) => {
+      const queue = this.#queues.get(name) ?? [];
+      this.#queues.set(name, queue);
+      const wish = { tab, name, call, resolve, reject };
+      signal.addEventListener('abort', () => {
+        if (wish.held) return;
+        this.#remove(wish);
+        reject(new DOMException('The request was aborted.', 'AbortError'));
+      });
+      queue.push(wish);
+      this.#grant(name);
+    });
+  }
+
+  leave(tab) {
+    for (const queue of this.#queues.values())
+      for (const wish of queue.filter((wish) => wish.tab === tab)) this.#remove(wish);
+  }
+
+  #grant(name) {
+    this.#browser.clock.setTimeout(async () => {
+      const [wish] = this.#queues.get(name);
+      if (!wish || wish.held) return;
+      wish.held = true;
+      try {
+        wish.resolve(await wish.call());
+      } catch (error) {
+        wish.reject(error);
+      }
+      this.#remove(wish);
+    }, this.#browser.delay());
+  }
+
+  #remove(wish) {
+    const queue = this.#queues.get(wish.name);
+    if (queue.includes(wish)) queue.splice(queue.indexOf(wish), 1);
+    this.#grant(wish.name);
+  }
+}
+
+class Storage {
+  #items = new Map();
+  getItem(key) {
+    return this.#items.get(key) ?? null;
+  }
+  setItem(key, value) {
+    this.#items.set(key, String(value));
+  }
+  keys() {
+    return [...this.#items.keys()];
+  }
+  values() {
+    return [...this.#items.values()];
+  }
+  copy() {
+    const copy = new Storage();
+    for (const [key, value] of this.#items) copy.setItem(key, value);
+    return copy;
+  }
+}
+
+function heard(type, { code, count, terminal }) {
+  return [type, code ?? count, terminal && type === 'error' ? 'terminal' : undefined].filter((said) => said !== undefined).join(' ');
+}
+
+/** The members of an event that says why something went wrong. */
+export function trouble({ type, code, message, status, terminal, retryIn }) {
+  return { type, code, message, status, terminal, retryIn };
+}
+

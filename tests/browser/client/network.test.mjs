@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+//
+// A network that goes, a machine that sleeps, a page that is put away.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Browser } from './browser.mjs';
+import { refusal } from './server.mjs';
+
+async function started(options = {}) {
+  const browser = new Browser();
+  const tab = browser.tab();
+  const box = tab.letterbox({ share: false, ...options });
+  await browser.advance(500);
+  return { browser, tab, box, server: browser.server };
+}
+
+test('a poll that no answer comes to is dropped 15 s after its time, and begun anew at once', async () => {
+  const browser = new Browser();
+  const box = browser.tab().letterbox({ share: false });
+  await browser.advance(400);
+  browser.server.network = 'silent';
+  await browser.advance(100);
+  const parked = browser.server.polls.at(-1);
+  assert.equal(parked.query.timeout, '25');
+  await browser.advance(40_000);
+  assert.equal(parked.aborted, undefined);
+  browser.server.network = 'up';
+  await browser.advance(10_000);
+  assert.equal(parked.aborted, true);
+  assert.equal(browser.server.parked, 1);
+  assert.deepEqual(box.log, ['open']);
+});
+
+test('a poll that slept with the machine is dropped when it wakes, and begun anew at once', async () => {
+  const { browser, box, server } = await started();
+  server.network = 'silent'; // the connection died in its sleep
+  await browser.advance(1000);
+  browser.clock.sleep(8 * 3_600_000);
+  server.network = 'up';
+  await browser.advance(10_000);
+  assert.equal(server.polls[1].aborted, true);
+  assert.equal(server.polls.length, 3);
+  server.push('morning');
+  await browser.advance(0);
+  assert.deepEqual(box.got, ['morning']);
+  assert.deepEqual(box.log, ['open']);
+});
+
+test('a short sleep counts too, though the poll is not yet too old', async () => {
+  const { browser, server } = await started({ timeout: 50 });
+  browser.clock.sleep(20_000);
+  await browser.advance(10_000);
+  assert.equal(server.polls[1].aborted, true);
+  assert.equal(server.polls.length, 3);
+});
+
+test('a clock that is put back does not keep a dead poll alive', async () => {
+  const { browser, server } = await started();
+  browser.clock.sleep(-3_600_000);
+  await browser.advance(10_000);
+  assert.equal(server.polls[1].aborted, true);
+  assert.equal(server.polls.length, 3);
+});
+
+test('a timer that is a little late is no sleep', async () => {
+  const { browser, server } = await started();
+  browser.clock.sleep(10_000);
+  await browser.advance(10_000);
+  assert.equal(server.polls.length, 2);
+});
+
+test('a request that fails as the machine wakes is begun anew at once, not an error', async () => {
+  const { browser, box, server } = await started();
+  browser.clock.sleep(3_600_000);
+  server.instead(refusal(502, 'away')); // whatever it is that the dead connection brings
+  server.endAll('timeout');
+  await browser.advance(600);
+  assert.ok(!box.log.includes('close'));
+  assert.ok(server.polls.length >= 3);
+});
+
+test('"offline" ends a poll, "online" begins one at once', async () => {
+  const { browser, box, server } = await started();
+  browser.random = () => 0.999;
+  await browser.goOffline();
+  assert.equal(server.polls[1].aborted, true);
+  assert.equal(box.states.at(-1).split(' ')[0], 'offline');
+  await browser.goOnline();
+  assert.equal(server.polls.length, 3);
+  server.push('back');
+  await browser.advance(500);
+  assert.deepEqual(box.got, ['back']);
+  assert.deepEqual(box.log, ['open', 'open']);
+});
+
+test('a browser that errs about being offline is not believed for long', async () => {
+  const { browser, tab, box, server } = await started();
+  tab.fire('offline');
+  await browser.advance(2000);
+  assert.equal(server.parked, 1);
+  assert.equal(box.states.at(-1), 'polling');
+});
+
+test('while it is offline it tries ever more seldom', async () => {
+  const { browser, box, server } = await started();
+  await browser.goOffline();
+  await browser.advance(600_000);
+  assert.ok(server.polls.length > 5 && server.polls.length < 25, `${server.polls.length}`);
+  assert.equal(box.states.at(-1).split(' ')[0], 'offline');
+  await browser.goOnline();
+  assert.equal(box.log.at(-1), 'open');
+});
+
+test('"online" does not end a wait that the server asked for', async () => {
+  const { browser, tab, server } = await started();
+  server.instead(refusal(503, 'store_unavailable', { retry_after_ms: 30_000 }));
+  server.endAll('timeout');
+  await browser.advance(600);
+  tab.fire('online');
+  await browser.advance(20_000);
+  assert.equal(server.polls.length, 3);
+  await browser.advance(10_000);
+  assert.equal(server.polls.length, 4);
+});
+
+test('"online" ends a wait for the network', async () => {
+  const browser = new Browser();
+  browser.server.network = 'down';
+  browser.random = () => 0.999999;
+  const tab = browser.tab();
+  const box = tab.letterbox({ share: false });
+  await browser.advance(100_000); // in a wait of 64 s
+  const { length } = browser.server.polls;
+  await browser.goOnline();
+  assert.equal(browser.server.polls.length, length + 1);
+  assert.equal(box.log.at(-1), 'open');
+});
+
+for (const share of [false, true])
+  test(`a page that is put away does not poll, and goes on when it is fetched back (share: ${share})`, async () => {
+    const { browser, tab, box, server } = await started({ share });
+    server.push('before');
+    await browser.advance(0);
+    tab.fire('pagehide', { persisted: true });
+    await browser.advance(60_000);
+    assert.equal(server.parked, 0);
+    server.push('meanwhile');
+    tab.fire('pageshow', { persisted: true });
+    await browser.advance(1000);
+    assert.deepEqual(box.got, ['before', 'meanwhile']);
+    assert.equal(server.parked, 1);
+    assert.deepEqual(box.log, ['open', 'open']);
+  });
+
+test('the first "pageshow" of a page, and "online" without need, change nothing', async () => {
+  const { browser, tab, server } = await started();
+  tab.fire('pageshow', { persisted: false });
+  tab.fire('pageshow', { persisted: true });
+  tab.fire('online');
+  await browser.advance(1000);
+  assert.equal(server.polls.length, 2);
+});
+
+test('a closed Letterbox hears nothing of the page any more', async () => {
+  const { browser, tab, box, server } = await started();
+  box.close();
+  tab.fire('pagehide', { persisted: true });
+  tab.fire('pageshow', { persisted: true });
+  await browser.goOffline();
+  await browser.goOnline();
+  await browser.advance(60_000);
+  assert.equal(server.polls.length, 2);
+  assert.equal(box.states.at(-1), 'closed');
+});
