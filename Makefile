@@ -230,11 +230,14 @@ format:
 bindir = $(DESTDIR)$(PREFIX)/bin
 sharedir = $(DESTDIR)$(PREFIX)/share/letterbox
 installed_conf := $(filter-out nginx/nginx.conf,$(wildcard nginx/*.conf))
+installed_www := $(filter-out %/pages,$(wildcard nginx/www/*))
 
 install: $(programs)
-	install -d $(bindir) $(sharedir)/nginx
+	install -d $(bindir) $(sharedir)/nginx/www/pages
 	install -m 755 $(programs) $(bindir)
 	install -m 644 $(installed_conf) $(sharedir)/nginx
+	install -m 644 $(installed_www) $(sharedir)/nginx/www
+	install -m 644 $(wildcard nginx/www/pages/*) $(sharedir)/nginx/www/pages
 	install -m 644 fcgi/PROTOCOL.md LICENSE $(sharedir)
 
 uninstall:

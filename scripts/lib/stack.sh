@@ -359,7 +359,8 @@ start_nginx() {
 }
 
 # render_nginx FOLDER: the configuration of the repository, with this port, the
-# sockets in D, and as many connections as a worker may have open.
+# sockets in D, and as many connections as a worker may have open. The pages stay
+# where they are, and have a link there: their path may hold what nginx can't read.
 render_nginx() {
     connections=$(ulimit -n)
     case $connections in ??????*) connections=65536 ;; esac # or "unlimited"
@@ -367,8 +368,10 @@ render_nginx() {
         sed -e "s|listen 127\.0\.0\.1:8080|listen 127.0.0.1:$port|" \
             -e "s|worker_connections [0-9]*;|worker_connections $connections;|" \
             -e "s|unix:/run/letterbox/|unix:run/|" \
+            -e "s|root /usr/local/share/letterbox/|root |" \
             "$file" >"$1/${file##*/}" || return 1
     done
+    ln -sfn "$root/nginx/www" "$1/www"
 }
 
 # Sets dead to a part that does not run, if there is one.

@@ -193,13 +193,13 @@ def test_restart_with_another_configuration(private_stack, user):
     workers = private_stack.nginx_workers()
     assert private_stack.service("restart").returncode == 0
     assert private_stack.nginx_workers() == workers
-    private_stack.change_nginx("nginx.conf", "Letterbox is here", "Changed by hand")
+    private_stack.change_nginx("nginx.conf", "there is nothing of this name", "changed by hand")
     parked = private_stack.park(user)
     ended = private_stack.service("restart")
     assert ended.returncode == 0, ended.stdout
     assert parked.answer()["reason"] == "shutdown"
     eventually(lambda: not private_stack.nginx_workers() & workers, "nginx's old workers have ended")
-    assert b"Letterbox is here" in private_stack.get("/").body
+    assert b"there is nothing of this name" in private_stack.get("/nowhere").body
 
 
 def test_restart_starts_what_is_missing(private_stack, user):
