@@ -4,7 +4,7 @@
 // the data {room, from, text, id}, pushed to the group by whoever says it. The group
 // `watchers` is told who comes online and who leaves (--events-to group:watchers).
 
-import { asText, byId, element, setText, timeElement, trim } from './dom.js';
+import { asText, byId, element, renew, setText, timeElement, trim } from './dom.js';
 import { kept } from './kept.js';
 import { Outbox } from './outbox.js';
 import { ask, encoded } from './server.js';
@@ -158,7 +158,7 @@ class Conversation {
     if (!this.#alive) return;
     const said = this.#rooms.get(this.#open)?.said;
     const waiting = this.#outbox?.entries().filter(({ room, id }) => room === this.#open && !said?.has(`${this.#name} ${id}`)) ?? [];
-    byId('pending').replaceChildren(...waiting.map(entry => this.#pending(entry)));
+    renew(byId('pending'), waiting.map(entry => this.#pending(entry)));
     setText(byId('silence'), this.#open === null ? 'Join a room to read and to write.' : 'Nothing was said here yet. Say the first word.');
     byId('silence').hidden = list.childElementCount + waiting.length > 0;
   }
@@ -203,11 +203,9 @@ class Conversation {
       total += unread;
       const current = room === this.#open && 'true';
       const count = unread > 0 && element('span', { class: 'badge strong' }, String(unread), element('span', { class: 'visually-hidden' }, ' unread'));
-      return element('li', {}, element('button', { type: 'button', 'aria-current': current, 'data-room': room, onclick: () => this.open(room) }, element('span', {}, room), count));
+      return element('li', {}, element('button', { type: 'button', 'aria-current': current, 'data-focus': room, onclick: () => this.open(room) }, element('span', {}, room), count));
     });
-    const focused = document.activeElement?.dataset?.room;
-    byId('rooms').replaceChildren(...items);
-    if (focused !== undefined) for (const { firstChild } of items) if (firstChild.dataset.room === focused) firstChild.focus();
+    renew(byId('rooms'), items);
     byId('rooms').hidden = items.length === 0;
     byId('no-rooms').hidden = items.length > 0;
     document.title = `${total ? `(${total}) ` : ''}Chat – Letterbox`;
@@ -242,7 +240,7 @@ class Conversation {
         element('span', { class: 'visually-hidden' }, online ? 'online' : 'away'),
       ),
     );
-    byId('people').replaceChildren(...items);
+    renew(byId('people'), items);
     byId('nobody').hidden = items.length > 0;
     byId('online-count').hidden = items.length === 0;
     setText(byId('online-count'), `${members.filter(({ online }) => online).length} online`);

@@ -68,6 +68,22 @@ export function duration(ms) {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
+/**
+ * Gives a list these children. Those that are as they were stay; the focus goes from one
+ * that is replaced to what has the same `data-focus`.
+ */
+export function renew(list, nodes) {
+  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  const old = [...list.children];
+  nodes.forEach((node, index) => {
+    if (index >= old.length) list.append(node);
+    else if (!old[index].isEqualNode(node)) old[index].replaceWith(node);
+  });
+  trim(list, nodes.length, true);
+  if (focused === undefined || list.contains(document.activeElement)) return;
+  [...list.querySelectorAll('[data-focus]')].find(node => node.dataset.focus === focused)?.focus();
+}
+
 /** Removes the oldest children, at the beginning of a list, or at its end where the newest come first. */
 export function trim(list, most, newestFirst = false) {
   while (list.childElementCount > most) (newestFirst ? list.lastElementChild : list.firstElementChild).remove();
