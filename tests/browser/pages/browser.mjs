@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//
+// People at their browsers. A person is a browser profile of its own (cookies, storage,
+// tabs that share them); what goes wrong in any of its pages is noted, and fails the test.
+
+import assert from 'node:assert/strict';
+import { after, before, test as nodeTest } from 'node:test';
+import { chromium } from 'playwright-core';
+import { DEADLINE, Stack, stopAll } from './stack.mjs';
+
+const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+let browser;
+let stack;
+let people = [];
+
+/** Has a stack and a browser for all tests of a file. */
+export function house(settings) {
+  before(async () => {
+    stack = await Stack.start(settings);
+    browser = await chromium.launch({ executablePath: process.env.LETTERBOX_CHROMIUM || '/usr/bin/chromium', headless: true, args: FLAGS });
+  }, { timeout: 3 * DEADLINE });
+  after(async () => {
+    await browser?.close();
+    await stopAll();
+  }, { timeout: 3 * DEADLINE });
+  return { get stack() { return stack; } };
+}
+
+for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) {
+  process.once(signal, () => stopAll().finally(() => process.exit(status)));
+}
+
+/** A test with people in it: they leave when it ends, and nothing may have gone wrong for any of them. */
+export function test(claim, work) {
+  nodeTest(claim, { timeout: 5 * DEADLINE }, async () => {
+    try {
+      await work();
+      for (const person of people) await person.assertWell();
+    } finally {
+      const all = people;
+      people = [];
+      await Promise.all(all.map(person => person.context.close()));
+    }
+  });
+}
+
+/** What people, and tests, wait for: true at last, or the deadline has passed. */
+export async function eventually(claim, look) {
+  const end = Date.now() + DEADLINE;
+  for (let last; ; ) {
+    try {
+      last = await look();
+      if (last) return last;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > end) throw new Error(`not within ${DEADLINE / 1000} s: ${claim} (last seen: ${last})`);
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
+
+export class Person {
+  /** What went wrong in any page: errors, requests to elsewhere, breaches of the policy. */
+  wrong = [];
+  /** A test that takes the server or the network away expects requests that fail. */
+  #tolerated = [];
+
+  static async named(name, options = {}) {
+    const person = new Person();
+    person.name = name;
+    person.context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    person.context.setDefaultTimeout(DEADLINE);
+    people.push(person);
+    await person.context.addInitScript(([given]) => {
+      if (location.protocol !== 'http:') return; // about:blank, before a tab is anywhere
+      if (given && localStorage.getItem('letterbox.name') === null) localStorage.setItem('letterbox.name', JSON.stringify(given));
+      globalThis.breaches = [];
+      addEventListener('securitypolicyviolation', event => globalThis.breaches.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+    }, [name]);
+    person.context.on('page', page => person.#watch(page));
+    return person;
+  }
+
+  #watch(page) {
+    page.on('console', message => {
+      if (message.type() === 'error') this.wrong.push(`console: ${message.text()} (${message.location().url})`);
+    });
+    page.on('pageerror', error => this.wrong.push(`error: ${error.stack}`));
+    page.on('dialog', dialog => {
+      this.wrong.push(`dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    });
+    page.on('request', request => {
+      if (!request.url().startsWith(`${stack.url}/`) && !request.url().startsWith('data:')) this.wrong.push(`request to ${request.url()}`);
+    });
+  }
+
+  /** Requests may fail in this test, in this way: the browser writes each into the console. */
+  tolerate(pattern) {
+    this.#tolerated.push(pattern);
+  }
+
+  /** A new tab, at a page such as /chat. */
+  async open(path) {
+    const page = await this.context.newPage();
+    await page.goto(stack.url + path);
+    return page;
+  }
+
+  async assertWell() {
+    for (const page of this.context.pages()) {
+      const breaches = await page.evaluate(() => globalThis.breaches ?? []);
+      assert.deepEqual(breaches, [], `breaches of the policy at ${page.url()}`);
+    }
+    const wrong = this.wrong.filter(line => !this.#tolerated.some(pattern => pattern.test(line)));
+    assert.deepEqual(wrong, [], `what went wrong for ${this.name}`);
+  }
+}
+
+/** The connection, as the header of a page says it. */
+export const isConnected = page => page.locator('#state-word', { hasText: 'connected' }).waitFor();
+
+/** Waits for an element with this text. */
+export const sees = (page, selector, text) => page.locator(selector, { hasText: text }).first().waitFor();

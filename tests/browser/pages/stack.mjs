@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+//
+// Letterbox as its users start it, by scripts/service, in a directory and on a port of its
+// own; and what a back end would ask of it.
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+// Milliseconds: for what must happen at all, on a machine however slow.
+export const DEADLINE = 60_000;
+
+const run = promisify(execFile);
+const running = new Set();
+
+/** A TCP port of loopback that was free a moment ago. */
+function sparePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+/** This environment without any LETTERBOX_* but where the programs are, and with the settings. */
+function environment(settings) {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('LETTERBOX_') || name === 'LETTERBOX_BUILD');
+  return { ...Object.fromEntries(kept), LETTERBOX_SKIP_BUILD: '1', LETTERBOX_DEMO: '1', LETTERBOX_EVENTS_TO: 'group:watchers', ...settings };
+}
+
+export class Stack {
+  #environment;
+
+  constructor(directory, port, settings) {
+    this.directory = directory;
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#environment = environment(settings);
+  }
+
+  /** Starts one; `settings` are variables such as {LETTERBOX_KEY_FILE: …}. */
+  static async start(settings = {}) {
+    const stack = new Stack(await mkdtemp('/tmp/lb.'), await sparePort(), settings);
+    running.add(stack);
+    await stack.service('start');
+    return stack;
+  }
+
+  /** scripts/service VERB. */
+  async service(verb) {
+    try {
+      const port = verb === 'stop' ? [] : ['--port', String(this.port)];
+      return await run(`${ROOT}scripts/service`, [verb, '--dir', this.directory, ...port], { env: this.#environment, timeout: 120_000 });
+    } catch (error) {
+      throw new Error(`scripts/service ${verb}: ${error.stdout}${error.stderr}\n${await this.logs()}`);
+    }
+  }
+
+  async stop() {
+    await this.service('stop');
+    running.delete(this);
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** The last that each part has said. */
+  async logs() {
+    let text = '';
+    for (const part of ['redis', 'poll', 'push', 'nginx', 'jobs']) {
+      const log = await readFile(`${this.directory}/log/${part}.log`, 'utf8').catch(() => '');
+      text += log.split('\n').slice(-6).map(line => `${part}: ${line}\n`).join('');
+    }
+    return text;
+  }
+
+  async ask(method, path, { json, text } = {}) {
+    const headers = json === undefined ? {} : { 'Content-Type': 'application/json' };
+    const response = await fetch(this.url + path, { method, headers, body: json === undefined ? text : JSON.stringify(json) });
+    const answer = await response.json();
+    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  push(to, data, type = 'message') {
+    const query = new URLSearchParams({ to, type });
+    return this.ask('POST', `/push?${query}`, typeof data === 'string' ? { text: data } : { json: data });
+  }
+
+  user(name) {
+    return this.ask('GET', `/users?${new URLSearchParams({ user: name })}`);
+  }
+
+  mailbox(name) {
+    return this.ask('GET', `/mailbox?${new URLSearchParams({ user: name })}`);
+  }
+}
+
+// However the tests end, nothing stays: also where a test's own end was not reached.
+export async function stopAll() {
+  await Promise.all([...running].map(stack => stack.stop()));
+}
