@@ -66,9 +66,10 @@ export class Person {
   /** A test that takes the server or the network away expects requests that fail. */
   #tolerated = [];
 
-  static async named(name, options = {}) {
+  static async named(name, options = {}, where = stack) {
     const person = new Person();
     person.name = name;
+    person.where = where;
     person.context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     person.context.setDefaultTimeout(DEADLINE);
     people.push(person);
@@ -92,7 +93,7 @@ export class Person {
       dialog.dismiss();
     });
     page.on('request', request => {
-      if (!request.url().startsWith(`${stack.url}/`) && !request.url().startsWith('data:')) this.wrong.push(`request to ${request.url()}`);
+      if (!request.url().startsWith(`${this.where.url}/`) && !request.url().startsWith('data:')) this.wrong.push(`request to ${request.url()}`);
     });
   }
 
@@ -104,7 +105,7 @@ export class Person {
   /** A new tab, at a page such as /chat. */
   async open(path) {
     const page = await this.context.newPage();
-    await page.goto(stack.url + path);
+    await page.goto(this.where.url + path);
     return page;
   }
 

@@ -32,7 +32,7 @@ function sparePort() {
 /** This environment without any LETTERBOX_* but where the programs are, and with the settings. */
 function environment(settings) {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('LETTERBOX_') || name === 'LETTERBOX_BUILD');
-  return { ...Object.fromEntries(kept), LETTERBOX_SKIP_BUILD: '1', LETTERBOX_DEMO: '1', LETTERBOX_EVENTS_TO: 'group:watchers', ...settings };
+  return { ...Object.fromEntries(kept), LETTERBOX_SKIP_BUILD: '1', LETTERBOX_DEMO: '1', ...settings };
 }
 
 export class Stack {
