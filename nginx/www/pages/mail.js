@@ -3,7 +3,7 @@
 // The page Mail: what a web mail does with its notifications. Each type is a number, and
 // `KINDS` says for each its name, what the page does with it, and an example to push.
 
-import { asText, byId, copyable, element, setText, timeElement, trim } from './dom.js';
+import { asText, byId, copyable, element, setText, timeElement } from './dom.js';
 import { forget, kept } from './kept.js';
 import { curlLine, outcome, push } from './server.js';
 import { attempt, begin } from './session.js';
@@ -23,6 +23,8 @@ let mails = new Map();
 let others = new Map();
 let whose = '';
 
+/** A member that a message has itself: what is pushed may be of any kind. */
+const member = (data, name) => (data !== null && typeof data === 'object' && Object.hasOwn(data, name) ? data[name] : undefined);
 const any = list => list[Math.floor(Math.random() * list.length)];
 const oldestUnread = () => [...mails].find(([, { read }]) => !read)?.[0];
 
@@ -31,10 +33,11 @@ const KINDS = {
     name: 'New mail',
     what: 'into the inbox',
     takes({ id, data, time }) {
-      const { mail = id, from = 'somebody', subject = asText(data, 200) } = data ?? {};
-      mails.set(String(mail), { from: asText(from, 100), subject: asText(subject, 300), time, read: false });
-      trimMails();
-      return `New mail from ${asText(from, 100)}`;
+      const from = asText(member(data, 'from') ?? 'somebody', 100);
+      const subject = asText(member(data, 'subject') ?? data, 300);
+      mails.set(String(member(data, 'mail') ?? id), { from, subject, time, read: false });
+      while (mails.size > SHOWN) mails.delete(mails.keys().next().value);
+      return `New mail from ${from}`;
     },
     example: () => ({ mail: `m${Date.now().toString(36)}`, from: any(SENDERS), subject: any(SUBJECTS) }),
   },
@@ -42,7 +45,7 @@ const KINDS = {
     name: 'Read elsewhere',
     what: 'the oldest unread is read',
     takes({ data }) {
-      const mail = mails.get(String(data?.mail));
+      const mail = mails.get(String(member(data, 'mail')));
       if (!mail) return '';
       mail.read = true;
       return 'A mail was read elsewhere';
@@ -53,7 +56,7 @@ const KINDS = {
     name: 'Quota',
     what: 'how full it is',
     takes({ data }) {
-      const percent = Math.min(100, Math.max(0, Number(data?.percent)));
+      const percent = Math.min(100, Math.max(0, Number(member(data, 'percent'))));
       if (Number.isNaN(percent)) return '';
       const meter = element('meter', { min: 0, max: 100, low: 80, high: 90, optimum: 0, value: percent, 'aria-labelledby': 'quota-label' });
       byId('quota').replaceChildren(element('span', {}, `${percent} %${percent >= 90 ? ', nearly full' : ''}`), meter);
@@ -65,8 +68,9 @@ const KINDS = {
     name: 'Calendar',
     what: 'what comes next',
     takes({ data }) {
-      const title = asText(data?.title ?? 'something', 100);
-      setText(byId('event'), data?.at ? `${title}, ${asText(data.at, 40)}` : title);
+      const title = asText(member(data, 'title') ?? 'something', 100);
+      const at = member(data, 'at');
+      setText(byId('event'), at === undefined ? title : `${title}, ${asText(at, 40)}`);
       return `In the calendar: ${title}`;
     },
     example: () => ({ title: any(EVENTS), at: `${9 + Math.floor(Math.random() * 9)}:30` }),
@@ -74,10 +78,6 @@ const KINDS = {
 };
 
 // --- showing ---------------------------------------------------------------------
-
-function trimMails() {
-  while (mails.size > SHOWN) mails.delete(mails.keys().next().value);
-}
 
 function take(message) {
   if (!Object.hasOwn(KINDS, message.kind)) {
@@ -98,7 +98,6 @@ function show() {
     ),
   );
   inbox.replaceChildren(...items);
-  trim(inbox, SHOWN, true);
   inbox.hidden = byId('forget').hidden = items.length === 0;
   byId('nothing').hidden = items.length > 0;
   const unread = [...mails.values()].filter(({ read }) => !read).length;

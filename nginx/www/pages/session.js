@@ -103,7 +103,8 @@ function showConnection(letterbox) {
   });
   letterbox.on('open', good);
   letterbox.on('error', ({ code, message, terminal }) => {
-    if (terminal || code === 'handler') return;
+    if (terminal) return;
+    if (code === 'handler') return notice(`This page could not deal with a message: ${message}`);
     troubled = true;
     showState('trying', 'trying again');
     byId('state').title = message;

@@ -74,8 +74,8 @@ class Desk {
   start(seconds) {
     const job = `web-${Date.now().toString(36)}-${Math.floor(Math.random() * 1e9).toString(36)}`;
     const run = async () => {
-      this.#ask(job, seconds);
       const ended = this.#end(job);
+      this.#ask(job, seconds);
       try {
         await push({ to: 'jobs', type: 'start', json: { user: this.#name, job, seconds } });
       } catch (error) {
