@@ -6,6 +6,7 @@
 #   make check           the tests alone
 #   make model           the protocol, proved by spin: nothing lost, nobody left asleep
 #   make fuzz            every parser that meets outside bytes, a minute each
+#   make client          the browser client for old pages, of nginx/www/letterbox.js
 #   make bench           side by side with nchan: a table, and tests/bench/result.{json,svg}
 #   make lint format     what is wrong with the source; put its layout right
 #   make install         DESTDIR and PREFIX as usual; uninstall takes it back
@@ -69,7 +70,7 @@ bench := $(BUILD)/bench $(BUILD)/bench-floor
 fuzz_targets := $(filter-out main,$(basename $(notdir $(fuzz_sources))))
 fuzzers := $(addprefix $(BUILD)/fuzz-,$(fuzz_targets))
 
-.PHONY: all tests fuzzers fuzz model bench browser-packages run test check lint format clean install uninstall
+.PHONY: all tests fuzzers fuzz model bench client browser-packages run test check lint format clean install uninstall
 all: $(programs)
 tests: $(tests) $(bench)
 
@@ -158,6 +159,11 @@ $(browser_packages): tests/browser/package-lock.json
 	cd tests/browser && npm ci --no-audit --no-fund
 	@touch $@
 
+# For pages that load scripts without type="module". Kept beside its source, so that nobody needs
+# node to deploy.
+client: $(browser_packages)
+	node tests/browser/build-classic.mjs
+
 model:
 	@scripts/install-packages test
 	@tests/model/run
@@ -169,17 +175,20 @@ bench: $(programs) $(bench)
 
 # --- linting ----------------------------------------------------------------
 
-cpp_files = $(sort $(shell find lib fcgi tests -name '*.cpp' -o -name '*.h'))
+cpp_files = $(sort $(shell find lib fcgi tests -name node_modules -prune -o \( -name '*.cpp' -o -name '*.h' \) -print))
 shell_files = $(sort $(shell grep -rlE --exclude-dir=node_modules '^\#!.*[/ ](ba)?sh$$' scripts .ci tests))
 shell_libraries = $(sort $(wildcard scripts/lib/*.sh))
+js_files = $(sort $(wildcard nginx/www/*.js nginx/www/pages/*.js tests/browser/*.mjs tests/browser/*/*.mjs))
 spdx_files = Makefile .clang-format .clang-tidy $(cpp_files) $(lua) $(shell_files) $(shell_libraries) \
-  $(sort $(shell find nginx scripts tests -name '*.conf' -o -name '*.awk' -o -name '*.py' -o -name '*.pml'))
-lints = lint-format lint-tidy lint-threads lint-cppcheck lint-shell lint-includes lint-nginx lint-lua lint-spdx
+  $(js_files) $(wildcard nginx/www/*.ts nginx/www/*.html nginx/www/*.css nginx/www/*.svg) scripts/completion.bash \
+  $(sort $(shell find nginx scripts tests -name node_modules -prune -o \
+    \( -name '*.conf' -o -name '*.awk' -o -name '*.py' -o -name '*.pml' \) -print))
+lints = lint-format lint-tidy lint-threads lint-cppcheck lint-shell lint-js lint-includes lint-nginx lint-lua lint-spdx
 .PHONY: $(lints)
 
 # All of them, also after one has failed; on all processors unless told by -j.
 lint:
-	@scripts/install-packages build run test lint
+	@scripts/install-packages build run test browser lint
 	@$(MAKE) --no-print-directory --keep-going $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) $(lints)
 	@echo 'lint: clean'
 
@@ -206,8 +215,13 @@ lint-cppcheck: $(generated)
 	  --enable=warning,performance,portability lib fcgi
 
 lint-shell:
-	shellcheck --external-sources --check-sourced $(shell_files)
+	shellcheck --external-sources --check-sourced $(shell_files) scripts/completion.bash
 	@for file in $(filter-out .ci/run,$(shell_files)) $(shell_libraries); do dash -n "$$file" || exit 1; done
+
+# (Types are checked by the client's tests.)
+lint-js: $(browser_packages)
+	@for file in $(js_files); do node --check $$file || exit 1; done
+	node tests/browser/build-classic.mjs --check
 
 lint-includes:
 	scripts/check-includes
@@ -231,13 +245,18 @@ bindir = $(DESTDIR)$(PREFIX)/bin
 sharedir = $(DESTDIR)$(PREFIX)/share/letterbox
 installed_conf := $(filter-out nginx/nginx.conf,$(wildcard nginx/*.conf))
 installed_www := $(filter-out %/pages,$(wildcard nginx/www/*))
+# What a user of the server calls; the others are for the repository.
+installed_scripts := scripts/push scripts/poll scripts/run-job
 
 install: $(programs)
-	install -d $(bindir) $(sharedir)/nginx/www/pages
+	install -d $(bindir) $(sharedir)/nginx/www/pages $(sharedir)/scripts/lib
 	install -m 755 $(programs) $(bindir)
 	install -m 644 $(installed_conf) $(sharedir)/nginx
 	install -m 644 $(installed_www) $(sharedir)/nginx/www
 	install -m 644 $(wildcard nginx/www/pages/*) $(sharedir)/nginx/www/pages
+	install -m 755 $(installed_scripts) $(sharedir)/scripts
+	install -m 644 scripts/completion.bash $(sharedir)/scripts
+	install -m 644 scripts/lib/http.sh scripts/lib/courier.sh $(wildcard scripts/lib/*.awk) $(sharedir)/scripts/lib
 	install -m 644 fcgi/PROTOCOL.md LICENSE $(sharedir)
 
 uninstall:
