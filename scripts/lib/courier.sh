@@ -28,7 +28,7 @@ courier() {
     deliver started || :
     while
         doze 1000
-        in_time
+        command_runs
     do
         report_progress
     done
@@ -45,7 +45,7 @@ end_child() {
 # Whether the command still runs. Should run-job itself have been killed nobody will say
 # how the command ended, and nobody needs this process.
 deadline=
-in_time() {
+command_runs() {
     if [ -e "$box/over" ]; then return 1; fi
     if ! kill -s 0 "$$" 2>/dev/null; then
         rm -rf -- "$box"
@@ -56,7 +56,7 @@ in_time() {
 # Whether there is time for another try: always while the command runs, and then for
 # $longest_wait seconds.
 may_try_again() {
-    if in_time; then return 0; fi
+    if command_runs; then return 0; fi
     deadline=${deadline:-$(($(now) + longest_wait * 1000))}
     left=$((deadline - $(now)))
     [ "$left" -gt 0 ] || return 1
