@@ -911,7 +911,6 @@ export class Letterbox extends EventTarget {
     const said = String(error?.message ?? error);
     this.#emit('error', { code: 'handler', message: said, status: 0, terminal: false, retryIn: wait });
     if (!inHand || !wait) return false;
-    this.#hand = [];
     this.#settled(wait);
     return true;
   }

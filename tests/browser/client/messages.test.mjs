@@ -202,6 +202,32 @@ test('by hand: the next poll waits until the last message of the answer is ackno
   assert.equal(server.polls[3].query.after, server.id(3));
 });
 
+test('by hand: a handler that fails has its message fetched again, but not once that is acknowledged', async () => {
+  const { browser, box, server } = await started({ ack: 'manual' });
+  let acknowledges = false;
+  box.on('message', (message) => {
+    if (acknowledges) message.ack();
+    throw new Error('no');
+  });
+  server.push('x');
+  await browser.advance(400);
+  assert.deepEqual(box.got, ['x']);
+  acknowledges = true;
+  await browser.advance(60_000);
+  assert.deepEqual(box.got, ['x', 'x']);
+  assert.deepEqual(box.log, ['open', 'error handler', 'error handler']);
+  assert.equal(box.cursor, server.id(1));
+});
+
+test('ids that are long done are forgotten, not those that are waited for', async () => {
+  const { browser, box, server } = await started();
+  for (let data = 0; data < 3000; ++data) server.push(data);
+  await browser.advance(2000);
+  assert.equal(box.got.length, 3000);
+  assert.equal(new Set(box.got).size, 3000);
+  assert.equal(box.cursor, server.id(3000));
+});
+
 test('by hand: what was not acknowledged comes after a reload', async () => {
   const { browser, tab, box, server } = await started({ ack: 'manual' });
   box.on('message', (message) => message.data === 1 && message.ack());
@@ -274,11 +300,13 @@ test('what is in hand when it is closed is given when it is opened again, once',
   server.network = 'up';
   await browser.advance(500);
   box.close();
+  doors[0].resolve();
   await browser.advance(1000);
-  assert.deepEqual(done, []);
+  assert.deepEqual(box.got, [0], 'closed, it gives no more');
+  assert.equal(box.cursor, server.id(1));
   box.open();
   await browser.advance(600);
-  doors[0].resolve();
+  assert.deepEqual(box.got, [0, 1]);
   doors[1].resolve();
   await browser.advance(600);
   assert.deepEqual(done, [0, 1, 2]);

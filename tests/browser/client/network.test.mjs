@@ -70,14 +70,23 @@ test('a timer that is a little late is no sleep', async () => {
   assert.equal(server.polls.length, 2);
 });
 
-test('a request that fails as the machine wakes is begun anew at once, not an error', async () => {
+test('a connection that breaks as the machine wakes is no error: the poll is begun anew at once', async () => {
   const { browser, box, server } = await started();
   browser.clock.sleep(3_600_000);
-  server.instead(refusal(502, 'away')); // whatever it is that the dead connection brings
-  server.endAll('timeout');
-  await browser.advance(600);
-  assert.ok(!box.log.includes('close'));
-  assert.ok(server.polls.length >= 3);
+  server.cutAll();
+  await browser.advance(0);
+  assert.equal(server.polls.length, 3);
+  assert.deepEqual(box.log, ['open']);
+});
+
+test('a connection that breaks while the machine is awake is an error', async () => {
+  const { browser, box, server } = await started();
+  server.cutAll();
+  await browser.advance(499);
+  assert.deepEqual(box.log, ['open', 'error network']);
+  assert.equal(server.polls.length, 2);
+  await browser.advance(1);
+  assert.deepEqual(box.log, ['open', 'error network', 'open']);
 });
 
 test('"offline" ends a poll, "online" begins one at once', async () => {
@@ -160,6 +169,23 @@ test('the first "pageshow" of a page, and "online" without need, change nothing'
   tab.fire('online');
   await browser.advance(1000);
   assert.equal(server.polls.length, 2);
+});
+
+test('an answer that comes after the machine slept counts', async () => {
+  const { browser, box, server } = await started();
+  browser.clock.sleep(3_600_000);
+  server.push('in time');
+  await browser.advance(500);
+  assert.deepEqual(box.got, ['in time']);
+});
+
+test('a token that never comes does not stop it for ever', async () => {
+  let turn = 0;
+  const { browser, box, server } = await started({ token: () => (++turn === 2 ? new Promise(() => {}) : 't') });
+  await browser.advance(60_000);
+  server.push('x');
+  await browser.advance(500);
+  assert.deepEqual(box.got, ['x']);
 });
 
 test('a closed Letterbox hears nothing of the page any more', async () => {

@@ -53,6 +53,11 @@ export class Server {
     for (const poll of [...this.#parked.values()]) poll.end({ ...this.#answer(poll.after, reason), retry_after_ms });
   }
 
+  /** The connections of those that wait break. */
+  cutAll() {
+    for (const poll of [...this.#parked.values()]) poll.cut();
+  }
+
   fetch = (address, { method = 'GET', headers = {}, signal, cache, credentials } = {}) => {
     const { origin, pathname, searchParams } = new URL(address);
     const query = Object.fromEntries(searchParams);
@@ -69,11 +74,11 @@ export class Server {
       if (this.network === 'silent') return;
       if (this.#instead.length) return resolve(response(this.#instead.shift()));
       if (pathname.endsWith('/alive')) return resolve(response(alive(this.#clock.now)));
-      this.#poll(query, signal, (answer) => resolve(response(answer)));
+      this.#poll(query, signal, (answer) => resolve(response(answer)), () => reject(new TypeError('network error')));
     });
   };
 
-  #poll({ client, after, timeout }, signal, respond) {
+  #poll({ client, after, timeout }, signal, respond, cut) {
     const answer = this.#answer(after, 'messages');
     if (answer.count || answer.reset || Number(timeout) === 0)
       return respond(answer.count ? answer : { ...answer, reason: 'timeout' });
@@ -84,7 +89,7 @@ export class Server {
       if (last) respond(last);
     };
     const timer = this.#clock.setTimeout(() => end({ ...answer, reason: 'timeout', retry_after_ms: 100 }), timeout * 1000);
-    const poll = { after, end };
+    const poll = { after, end, cut: () => (end(), cut()) };
     this.#parked.set(client, poll);
     signal?.addEventListener('abort', () => end());
   }

@@ -332,6 +332,18 @@ test('superseded stops all tabs: none takes over to fight with the other reader'
   assert.equal(server.polls.length, 2);
 });
 
+test('a tab that takes over before it hears that the leader was superseded stops as well', async () => {
+  const { browser, boxes, server } = await started(2, { client: 'desk' });
+  let slow = 1000;
+  browser.delay = () => (slow -= 999, slow + 999); // the news is slower than the lock
+  server.endAll('superseded', 1500);
+  await browser.advance(100);
+  assert.equal(boxes[1].leading, true);
+  await browser.advance(600_000);
+  assert.deepEqual(boxes[1].log, ['open', 'close superseded']);
+  assert.equal(server.parked, 0);
+});
+
 test('by hand: an acknowledgement of any tab counts', async () => {
   const { browser, boxes, server } = await started(2, { ack: 'manual' });
   let message;
