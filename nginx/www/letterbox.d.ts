@@ -9,7 +9,7 @@ export interface LetterboxOptions {
   url?: string;
   /** Sent as `Authorization: Bearer …`. Without it the session cookie, or nginx, says who polls. A function is asked before each poll, so that a token can be renewed. */
   token?: string | (() => string | Promise<string>);
-  /** Whose mailbox, where the server runs with `--open` (development). */
+  /** Whose mailbox, where the server runs with `--open` (development). Elsewhere the server does not look at it; but tabs share by url, user and client, so say it also where tabs of one browser may be signed in as different people. */
   user?: string;
   /** Which reader of the mailbox this is. Default: a name made up once for this browser (tabs share it), or for this tab where they do not share. */
   client?: string;
@@ -40,7 +40,7 @@ export interface LetterboxMessage extends Event {
 
 /** Why it stopped, or what went wrong. */
 export interface LetterboxProblem extends Event {
-  /** The server's code (`'locked'`, `'store_unavailable'`, …), or `'network'`, `'bad_answer'`, `'kicked'`, `'superseded'`, `'closed'`. */
+  /** The server's code (`'locked'`, `'store_unavailable'`, …), or `'network'`, `'bad_answer'`, `'token'` (the function that gives it failed), `'handler'` (one of the page's own failed: this tab alone is told), `'superseded'`, `'closed'`. */
   readonly code: string;
   /** For people. */
   readonly message: string;
@@ -71,14 +71,14 @@ export interface LetterboxEvents {
   missed: Event & { readonly count: number };
   /** The mailbox is a new one: what is shown of the old one is worth nothing. */
   reset: Event;
-  /** Another reader polls under this client's name; this one stops. `preventDefault()` has it go on after a pause. */
+  /** Another reader polls under this client's name; this one stops. `preventDefault()` has it go on after a pause. Told in the tab that polls; the others get `close`. */
   superseded: Event;
   state: LetterboxState;
 }
 
 export class Letterbox extends EventTarget {
   constructor(options?: LetterboxOptions);
-  /** Messages of a type, or an event of the client's own; returns what takes the handler away again. A handler may return a promise: the message is acknowledged when it is kept, and given again (by the next poll) where it fails. */
+  /** Messages of a type, or an event of the client's own; returns what takes the handler away again. A handler may return a promise: the message is acknowledged when it is kept, and given again (by the next poll) where it fails. Listeners of `addEventListener` hear the same, but nobody waits for them, or notices that they throw. */
   on<K extends keyof LetterboxEvents>(type: K, handler: (event: LetterboxEvents[K]) => unknown): () => void;
   on(type: string, handler: (message: LetterboxMessage) => unknown): () => void;
   /** Begins, or begins anew after it has stopped. */
