@@ -5,6 +5,7 @@
 // put away and fetched back by "back", and it can crash. letterbox.js runs in it as it is delivered
 // to old pages, so that each tab has a copy of its own.
 
+import { webcrypto } from 'node:crypto';
 import vm from 'node:vm';
 import { bundle } from '../build-classic.mjs';
 import { Clock, settle } from './clock.mjs';
@@ -139,7 +140,7 @@ class Tab {
       addEventListener: (...said) => this.#page.addEventListener(...said),
       reported: [],
       reportError: (error) => window.reported.push(error),
-      crypto: globalThis.crypto ?? crypto,
+      crypto: webcrypto,
       AbortController, Event, EventTarget, URL, URLSearchParams,
     };
     if (!without.has('channels'))

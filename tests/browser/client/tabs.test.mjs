@@ -143,6 +143,18 @@ test('when the leading Letterbox is closed by its page another tab takes over, a
   assert.equal(boxes[0].leading, false);
 });
 
+test('a leader that is closed while its handler hangs lets another take over', async () => {
+  const { browser, boxes, server } = await started(2);
+  boxes[0].on('message', () => open().promise);
+  server.push(1);
+  await browser.advance(0);
+  boxes[0].close();
+  await browser.advance(500);
+  assert.equal(boxes[1].leading, true);
+  assert.deepEqual(boxes[1].got, [1]);
+  assert.equal(server.polls.at(-1).query.after, server.id(1));
+});
+
 test('a leader that crashes between telling the others and acknowledging: each tab has the message once', async () => {
   const { browser, tabs, boxes, server } = await started(3);
   boxes[0].on('message', () => open().promise); // it never comes to acknowledge
@@ -401,6 +413,21 @@ test('a tab that was put away is told how many messages went by', async () => {
   assert.deepEqual(boxes[0].log, ['open', 'missed 2', 'open']);
   assert.deepEqual(boxes[0].got, [3]);
   assert.deepEqual(boxes[1].got, [1, 2, 3]);
+});
+
+test('what all tabs missed, one that was put away missed too', async () => {
+  const { browser, tabs, boxes, server } = await started(2);
+  tabs[0].fire('pagehide', { persisted: true });
+  await browser.advance(1000);
+  server.instead(answer({ cursor: server.id(0), missed: 7 }));
+  server.endAll('timeout');
+  await browser.advance(1000);
+  server.push('x');
+  await browser.advance(1000);
+  tabs[0].fire('pageshow', { persisted: true });
+  await browser.advance(0);
+  assert.deepEqual(boxes[1].log, ['open', 'missed 7']);
+  assert.deepEqual(boxes[0].log, ['open', 'missed 8', 'open']);
 });
 
 test('a tab that was put away alone misses nothing', async () => {
