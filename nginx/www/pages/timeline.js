@@ -111,8 +111,9 @@ export class Timeline {
   }
 
   #row({ what, begin, end, answer }, now) {
-    const outcome = answer ? `, ${ANSWERS[answer] ?? `answered: ${answer}`}` : '';
-    return element('tr', {}, element('td', { class: 'number' }, clock(begin)), element('td', {}, WORDS[what] + outcome), element('td', { class: 'number' }, duration((end ?? now) - begin)));
+    const failed = what === 'polling' && end && !answer;
+    const outcome = answer ? `, ${ANSWERS[answer] ?? `answered: ${answer}`}` : failed ? ', no answer' : '';
+    return element('tr', {}, element('td', { class: 'number' }, clock(begin)), element('td', {}, (failed ? 'asked' : WORDS[what]) + outcome), element('td', { class: 'number' }, duration((end ?? now) - begin)));
   }
 }
 
