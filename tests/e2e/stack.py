@@ -113,13 +113,13 @@ class Program(subprocess.Popen):
     def __init__(self, name, *arguments, cwd=None, settings=None, **more):
         Program.started.append(self)
         self.name = f"letterbox-{name}"
-        self.log = tempfile.TemporaryFile("a+", errors="replace")
+        self.log = tempfile.NamedTemporaryFile()
         super().__init__([str(BUILD / f"letterbox-{name}"), *map(str, arguments)], cwd=cwd, env=environment(settings),
                          stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, **more)
 
     def said(self):
-        self.log.seek(0)
-        return self.log.read()
+        # Opened anew: to seek in the file that the program writes to would move the place where it writes.
+        return Path(self.log.name).read_text(errors="replace")
 
     def listens(self, path):
         """Returns when connections to the socket are accepted."""

@@ -38,7 +38,7 @@ class Run:
     def __init__(self, directory=None, port=None, **settings):
         self.dir = directory or new_directory()
         self.port = port or spare_port()
-        self.output = tempfile.TemporaryFile("a+")  # whoever reads it moves the place where others write, unless they append
+        self.output = tempfile.NamedTemporaryFile()
         self.process = subprocess.Popen([SCRIPTS / "run", "--port", str(self.port), "--dir", self.dir], env=environment(settings), stdin=subprocess.DEVNULL,
                                         stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True)
 
@@ -54,8 +54,8 @@ class Run:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def said(self):
-        self.output.seek(0)
-        return self.output.read()
+        # Opened anew: to seek in the file that the script writes to would move the place where it writes.
+        return Path(self.output.name).read_text(errors="replace")
 
     def logs(self):
         """The end of what each part has said."""
