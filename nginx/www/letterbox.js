@@ -263,7 +263,6 @@ class Bookmark {
   /** @type {('localStorage' | 'sessionStorage')[]} */
   #shelves;
   #key;
-  #client;
   /** @type {Place} */
   #place;
 
@@ -276,7 +275,6 @@ class Bookmark {
   constructor(key, shared, client, after) {
     this.#shelves = shared ? ['localStorage', 'sessionStorage'] : ['sessionStorage'];
     this.#key = shared ? key : `${key} tab`;
-    this.#client = client;
     this.#place = { name: client ?? madeUp(), cursor: after, count: -1 };
     this.load();
     if (this.#place.count < 0) this.move(after, 1);
@@ -295,7 +293,7 @@ class Bookmark {
 
   /** @param {Place | null} place */
   adopt(place) {
-    if (place && place.count >= this.#place.count) this.#set({ ...place, name: this.#client ?? place.name });
+    if (place && place.count >= this.#place.count) this.#set(place);
   }
 
   /**

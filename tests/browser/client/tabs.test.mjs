@@ -108,6 +108,11 @@ test('where locks or channels are there but refused, the tab polls for itself', 
     assert.deepEqual(box.got, ['x']);
     assert.equal(box.leading, true);
     assert.equal(browser.server.parked, 1);
+    const { client } = box;
+    browser.server.endAll('superseded'); // by a copy of this tab
+    await browser.advance(1000);
+    assert.notEqual(box.client, client);
+    assert.equal(browser.server.parked, 1);
   }
 });
 
@@ -413,6 +418,24 @@ test('a tab that was put away is told how many messages went by', async () => {
   assert.deepEqual(boxes[0].log, ['open', 'missed 2', 'open']);
   assert.deepEqual(boxes[0].got, [3]);
   assert.deepEqual(boxes[1].got, [1, 2, 3]);
+});
+
+test('a leader that was put away in the middle of a handler does not put the cursor back when that ends', async () => {
+  const { browser, tabs, boxes, server } = await started(2);
+  const door = open();
+  boxes[0].on('message', () => door.promise);
+  server.push(1);
+  await browser.advance(0);
+  tabs[0].fire('pagehide', { persisted: true });
+  await browser.advance(500);
+  server.push(2);
+  await browser.advance(0);
+  tabs[0].fire('pageshow', { persisted: true });
+  await browser.advance(0);
+  door.resolve();
+  await browser.advance(0);
+  assert.deepEqual(boxes.map(({ cursor }) => cursor), [server.id(2), server.id(2)]);
+  assert.ok(browser.localStorage.values()[0].includes(server.id(2)));
 });
 
 test('what all tabs missed, one that was put away missed too', async () => {
