@@ -2,8 +2,8 @@
 //
 // The browser client of Letterbox. Its types, and what each option means, are in letterbox.d.ts;
 // the server's side is in fcgi/PROTOCOL.md. From the top: asking the server, when to ask again,
-// the cursor's place, handing messages to handlers, the tabs, and Letterbox, which brings them
-// together; then keepAlive and busy, which stand alone.
+// the cursor's place, handing messages to handlers; Letterbox, which brings them together and
+// shares with other tabs; keepAlive and busy, which stand alone.
 //
 // Whatever it takes of the browser (fetch, timers, storage, …) it looks up when it needs it.
 
@@ -21,7 +21,6 @@
  * @property {string} reason
  * @property {number} retry_after_ms
  */
-/** @typedef {{ code: string, message: string, status: number, terminal: boolean }} Trouble */
 /** @typedef {{ name: string, cursor: string, count: number }} Place */
 
 // All times are milliseconds.
@@ -36,8 +35,8 @@ const DAY = 86_400_000;
 /** Events of the client's own. A message of such a type is an event `message` and nothing else. */
 const OWN = new Set(['message', 'open', 'close', 'error', 'missed', 'reset', 'superseded', 'state']);
 
-const REMEMBERED = 1000; // ids; more than one answer can have
-const NEVER = new AbortController().signal;
+const REMEMBERED = 1000; // ids, so that what a tab has had is not given again; more than an answer has
+const NEVER = new AbortController().signal; // is aborted never
 
 /** Under this an event of a message has what its handlers promise. */
 const PROMISES = Symbol('promises');
