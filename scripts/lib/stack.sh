@@ -155,7 +155,7 @@ is_part() {
             tr '\0' '\n' <"/proc/$2/cmdline" | grep -qx "run/letterbox-$1"
             ;;
         # Of scripts and what they call: known by what they were started with.
-        jobs:*) tr '\0' '\n' <"/proc/$2/environ" 2>/dev/null | grep -qx LETTERBOX_PART=jobs ;;
+        jobs:*) tr '\0' '\n' 2>/dev/null <"/proc/$2/environ" | grep -qx LETTERBOX_PART=jobs ;;
         *) return 1 ;;
     esac
 }
