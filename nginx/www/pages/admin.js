@@ -51,8 +51,8 @@ function showUsers({ online, users: found }) {
 function userRow({ user, last_activity, clients }) {
   const [{ address = '', agent = '' } = {}] = clients;
   const others = clients.length > 1 && element('span', { class: 'badge plain' }, `${clients.length} clients`);
-  return element('tr', { 'data-user': user, 'aria-current': one.user.value === user && 'true' },
-    element('td', {}, element('button', { type: 'button', class: 'link', 'data-focus': user, onclick: () => choose(user) }, user)),
+  return element('tr', { 'data-user': user, 'data-key': user, 'aria-current': one.user.value === user && 'true' },
+    element('td', {}, element('button', { type: 'button', class: 'link', 'data-key': user, onclick: () => choose(user) }, user)),
     element('td', { class: 'number', title: clock(last_activity) }, `${duration(Math.max(0, Date.now() - last_activity))} ago`),
     element('td', {}, asText(address, 60), ' ', others),
     element('td', { class: 'agent', title: agent }, asText(agent, 200)),

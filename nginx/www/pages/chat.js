@@ -4,7 +4,7 @@
 // the data {room, from, text, id}, pushed to the group by whoever says it. The group
 // `watchers` is told who comes online and who leaves (--events-to group:watchers).
 
-import { asText, byId, element, renew, setText, timeElement, trim } from './dom.js';
+import { asText, byId, element, renew, setText, timeElement } from './dom.js';
 import { kept } from './kept.js';
 import { Outbox } from './outbox.js';
 import { ask, encoded } from './server.js';
@@ -149,7 +149,7 @@ class Conversation {
   #showMessage({ from, text: words, time }, when = time) {
     const atEnd = talk.scrollHeight - talk.scrollTop - talk.clientHeight < 80;
     list.append(bubble(from, words, timeElement(when), from === this.#name ? 'own' : ''));
-    trim(list, SHOWN);
+    while (list.childElementCount > SHOWN) list.firstElementChild.remove();
     byId('silence').hidden = true;
     if (atEnd || from === this.#name) talk.scrollTop = talk.scrollHeight;
   }
@@ -203,7 +203,7 @@ class Conversation {
       total += unread;
       const current = room === this.#open && 'true';
       const count = unread > 0 && element('span', { class: 'badge strong' }, String(unread), element('span', { class: 'visually-hidden' }, ' unread'));
-      return element('li', {}, element('button', { type: 'button', 'aria-current': current, 'data-focus': room, onclick: () => this.open(room) }, element('span', {}, room), count));
+      return element('li', { 'data-key': room }, element('button', { type: 'button', 'aria-current': current, 'data-key': room, onclick: () => this.open(room) }, element('span', {}, room), count));
     });
     renew(byId('rooms'), items);
     byId('rooms').hidden = items.length === 0;

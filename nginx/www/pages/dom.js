@@ -69,24 +69,35 @@ export function duration(ms) {
 }
 
 /**
- * Gives a list these children. Those that are as they were stay; the focus goes from one
- * that is replaced to what has the same `data-focus`.
+ * Gives a list these children. Those that are as they were stay; one with the `data-key` of
+ * the one before it becomes it, part by part, so that nothing is replaced under a finger.
+ * The focus stays with its key.
  */
 export function renew(list, nodes) {
-  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   const old = [...list.children];
   nodes.forEach((node, index) => {
-    if (index >= old.length) list.append(node);
-    else if (!old[index].isEqualNode(node)) old[index].replaceWith(node);
+    const before = old[index];
+    if (!before) list.append(node);
+    else if (before.isEqualNode(node)) return;
+    else if (node.dataset.key !== undefined && node.dataset.key === before.dataset.key) become(before, node);
+    else before.replaceWith(node);
   });
-  trim(list, nodes.length, true);
+  trim(list, nodes.length);
   if (focused === undefined || list.contains(document.activeElement)) return;
-  [...list.querySelectorAll('[data-focus]')].find(node => node.dataset.focus === focused)?.focus();
+  [...list.querySelectorAll('button[data-key]')].find(button => button.dataset.key === focused)?.focus();
 }
 
-/** Removes the oldest children, at the beginning of a list, or at its end where the newest come first. */
-export function trim(list, most, newestFirst = false) {
-  while (list.childElementCount > most) (newestFirst ? list.lastElementChild : list.firstElementChild).remove();
+/** Both have elements in them, or the same text. */
+function become(old, node) {
+  for (const { name } of [...old.attributes]) if (!node.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of node.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  renew(old, [...node.children]);
+}
+
+/** Removes children from the end of a list that is too long. */
+export function trim(list, most) {
+  while (list.childElementCount > most) list.lastElementChild.remove();
 }
 
 /**

@@ -25,7 +25,7 @@ function show(message) {
       element('p', { class: 'said' }, asText(message.data)),
     ),
   );
-  trim(list, SHOWN, true);
+  trim(list, SHOWN);
   showWhether();
 }
 

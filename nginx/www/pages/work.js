@@ -5,7 +5,7 @@
 // mailbox of it, in messages of type `job`. Meanwhile the page keeps itself alive.
 
 import { busy } from '../letterbox.js';
-import { asText, byId, clock, copyable, duration, element, renew, setText, timeElement, trim } from './dom.js';
+import { asText, byId, clock, copyable, duration, element, renew, setText, timeElement } from './dom.js';
 import { kept } from './kept.js';
 import { push, quoted } from './server.js';
 import { attempt, begin, stored } from './session.js';
@@ -143,8 +143,8 @@ class Desk {
     const known = typeof percent === 'number' ? Math.min(100, Math.max(0, percent)) : undefined;
     const bar = element('progress', { max: 100, value: state === 'done' ? 100 : known ?? (state === 'asked' ? 0 : undefined), 'aria-label': `Progress of ${title}` });
     const lines = state === 'done' && Array.isArray(tail) ? tail.slice(-20).map(text => asText(text, 500)).join('\n') : '';
-    const stop = state !== 'done' && this.#waiting.has(id) && element('button', { type: 'button', class: 'link', 'data-focus': id, onclick: () => this.#letGo(id) }, 'Don’t wait for it');
-    return element('article', { class: 'job', 'data-job': id, 'data-state': state, 'aria-label': title },
+    const stop = state !== 'done' && this.#waiting.has(id) && element('button', { type: 'button', class: 'link', 'data-key': id, onclick: () => this.#letGo(id) }, 'Don’t wait for it');
+    return element('article', { class: 'job', 'data-job': id, 'data-key': id, 'data-state': state, 'aria-label': title },
       element('div', { class: 'line' }, element('h3', {}, title), badge(job), timeElement(time)),
       state === 'done' && !succeeded(job) ? null : bar,
       element('p', { class: 'muted small' }, state === 'done' ? result(job) : progress(job, line)),
@@ -176,7 +176,7 @@ function showBeat(answer) {
   const failed = answer instanceof Error;
   byId('no-beat').hidden = true;
   byId('beats').append(element('li', { class: failed ? 'badge bad' : 'badge', title: failed ? answer.message : '' }, `${clock(failed ? Date.now() : answer.time)}${failed ? ' failed' : ''}`));
-  trim(byId('beats'), BEATS);
+  while (byId('beats').childElementCount > BEATS) byId('beats').firstElementChild.remove();
 }
 
 // --- the form ---------------------------------------------------------------------

@@ -125,6 +125,18 @@ test('the charts have figures, and follow what happens', async () => {
   assert.match(await page.locator('[data-figure="Messages pushed"] svg').getAttribute('aria-label'), /now .* at most .* in the last two minutes/);
 });
 
+test('a look at who is online leaves the focus, and what is under the pointer, where it is', async () => {
+  const { page } = await administrator();
+  await home.stack.ask('GET', '/poll?user=focused&timeout=0');
+  const button = page.locator('#rows button', { hasText: 'focused' });
+  await button.focus();
+  const node = await button.elementHandle();
+  const activity = page.locator('#rows tr[data-user="focused"] td:nth-child(2)');
+  const before = await activity.textContent();
+  await eventually('it has looked again', async () => (await activity.textContent()) !== before);
+  assert.equal(await node.evaluate(element => element.isConnected && document.activeElement === element), true);
+});
+
 test('what the server refuses is said in its words', async () => {
   const { person, page } = await administrator();
   person.tolerate(/status of 40[0-9]/);

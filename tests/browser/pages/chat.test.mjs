@@ -110,9 +110,9 @@ test('unread counts what others say in another room, or while the tab is hidden;
   const writer = await chatter('writer', 'left');
   await say(writer.page, 'one');
   await say(writer.page, 'two');
-  await sees(reader.page, '#rooms [data-focus="left"]', '2 unread');
+  await sees(reader.page, '#rooms button[data-key="left"]', '2 unread');
   assert.equal(await reader.page.title(), '(2) Chat – Letterbox');
-  await reader.page.locator('[data-focus="left"]').click();
+  await reader.page.locator('button[data-key="left"]').click();
   await eventually('it is read', async () => (await reader.page.title()) === 'Chat – Letterbox');
   assert.deepEqual(await said(reader.page), ['one', 'two']);
   // What the browser says of a tab behind another one.
@@ -146,7 +146,7 @@ test('who comes online and who leaves is seen in the room as it happens', async 
   const { page } = await chatter('host', 'party');
   await home.stack.ask('PUT', '/groups/party/guest');
   await eventually('the guest is listed', async () => {
-    await page.locator('[data-focus="party"]').click();
+    await page.locator('button[data-key="party"]').click();
     return page.locator('[data-user="guest"][data-online="false"]').isVisible();
   });
   // One short poll: online for a second, and gone.
