@@ -12,7 +12,7 @@ const SHOWN = 60;
 const HEIGHT = 40;
 
 /** By name, what all series of a metric come to (text format 0.0.4). */
-export function sums(text) {
+function sums(text) {
   const totals = new Map();
   for (const line of text.split('\n')) {
     const [, name, value] = /^([A-Za-z_:][\w:]*)(?:\{.*\})? ([^ ]+)/.exec(line) ?? [];

@@ -259,8 +259,10 @@ function bubble(from, words, when, kind) {
 byId('join').addEventListener('submit', async event => {
   event.preventDefault();
   const field = byId('room');
-  if (!conversation) return;
-  const joined = await attempt(byId('joined'), () => conversation.join(field.value.trim() || field.placeholder));
+  const joined = await attempt(byId('joined'), () => {
+    if (!conversation) throw new Error('Who are you? Say a name above.');
+    return conversation.join(field.value.trim() || field.placeholder);
+  });
   if (!joined) return;
   field.value = '';
   text.focus();

@@ -46,8 +46,9 @@ export function begin(join, { place = 'letterbox.name', otherwise = '' } = {}) {
   let letterbox;
 
   function become(name) {
+    // Without a name there is nothing to show: as when the page was new.
+    if (letterbox && !name) return location.reload();
     letterbox?.close();
-    letterbox = undefined;
     clearNotices();
     field.value = name;
     document.body.dataset.named = name ? 'yes' : 'no';
@@ -62,7 +63,7 @@ export function begin(join, { place = 'letterbox.name', otherwise = '' } = {}) {
 
   form.addEventListener('submit', event => {
     event.preventDefault();
-    const name = field.value.trim();
+    const name = field.value.trim() || otherwise;
     if (!forced) stored.set(place, name);
     become(name);
   });
@@ -73,16 +74,17 @@ export function begin(join, { place = 'letterbox.name', otherwise = '' } = {}) {
   become(forced ?? ofBrowser());
 }
 
-/** The other pages are for the same person. */
+/** The other pages are for the same person; Admin is for one of its own. */
 function carryAlong(name) {
-  for (const link of document.querySelectorAll('nav a')) link.search = new URLSearchParams({ user: name });
+  for (const link of document.querySelectorAll('nav a:not([href="/admin"])')) link.search = new URLSearchParams({ user: name });
 }
 
 // --- how the connection stands -------------------------------------------------
 
-/** `mood` chooses the dot: idle, good, trying or bad. */
-function showState(mood, word) {
+/** `mood` chooses the dot: idle, good, trying or bad; `why` is for who points at it. */
+function showState(mood, word, why = '') {
   byId('state').dataset.mood = mood;
+  byId('state').title = why;
   setText(byId('state-word'), word);
 }
 
@@ -106,8 +108,7 @@ function showConnection(letterbox) {
     if (terminal) return;
     if (code === 'handler') return notice(`This page could not deal with a message: ${message}`);
     troubled = true;
-    showState('trying', 'trying again');
-    byId('state').title = message;
+    showState('trying', 'trying again', message);
   });
   letterbox.on('close', ({ code, message }) => {
     clearTimeout(taken);
@@ -127,7 +128,7 @@ function showConnection(letterbox) {
 // --- notices -------------------------------------------------------------------
 
 /** Says something at the top of the page, until it is put away. */
-export function notice(text, action) {
+function notice(text, action) {
   const line = element('div', { class: 'notice' }, element('p', {}, text));
   line.append(action ?? element('button', { type: 'button', class: 'quiet', onclick: () => line.remove() }, 'Put away'));
   byId('notices').replaceChildren(line);

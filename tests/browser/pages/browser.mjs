@@ -18,17 +18,23 @@ let people = [];
 export function house(settings) {
   before(async () => {
     stack = await Stack.start(settings);
-    browser = await chromium.launch({ executablePath: process.env.LETTERBOX_CHROMIUM || '/usr/bin/chromium', headless: true, args: FLAGS });
+    // Signals are ours: the stack is to be stopped as well.
+    const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+    browser = await chromium.launch({ executablePath: process.env.LETTERBOX_CHROMIUM || '/usr/bin/chromium', args: FLAGS, ...signals });
   }, { timeout: 3 * DEADLINE });
   after(async () => {
-    await browser?.close();
-    await stopAll();
+    await leave();
   }, { timeout: 3 * DEADLINE });
   return { get stack() { return stack; } };
 }
 
+async function leave() {
+  await browser?.close();
+  await stopAll();
+}
+
 for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) {
-  process.once(signal, () => stopAll().finally(() => process.exit(status)));
+  process.once(signal, () => leave().finally(() => process.exit(status)));
 }
 
 /** A test with people in it: they leave when it ends, and nothing may have gone wrong for any of them. */
@@ -93,7 +99,7 @@ export class Person {
       dialog.dismiss();
     });
     page.on('request', request => {
-      if (!request.url().startsWith(`${this.where.url}/`) && !request.url().startsWith('data:')) this.wrong.push(`request to ${request.url()}`);
+      if (!request.url().startsWith(`${this.where.url}/`)) this.wrong.push(`request to ${request.url()}`);
     });
   }
 

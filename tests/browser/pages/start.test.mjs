@@ -40,6 +40,29 @@ test('by keyboard alone: past the header, a name, a text, and the message is the
   await sees(page, '#sent:not(.bad)', /Delivered|Kept/);
 });
 
+test('a name that is taken away leaves the page as it was when it was new', async () => {
+  const page = await (await Person.named('gone')).open('/');
+  await isConnected(page);
+  await home.stack.push('gone', 'for gone alone');
+  await sees(page, '#arrived', 'for gone alone');
+  await page.locator('#name').fill('');
+  await page.locator('#who button').click();
+  await sees(page, '#state', 'no name yet');
+  assert.deepEqual(await arrived(page), []);
+});
+
+test('?user= makes a tab, and the pages it leads to, somebody else’s', async () => {
+  const person = await Person.named('first');
+  await isConnected(await person.open('/'));
+  const page = await person.open('/?user=second');
+  await isConnected(page);
+  await home.stack.push('second', 'for the second');
+  await sees(page, '#arrived', 'for the second');
+  await page.locator('nav a', { hasText: 'Mail' }).click();
+  await page.waitForURL('**/mail?user=second');
+  assert.equal(await page.locator('#name').inputValue(), 'second');
+});
+
 test('a message that is pushed from outside is shown, with its type', async () => {
   const page = await (await Person.named('shown')).open('/');
   await isConnected(page);
