@@ -153,9 +153,7 @@ test('what the server refuses is said in its words', async () => {
 
 test('a server that wants its key is shown it, from this tab alone; a wrong one is refused', async () => {
   const KEY = 'a-key-of-the-browser-tests';
-  const file = `/tmp/lb.key.${process.pid}`;
-  await writeFile(file, `${KEY}\n`, { mode: 0o600 });
-  const stack = await Stack.start({ LETTERBOX_KEY_FILE: file });
+  const stack = await Stack.start({ LETTERBOX_KEY_FILE: 'key' }, directory => writeFile(`${directory}/key`, `${KEY}\n`, { mode: 0o600 }));
   const { person, page } = await administrator(stack);
   person.tolerate(/status of 401/);
   await sees(page, '#online-outcome.bad', 'key');

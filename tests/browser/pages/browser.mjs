@@ -18,23 +18,15 @@ let people = [];
 export function house(settings) {
   before(async () => {
     stack = await Stack.start(settings);
-    // Signals are ours: the stack is to be stopped as well.
+    // At a signal the process ends as ever, and takes the browser along.
     const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
     browser = await chromium.launch({ executablePath: process.env.LETTERBOX_CHROMIUM || '/usr/bin/chromium', args: FLAGS, ...signals });
   }, { timeout: 3 * DEADLINE });
   after(async () => {
-    await leave();
+    await browser?.close();
+    await stopAll();
   }, { timeout: 3 * DEADLINE });
   return { get stack() { return stack; } };
-}
-
-async function leave() {
-  await browser?.close();
-  await stopAll();
-}
-
-for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) {
-  process.once(signal, () => leave().finally(() => process.exit(status)));
 }
 
 /** A test with people in it: they leave when it ends, and nothing may have gone wrong for any of them. */

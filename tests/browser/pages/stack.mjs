@@ -3,7 +3,8 @@
 // Letterbox as its users start it, by scripts/service, in a directory and on a port of its
 // own; and what a back end would ask of it.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -45,10 +46,11 @@ export class Stack {
     this.#environment = environment(settings);
   }
 
-  /** Starts one; `settings` are variables such as {LETTERBOX_KEY_FILE: …}. */
-  static async start(settings = {}) {
+  /** Starts one; `settings` are variables such as {LETTERBOX_OPEN: '0'}. `prepare` is given its directory before. */
+  static async start(settings = {}, prepare = () => {}) {
     const stack = new Stack(await mkdtemp('/tmp/lb.'), await sparePort(), settings);
     running.add(stack);
+    await prepare(stack.directory);
     await stack.service('start');
     return stack;
   }
@@ -57,7 +59,7 @@ export class Stack {
   async service(verb) {
     try {
       const port = verb === 'stop' ? [] : ['--port', String(this.port)];
-      return await run(`${ROOT}scripts/service`, [verb, '--dir', this.directory, ...port], { env: this.#environment, timeout: 120_000 });
+      return await run(`${ROOT}scripts/service`, [verb, '--dir', this.directory, ...port], { cwd: this.directory, env: this.#environment, timeout: 120_000 });
     } catch (error) {
       throw new Error(`scripts/service ${verb}: ${error.stdout}${error.stderr}\n${await this.logs()}`);
     }
@@ -101,7 +103,16 @@ export class Stack {
   }
 }
 
-// However the tests end, nothing stays: also where a test's own end was not reached.
+/** Where a test's own end was not reached: a test that was interrupted, or has failed. */
 export async function stopAll() {
   await Promise.all([...running].map(stack => stack.stop()));
 }
+
+// At a signal node's test runner waits for nobody, so what stands then is taken down at once.
+process.on('exit', () => {
+  for (const { directory } of running) {
+    spawnSync(`${ROOT}scripts/service`, ['stop', '--dir', directory], { stdio: 'ignore', timeout: 60_000 });
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+for (const [signal, status] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) process.once(signal, () => process.exit(status));
