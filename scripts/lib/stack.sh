@@ -411,6 +411,7 @@ announce() {
     say "  curl -d 'hello' 'http://127.0.0.1:$port/push?to=alice'"
     say
     if [ -n "$open" ]; then
+        say "Or in a browser: http://127.0.0.1:$port/"
         say "Identity is open (--open): whoever reaches 127.0.0.1:$port may poll as anybody."
     fi
     say "All files are in $dir, logs in $dir/log."
