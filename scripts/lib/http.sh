@@ -60,10 +60,9 @@ key_header() {
     bearer "${LETTERBOX_KEY_FILE-}"
 }
 
-see_key_file() {
-    if [ -n "${LETTERBOX_KEY_FILE-}" ] && [ ! -r "$LETTERBOX_KEY_FILE" ]; then
-        fail "$wrong_usage" "cannot read the key in $LETTERBOX_KEY_FILE"
-    fi
+# Ends the script where a file is named that it can't read; $2 is what should be in it.
+see_secret() {
+    if [ -n "$1" ] && [ ! -r "$1" ]; then fail "$wrong_usage" "cannot read the $2 in $1"; fi
 }
 
 newline='

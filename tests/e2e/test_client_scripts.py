@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from background import Background
 from expect import data
 from stack import SCRIPTS, environment, new_directory, spare_port
 from waits import eventually
@@ -42,28 +43,15 @@ class Shell:
         return Polling([SCRIPTS / "poll", *map(str, arguments)], self.env, self.home)
 
 
-class Polling:
-    def __init__(self, command, env, directory):
-        self.out, self.err = (directory / name for name in ("out", "err"))
-        with open(self.out, "wb") as out, open(self.err, "wb") as err:
-            self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-
+class Polling(Background):
     def lines(self):
-        return [json.loads(line) for line in self.out.read_text().splitlines()]
+        return [json.loads(line) for line in self.out_file.read_text().splitlines()]
 
     def texts(self):
         return [message["data"] for message in self.lines()]
 
     def complaints(self):
-        return self.err.read_text()
+        return self.err_file.read_text()
 
     def stop(self, number=signal.SIGTERM):
         os.killpg(self.process.pid, number)

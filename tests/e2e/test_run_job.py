@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from background import Background
 from stack import SCRIPTS, Stack, alive, environment, new_directory, spare_port
 from waits import eventually
 
@@ -25,30 +26,20 @@ def place():
     shutil.rmtree(directory)
 
 
-class Job:
+class Job(Background):
     """A scripts/run-job; what it prints is in .out() and .err()."""
 
     def __init__(self, place, url, user, *arguments, **settings):
-        self.files = [place / name for name in ("out", "err")]
         self.tmp = place / "tmp"
         self.tmp.mkdir(exist_ok=True)
         self.env = environment({"url": url} | settings) | {"TMPDIR": str(self.tmp)}
-        with open(self.files[0], "wb") as out, open(self.files[1], "wb") as err:
-            self.process = subprocess.Popen([SCRIPTS / "run-job", user, *map(str, arguments)], env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        super().__init__([SCRIPTS / "run-job", user, *map(str, arguments)], self.env, place)
 
     def out(self):
-        return self.files[0].read_bytes()
+        return self.out_file.read_bytes()
 
     def err(self):
-        return self.files[1].read_text()
+        return self.err_file.read_text()
 
     def end(self):
         """Waits for it; the exit status. It leaves no process and no file."""
