@@ -20,7 +20,9 @@ WriteProbe::WriteProbe(Loop& loop, RedisConnection& redis, std::string_view prog
     : loop_(loop), redis_(redis), key_(ready_key(program)) {}
 
 void WriteProbe::ask(Then then) {
-  if (waiting_.empty() && loop_.clock().steady_ms() < fresh_until_ms_) {
+  // A write that went through says nothing once its connection is lost.
+  const bool stands = !trouble_.empty() || redis_.up();
+  if (waiting_.empty() && stands && loop_.clock().steady_ms() < fresh_until_ms_) {
     then(trouble_);
     return;
   }

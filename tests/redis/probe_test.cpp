@@ -99,6 +99,17 @@ TEST_CASE_FIXTURE(Probing, "a Redis that is gone is away, with the reason") {
   CHECK(is_well());
 }
 
+TEST_CASE_FIXTURE(Probing, "a good word is not repeated once its connection is lost") {
+  CHECK(is_well());
+  server.stop();
+  // At once: the good word is a moment old.
+  CHECK(eventually(
+      [&] { return !worker.await<bool>([this](const auto& then) { then(worker.redis.up()); }); }));
+  CHECK(trouble().starts_with("Redis is away: "));
+  server.start();
+  CHECK(is_well());
+}
+
 TEST_CASE_FIXTURE(Probing, "a Redis that answers but takes no writes says itself why") {
   SUBCASE("a replica") {
     admin.ask({"REPLICAOF", "127.0.0.1", "1"});
