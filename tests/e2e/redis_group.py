@@ -4,14 +4,13 @@
 import atexit
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
 
 import redis
 
-from stack import new_directory
+from stack import new_directory, spare_port
 from waits import eventually
 from web import DEADLINE
 
@@ -20,11 +19,10 @@ NAME = "letters"  # by which the sentinels know the master
 
 def spare_ports(count):
     """TCP ports of loopback that were free a moment ago, all different."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    ports = set()
+    while len(ports) < count:
+        ports.add(spare_port())
+    return list(ports)
 
 
 class Server:

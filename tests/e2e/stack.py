@@ -8,6 +8,7 @@ the programs; a Stack is one, and so is the nginx of a test's own configuration.
 import atexit
 import contextlib
 import os
+import random
 import re
 import select
 import shutil
@@ -38,10 +39,16 @@ RESPAWN_MARKS = re.compile(r"Child\[0\] died, respawn|Spawning child\[0\] failed
 
 
 def spare_port():
-    """A TCP port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port of loopback that was free a moment ago.
+
+    It is below those that the kernel gives to outgoing connections, and drawn at random: test runs beside this one,
+    which draw as well, hardly ever draw the same before it is taken.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def new_directory():
