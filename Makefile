@@ -3,7 +3,7 @@
 #   make                 both programs, in build/
 #   make run             everything up on 127.0.0.1:8080, until Ctrl-C
 #   make test            install what is missing, build, run every test
-#   make check           the tests alone
+#   make check           all that make test runs, of what is installed already
 #   make model           the protocol, proved by spin: nothing lost, nobody left asleep
 #   make fuzz            every parser that meets outside bytes, a minute each
 #   make client          the browser client for old pages, of nginx/www/letterbox.js
@@ -22,8 +22,6 @@ SHELL = /bin/sh
 PREFIX ?= /usr/local
 WERROR ?= 1
 SANITIZER ?=
-# The tests use Debian's Python modules, whatever python3 is first in the PATH.
-PYTHON ?= /usr/bin/python3
 
 ifneq ($(filter-out address thread undefined,$(SANITIZER)),)
 $(error SANITIZER is address, thread or undefined, not '$(SANITIZER)')
@@ -135,11 +133,8 @@ run:
 test:
 	@$(script) scripts/test
 
-check: $(programs) $(tests)
-	$(BUILD)/tests-unit
-	$(BUILD)/tests-redis
-	$(script) LETTERBOX_BUILD='$(abspath $(BUILD))' LETTERBOX_SKIP_BUILD=1 PYTHONDONTWRITEBYTECODE=1 \
-	  $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e
+check: $(programs) $(tests) $(bench) fuzzers browser-packages
+	@$(script) LETTERBOX_SKIP_BUILD=1 scripts/test
 
 # By clang, which alone has libFuzzer, whatever the rest is built with; in build/fuzz. (RapidJSON's
 # empty stack adds to a null pointer, which harms nobody: pointer-overflow.)
