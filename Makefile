@@ -178,7 +178,7 @@ spdx_files = Makefile .clang-format .clang-tidy $(cpp_files) $(lua) $(shell_file
   $(js_files) $(wildcard nginx/www/*.ts nginx/www/*.html nginx/www/*.css nginx/www/*.svg) scripts/completion.bash \
   $(sort $(shell find nginx scripts tests -name node_modules -prune -o \
     \( -name '*.conf' -o -name '*.awk' -o -name '*.py' -o -name '*.pml' \) -print))
-lints = lint-format lint-tidy lint-threads lint-cppcheck lint-shell lint-js lint-includes lint-nginx lint-lua lint-spdx
+lints = lint-format lint-tidy lint-threads lint-cppcheck lint-shell lint-js lint-includes lint-nginx lint-lua lint-spdx lint-top
 .PHONY: $(lints)
 
 # All of them, also after one has failed; on all processors unless told by -j.
@@ -230,6 +230,14 @@ lint-lua:
 # Which file says under which licence it is; without an answer, its name.
 lint-spdx:
 	@! grep -L 'SPDX-License-Identifier: MIT' $(spdx_files) | sed 's/$$/: no SPDX line/' | grep .
+
+# What lies at the top of the repository, and not by accident; dot files besides. Looked at is also
+# what git does not know yet, unless it is told to ignore it.
+top_level = LICENSE Makefile README.md fcgi lib nginx scripts tests
+lint-top:
+	@names=$$(git ls-files --cached --others --exclude-standard) && test -n "$$names" && \
+	  ! printf '%s\n' "$$names" | sed 's|/.*||' | sort -u | grep -v '^\.' | grep -vxF $(addprefix -e ,$(top_level)) \
+	  | sed 's/$$/: does not belong at the top/' | grep .
 
 format:
 	clang-format -i $(cpp_files)
