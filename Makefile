@@ -255,6 +255,7 @@ install: $(programs)
 	install -d $(bindir) $(sharedir)/nginx/www/pages $(sharedir)/scripts/lib
 	install -m 755 $(programs) $(bindir)
 	install -m 644 $(installed_conf) $(sharedir)/nginx
+	sed -i 's|/usr/local/share/letterbox/|$(PREFIX)/share/letterbox/|' $(addprefix $(sharedir)/,$(installed_conf))
 	install -m 644 $(installed_www) $(sharedir)/nginx/www
 	install -m 644 $(wildcard nginx/www/pages/*) $(sharedir)/nginx/www/pages
 	install -m 755 $(installed_scripts) $(sharedir)/scripts

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// One HTTP request as nginx hands it over in FastCGI parameters (nginx/letterbox.conf names them).
-// The views live only as long as the call that gets the request: handlers take what they need.
+// One HTTP request as nginx hands it over in FastCGI parameters (nginx/pass-poll.conf and
+// pass-push.conf name them). The views live only as long as the call that gets the request:
+// handlers take what they need.
 #pragma once
 
 #include <string>

@@ -369,6 +369,7 @@ render_nginx() {
             -e "s|worker_connections [0-9]*;|worker_connections $connections;|" \
             -e "s|unix:/run/letterbox/|unix:run/|" \
             -e "s|root /usr/local/share/letterbox/|root |" \
+            -e "s|include /usr/local/share/letterbox/nginx/|include |" \
             "$file" >"$1/${file##*/}" || return 1
     done
     ln -sfn "$root/nginx/www" "$1/www"

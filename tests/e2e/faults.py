@@ -313,6 +313,6 @@ def trial(stack, name, seed, seconds):
 def prepare(stack):
     """A client that found a program away is told by nginx to come back after seconds: as long as a trial. Here it is a fraction of one."""
     stack.crashes = True  # that is what is tried
-    stack.change_nginx("letterbox.conf", r'try again","terminal":false,"retry_after_ms":\$letterbox_away_ms', 'try again","terminal":false,"retry_after_ms":200')
+    stack.change_nginx("letterbox-upstream.conf", r'try again","terminal":false,"retry_after_ms":\$letterbox_away_ms', 'try again","terminal":false,"retry_after_ms":200')
     stack.reload_nginx()
     return stack

@@ -352,7 +352,7 @@ def test_large_number(stack, user):
 def test_megabyte_number(new_stack, user):
     """where a megabyte is allowed a number of a megabyte is taken and given back digit for digit"""
     stack = new_stack(body_max=1 << 20)
-    stack.change_nginx("letterbox.conf", r"(?<=client_max_body_size) +256k;", " 1m;")
+    stack.change_nginx("pass-push.conf", r"(?<=client_max_body_size) +256k;", " 1m;")
     stack.reload_nginx()
     number = "7" * (1 << 20)
     assert is_accepted(stack.push_json(number, to=user))

@@ -193,7 +193,7 @@ def test_restart_with_another_configuration(private_stack, user):
     workers = private_stack.nginx_workers()
     assert private_stack.service("restart").returncode == 0
     assert private_stack.nginx_workers() == workers
-    private_stack.change_nginx("nginx.conf", "there is nothing of this name", "changed by hand")
+    private_stack.change_nginx("letterbox-upstream.conf", "there is nothing of this name", "changed by hand")
     parked = private_stack.park(user)
     ended = private_stack.service("restart")
     assert ended.returncode == 0, ended.stdout

@@ -232,6 +232,8 @@ def test_logs_have_no_token(new_stack, user):
     for headers, query in ((bearer(token), {}), ([("Cookie", f"letterbox_token={token}")], {}), ([], {"token": token})):
         assert stack.get("/poll", headers, timeout=0, **query).status == 200
         assert stack.get("/alive", headers, **query).status == 200
+    access = stack.dir / "log/access.log"
+    eventually(lambda: all(access.read_text().count(f'"GET {route}" 200') == 3 for route in ("/poll", "/alive")), "all are in the access log")
     secret = token.split(".")[1].encode()
     assert not [path for path in (stack.dir / "log").iterdir() if secret in path.read_bytes()]
 
