@@ -41,7 +41,11 @@ std::string nginx_conf(const std::string& modules, const std::string& http,
          connections_of_a_worker() +
          "; }\n"
          "http {\n"
-         "  access_log off;\n"
+         // As nginx/nginx.conf and letterbox-upstream.conf have it.
+         "  log_format letterbox '$remote_addr $remote_user [$time_iso8601] \"$request_method "
+         "$uri\" '\n"
+         "                       '$status $body_bytes_sent $request_time \"$http_user_agent\"';\n"
+         "  access_log access.log letterbox buffer=64k flush=1s;\n"
          "  keepalive_requests 1000000;\n"
          "  keepalive_timeout 75s;\n"
          "  client_body_temp_path body;\n"

@@ -2,7 +2,7 @@
 //
 // Redis and nginx as the rivals and the floor use them. They are given what Letterbox's own stack
 // has (scripts/service, nginx/nginx.conf): the same persistence, the same number of workers and
-// connections, no access log.
+// connections, the same buffered access log.
 #pragma once
 
 #include <sys/types.h>

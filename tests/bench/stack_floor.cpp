@@ -36,36 +36,43 @@ class FloorStack final : public ServedStack {
     start_redis(false);
     const Fd socket = listen_on(path("program.sock"));
     add("program", spawn({places.build + "/bench-floor"}, path("program.log"), socket.get()));
-    start_nginx("",
-                "  upstream program {\n    server unix:" + path("program.sock") +
-                    ";\n    keepalive 32;\n    keepalive_requests 1000000;\n  }\n",
-                location());
+    start_nginx(
+        "",
+        "  upstream program {\n    server unix:" + path("program.sock") +
+            ";\n    keepalive 32;\n    keepalive_requests 1000000;\n  }\n"
+            "  map $http_cookie $letterbox_cookie { \"~(?:^|;) *(letterbox_token=[^;]*)\" $1; }\n",
+        locations());
     await_push();
   }
 
  private:
-  /// The parameters that nginx/letterbox.conf passes, and no others.
-  static std::string location() {
-    std::string text =
-        "    location / {\n"
-        "      fastcgi_pass program;\n"
-        "      fastcgi_keep_conn on;\n"
-        "      fastcgi_pass_request_headers off;\n";
-    for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
-             {"QUERY_STRING", "$query_string"},
-             {"REQUEST_METHOD", "$request_method"},
-             {"CONTENT_TYPE", "$content_type"},
-             {"CONTENT_LENGTH", "$content_length"},
-             {"PATH_INFO", "$uri"},
-             {"REMOTE_ADDR", "$remote_addr"},
-             {"HTTP_AUTHORIZATION", "$http_authorization"},
-             {"HTTP_COOKIE", "$http_cookie"},
-             {"HTTP_LAST_EVENT_ID", "$http_last_event_id"},
-             {"HTTP_USER_AGENT", "$http_user_agent"},
-             {"HTTP_ORIGIN", "$http_origin"}}) {
-      text += std::string("      fastcgi_param ") + name + ' ' + value + " if_not_empty;\n";
-    }
+  using Params = std::initializer_list<std::pair<const char*, const char*>>;
+
+  /// What nginx/pass-poll.conf and pass-push.conf hand on, and nothing else.
+  static std::string locations() {
+    return location("/poll", {{"REMOTE_ADDR", "$remote_addr"},
+                              {"HTTP_COOKIE", "$letterbox_cookie"},
+                              {"HTTP_LAST_EVENT_ID", "$http_last_event_id"},
+                              {"HTTP_USER_AGENT", "$http_user_agent"}}) +
+           location("/push", {{"CONTENT_TYPE", "$content_type"}});
+  }
+
+  static std::string location(const std::string& path, Params of_its_own) {
+    std::string text = "    location = " + path +
+                       " {\n"
+                       "      fastcgi_pass program;\n"
+                       "      fastcgi_keep_conn on;\n"
+                       "      fastcgi_pass_request_headers off;\n" +
+                       param("PATH_INFO", path) + param("QUERY_STRING", "$query_string") +
+                       param("REQUEST_METHOD", "$request_method") +
+                       param("HTTP_AUTHORIZATION", "$http_authorization") +
+                       param("HTTP_ORIGIN", "$http_origin");
+    for (const auto& [name, value] : of_its_own) text += param(name, value);
     return text + "    }\n";
+  }
+
+  static std::string param(const std::string& name, const std::string& value) {
+    return "      fastcgi_param " + name + ' ' + value + " if_not_empty;\n";
   }
 };
 

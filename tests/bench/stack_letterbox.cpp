@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Letterbox as its users start it: by scripts/service, with the configuration of the repository.
-// Only the access log is switched off, as it is in the others: it would cost each message two
-// lines.
+// Letterbox as its users start it: by scripts/service, with the configuration of the repository as
+// it is.
 #include <cstdlib>
-#include <filesystem>
 
-#include "clock.h"
 #include "failure.h"
 #include "process.h"
 #include "servers.h"
@@ -16,30 +13,14 @@
 namespace letterbox::bench {
 namespace {
 
-/// scripts/service takes the configuration from the repository it lies in, so it is given one.
-void copy_scripts(const std::string& repository, const std::string& copy) {
-  namespace fs = std::filesystem;
-  for (const char* part : {"scripts", "nginx"}) {
-    fs::create_directories(copy + '/' + part);
-    fs::copy(repository + '/' + part, copy + '/' + part, fs::copy_options::recursive);
-  }
-  const std::string file = copy + "/nginx/nginx.conf";
-  std::string conf = file_text(file);
-  const size_t at = conf.find("access_log ");
-  if (at == std::string::npos) throw Failure("nginx/nginx.conf has no access log to switch off");
-  conf.replace(at, conf.find(';', at) - at, "access_log off");
-  write_file(file, conf);
-}
-
 class LetterboxStack final : public Stack {
  public:
   LetterboxStack(const Places& places, const std::string& directory)
       : Stack(kLetterbox, letterbox_dialect()),
-        service_(directory + "/repository/scripts/service"),
+        service_(places.root + "/scripts/service"),
         directory_(directory + "/d"),
         log_(directory + "/service.log") {
     port_ = free_port();
-    copy_scripts(places.root, directory + "/repository");
     // The benchmark is made by the same make that made the programs.
     setenv("LETTERBOX_SKIP_BUILD", "1", 1);
     setenv("LETTERBOX_DEMO", "0", 1);  // nobody polls but the crowd

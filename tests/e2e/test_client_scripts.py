@@ -481,3 +481,5 @@ def test_links(stack, shell, user):
         ended = subprocess.run([folder / command[0], *command[1:]], cwd="/", env=shell.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         assert ended.returncode == 0 and ended.stderr == b""
     assert b'"data":"hello"' in ended.stdout
+    (shell.home / ".curlrc").write_text(f'user-agent = "{user}.{by}"\n')
+    eventually(lambda: f"{user}.{by}" in (stack.dir / "log/access.log").read_text(), "the poll is in the access log")

@@ -151,6 +151,8 @@ def test_push_rate(slow_stack, user):
     assert is_error(answer, 429, "too_fast")
     assert 1 <= answer.json["error"]["retry_after_ms"] <= 2000 and answer.header("Retry-After") in ("1", "2")
     eventually(lambda: is_accepted(slow_stack.push(user, "later", bearer(KEYS[0]))), "a push is taken again")
+    access = limited_stack.dir / "log/access.log"
+    eventually(lambda: all(access.read_text().count(f"203.0.113.{70 + i} ") == 3 for i in range(3)), "all are in the access log")
 
 
 def test_push_rate_of_a_second(slow_stack, user):
