@@ -16,8 +16,8 @@ restart_stack() {
     prepare_nginx
     old=
     for part in $parts; do
-        if ! pid=$(part_pid "$part"); then
-            start_part "$part"
+        if ! pid=$(part_pid "$part") || { [ "$part" = redis ] && ! has_socket redis; }; then
+            start_or_mend "$part"
         elif [ "$part" = poll ] || [ "$part" = push ]; then
             old="$old $part:$pid"
             start_successor "$part"

@@ -168,6 +168,15 @@ part_runs() {
     part_pid "$1" >/dev/null
 }
 
+# Whether others can reach a part that runs: its socket's file may have been deleted. It
+# still serves who is connected to it, but no program finds a socket without its file, and
+# none can be given a new one.
+has_socket() {
+    case $1 in
+        redis | poll | push) [ -S "run/$1.sock" ] ;;
+    esac
+}
+
 any_part_runs() {
     for part in $parts; do
         if part_runs "$part"; then return 0; fi
@@ -193,18 +202,14 @@ uptime_seconds() {
 
 # --- starting -----------------------------------------------------------------
 
-# Starts what does not run, a line for each part, and returns when a poll and a
-# request to the other program have been answered through nginx. Where that fails it
-# says why and exits; take_down then ends what it has started.
+# Starts what does not run or can't be reached, a line for each part, and returns when a
+# poll and a request to the other program have been answered through nginx. Where that
+# fails it says why and exits; take_down then ends what it has started.
 start_stack() {
     raise_limits
     choose_port
     for part in $parts; do
-        if pid=$(part_pid "$part"); then
-            say "$part: runs already, pid $pid"
-        else
-            start_part "$part"
-        fi
+        start_or_mend "$part"
     done
     see_it_ready
     start_extras
@@ -212,6 +217,18 @@ start_stack() {
 
 raise_limits() {
     ulimit -n "$(ulimit -H -n)" 2>/dev/null || :
+}
+
+start_or_mend() {
+    if ! pid=$(part_pid "$1"); then
+        start_part "$1"
+    elif has_socket "$1"; then
+        say "$1: runs already, pid $pid"
+    else
+        say "$1: its socket is gone, so it is started anew"
+        stop_parts "$1" || :
+        start_part "$1"
+    fi
 }
 
 start_part() {

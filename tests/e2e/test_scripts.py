@@ -277,6 +277,38 @@ def test_service_starts_what_is_missing(private_stack, user, part):
     assert data(parked.answer()) == ["hello"]
 
 
+@pytest.mark.parametrize("verb", ["start", "restart"])
+@pytest.mark.parametrize("part", ["redis", "poll", "push"])
+def test_deleted_socket(private_stack, user, part, verb):
+    """of a part whose socket was deleted status says so, and start, or restart, puts it right"""
+    private_stack.pushed(user, "kept")
+    private_stack.socket(part).unlink()
+    before, ended = private_stack.pids(), private_stack.service("status")
+    assert ended.returncode == 3
+    assert re.search(rf"^{part}: runs, pid \d+, but its socket \S+/run/{part}\.sock is gone; scripts/service start mends it$", ended.stdout, re.M)
+    assert len(re.findall(r": runs, pid \d+$", ended.stdout, re.M)) == 3
+    ended = private_stack.service(verb)
+    assert ended.returncode == 0, ended.stdout
+    changed = {one for one, pid in private_stack.pids().items() if pid != before[one]}
+    assert changed == ({part} if verb == "start" else {part, "poll", "push"}), ended.stdout
+    assert private_stack.service("status").returncode == 0
+    assert data(private_stack.look(user, after=0)) == ["kept"]
+
+
+@pytest.mark.parametrize("part", ["redis", "poll"])
+def test_deleted_socket_under_run(part, user):
+    """scripts/service start puts that right under scripts/run as well, which goes on"""
+    with Run().ready() as run:
+        before = run.pid(part)
+        (run.dir / "run" / f"{part}.sock").unlink()
+        mended = subprocess.run([SCRIPTS / "service", "start", "--dir", run.dir], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
+        assert mended.returncode == 0 and run.pid(part) != before
+        Face(run.port).pushed(user, "hello")
+        assert data(Face(run.port).poll(user, after=0)) == ["hello"]
+        assert run.process.poll() is None
+        assert run.end() == 0, run.said()
+
+
 def test_service_start_twice(private_stack):
     """start where all runs changes nothing and succeeds"""
     before = private_stack.pids()
