@@ -31,6 +31,13 @@ _letterbox() {
     local name=$1 word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} at
     COMPREPLY=()
 
+    # Of --option=VALUE bash makes three words, and of --option= two.
+    if [ "$word" = = ]; then
+        word=
+    elif [ "$before" = = ] && ((COMP_CWORD > 2)); then
+        before=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+
     # Behind -- stands what run-job is to run: a command, and its own arguments.
     if [ "$name" = run-job ]; then
         for ((at = 1; at < COMP_CWORD; at++)); do

@@ -81,7 +81,7 @@ deliver() {
         if [ "$outcome" = refused ]; then return 1; fi
         next_delay "$longest_pause"
         if ! may_try_again; then
-            complain "the message '$1' could not be delivered: $code $answer"
+            complain "the message '$1' could not be delivered: $(in_words)"
             return 1
         fi
         doze "$delay"
@@ -134,8 +134,8 @@ END
     esac
     case $before,$outcome in
         refused,refused | away,away) ;;
-        *,refused) complain "refused: $code $answer" ;;
-        *,away) complain "$code $answer; trying again" ;;
+        *,refused) complain "refused: $(in_words)" ;;
+        *,away) complain "$(in_words); trying again" ;;
     esac
     [ "$outcome" = delivered ]
 }

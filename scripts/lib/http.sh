@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
-# What scripts/push, scripts/poll and scripts/run-job have in common: talking to
-# Letterbox by curl. They need nothing else, so that they run on any machine that has
-# curl. The caller sets `me` (its name in messages) and defines usage.
+# What scripts/push, scripts/poll, scripts/run-job and scripts/demo-jobs have in common:
+# their options, and talking to Letterbox by curl. They need nothing else but a shell and
+# the small tools that every Linux has. The caller sets `me` (its name in messages).
 
 # Exit statuses, for those who call the scripts from others.
 # shellcheck disable=SC2034 # not every script has each of them
@@ -19,9 +19,22 @@ fail() {
 }
 
 bad_usage() {
-    echo "$me: $*" >&2
-    usage >&2
-    exit "$wrong_usage"
+    fail "$wrong_usage" "$*; see $me --help"
+}
+
+# read_option "$@": takes the option that comes first apart, which is --option VALUE or
+# --option=VALUE. Sets option, value, and words: of how many words it is made. The caller
+# looks which option it is, and then calls has_value "$@".
+read_option() {
+    option=${1%%=*}
+    case $1 in
+        *=*) value=${1#*=} words=1 ;;
+        *) value=${2-} words=2 ;;
+    esac
+}
+
+has_value() {
+    [ $# -ge "$words" ] || bad_usage "$option needs a value"
 }
 
 # Text as the value of a query parameter.
@@ -73,6 +86,17 @@ split_reply() {
     code=${1##*"$newline"}
     answer=${1%"$newline"*}
     answer=${answer%"$newline"}
+}
+
+# What came back, in words. (Of a server's address without who logs in there.)
+in_words() {
+    case $code in
+        000 | '') ;; # no answer, no curl
+        *) printf '%s %s\n' "$code" "$answer" && return ;;
+    esac
+    rest=${server#*://}
+    host=${rest%%/*}
+    printf 'no answer from %s\n' "${server%"$rest"}${host##*@}${rest#"$host"}${answer:+: $answer}"
 }
 
 # Whether an answer says that asking again is pointless. What a proxy on the way says of

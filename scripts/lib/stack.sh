@@ -85,8 +85,7 @@ read_options() {
 }
 
 bad_usage() {
-    echo "$me: $*" >&2
-    usage >&2
+    echo "$me: $*; see $me --help" >&2
     exit 2
 }
 

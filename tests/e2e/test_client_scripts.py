@@ -7,6 +7,8 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -71,12 +73,24 @@ def test_push(stack, shell, user):
     assert data(stack.look(user, after=0)) == ["hello"]
 
 
-@pytest.mark.parametrize("text", ["two words", "@file", "-dash", "--", "100% & more + ?=", "grüße 世界", "line\nline", "$HOME `id` 'quotes' \"double\"", "\\n", " ", "a=b&to=c"],
+@pytest.mark.parametrize("text", ["two words", "@file", "-dash", "100% & more + ?=", "grüße 世界", "line\nline", "$HOME `id` 'quotes' \"double\"", "\\n", " ", "a=b&to=c"],
                          ids=repr)
 def test_push_any_text(stack, shell, user, text):
     """scripts/push sends any text as it stands"""
     assert shell.run("push", user, text)[0] == 0
     assert data(stack.look(user, after=0)) == [text]
+
+
+@pytest.mark.parametrize("text", ["--json", "--", "--url=x", "-- two", "--help"], ids=repr)
+def test_push_dashes(stack, shell, user, text):
+    """scripts/push takes a text that begins with -- for an option that came too late, says so and asks nobody; behind -- it sends it as it stands"""
+    if text != "--":  # alone that means: what follows is text
+        status, out, err = shell.run("push", user, text, '{"a":1}')
+        assert status == 2 and out == "" and re.fullmatch(rf"scripts/push: options come before the name; .* stands behind --: .*{re.escape(text)}.*; see scripts/push --help\n", err)
+        assert stack.mailbox(user)["queued"] == 0
+    assert shell.run("push", user, "--", text)[0] == 0
+    assert shell.run("push", "--type", "t", "--", user, text, "more")[0] == 0
+    assert data(stack.look(user, after=0)) == [text, f"{text} more"]
 
 
 def test_push_words(stack, shell, user):
@@ -100,6 +114,15 @@ def test_push_options(stack, shell, user):
     assert message["type"] == "ma il&x" and message["data"] == {"n": 12345678901234567890}
 
 
+def test_options_with_equals(stack, shell, user):
+    """scripts/push and scripts/poll take --option=VALUE for --option VALUE, whatever the value"""
+    del shell.env["LETTERBOX_URL"]
+    assert shell.run("push", f"--url={stack.url}", "--type=a=b", "--ttl=600", "--json", user, "1")[0] == 0
+    status, out, err = shell.run("poll", "--once", f"--url={stack.url}", "--client=tab", "--timeout=0", f"--cursor-file={shell.home}/at=here", "--exec=cat; echo \"$LETTERBOX_TYPE\"", "--tries=2", user)
+    assert status == 0 and json.loads(out.splitlines()[0])["type"] == out.splitlines()[1] == "a=b", err
+    assert (shell.home / "at=here").exists()
+
+
 def test_push_to_several(stack, shell, users):
     """scripts/push alice,bob pushes to both"""
     names = users(2)
@@ -116,16 +139,60 @@ def test_push_refused(shell):
 
 def test_push_away(shell, user):
     """scripts/push exits 75 where no server is"""
-    status, out, err = shell.run("push", "--url", f"http://127.0.0.1:{spare_port()}", user, "hello")
-    assert status == 75 and out == "" and err
+    url = f"http://127.0.0.1:{spare_port()}"
+    status, out, err = shell.run("push", "--url", url, user, "hello")
+    assert status == 75 and out == "" and err.endswith(f"\nscripts/push: no answer from {url}\n") and "000" not in err
 
 
-@pytest.mark.parametrize("script, arguments", [("push", []), ("push", ["--nonsense", "alice", "hello"]), ("push", ["--type"]), ("poll", []), ("poll", ["--nonsense", "alice"]), ("poll", ["a", "b"]),
+def test_push_away_with_password(shell, user):
+    """scripts/push says which server did not answer, and not the password in its address"""
+    port = spare_port()
+    err = shell.run("push", "--url", f"http://alice:s3cret@127.0.0.1:{port}/below@this", user, "hello")[2]
+    assert err.endswith(f"\nscripts/push: no answer from http://127.0.0.1:{port}/below@this\n") and "s3cret" not in err
+
+
+@pytest.fixture
+def says():
+    """Starts a server that answers each push with one status and the error of this code; its URL."""
+    servers = []
+
+    def start(status, code):
+        class Answers(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"] or 0))
+                body = json.dumps({"error": {"code": code}}).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Answers))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("status, code, ends", [(429, "too_fast", 75), (408, "too_slow", 75), (500, "internal", 75), (502, "away", 75), (503, "store_unavailable", 75),
+                                                (400, "bad_user", 1), (401, "bad_key", 1), (413, "too_large", 1)])
+def test_push_status(shell, says, user, status, code, ends):
+    """scripts/push exits 75 where it is told to come back later, also by 429, and 1 where asking again is no use; and says what it was told"""
+    ended, out, err = shell.run("push", "--url", says(status, code), user, "hello")
+    assert (ended, out, err) == (ends, "", f'scripts/push: {status} {{"error": {{"code": "{code}"}}}}\n')
+
+
+@pytest.mark.parametrize("script, arguments", [("push", []), ("push", ["--nonsense", "alice", "hello"]), ("push", ["--type"]), ("push", ["--json=1", "alice", "hello"]), ("push", ["--url"]), ("poll", []), ("poll", ["--nonsense", "alice"]), ("poll", ["a", "b"]),
                                                ("poll", ["--timeout", "abc", "alice"]), ("poll", ["--client"]), ("poll", ["--tries", "2", "alice"]), ("poll", ["--exec", "true", "--tries", "0", "alice"])], ids=repr)
 def test_wrong_usage(shell, script, arguments):
-    """wrong arguments are refused with the usage, and status 2"""
+    """wrong arguments are refused with one line, and status 2"""
     status, out, err = shell.run(script, *arguments)
-    assert status == 2 and out == "" and f"scripts/{script}" in err and "usage" in err
+    assert status == 2 and out == "" and re.fullmatch(rf"scripts/{script}: .+; see scripts/{script} --help\n", err)
 
 
 def test_poll(stack, shell, user):
@@ -235,8 +302,9 @@ def test_poll_refused(shell):
 
 def test_poll_away(shell, user):
     """scripts/poll --once exits 75 where no server is"""
-    status, out, err = shell.run("poll", "--once", "--url", f"http://127.0.0.1:{spare_port()}", user)
-    assert status == 75 and out == "" and err
+    url = f"http://127.0.0.1:{spare_port()}"
+    status, out, err = shell.run("poll", "--once", "--url", url, user)
+    assert status == 75 and out == "" and err.endswith(f"\nscripts/poll: no answer from {url}\n")
 
 
 def test_poll_survives_a_restart(private_stack, home, user):
@@ -420,6 +488,7 @@ def test_token(stack, shell, user, by):
     token = stack.request("POST", "/tokens", body=json.dumps({"user": user}).encode()).json["token"]
     file = shell.home / "token"
     file.write_text(f"{token}\n")
+    (shell.home / ".curlrc").write_text(f'user-agent = "{user}.{by}"\n')
     if by == "variable":
         shell.env["LETTERBOX_TOKEN_FILE"] = str(file)
     with shell.poll(*(["--token-file", file] if by == "option" else [])) as polling:
@@ -428,6 +497,7 @@ def test_token(stack, shell, user, by):
         stack.pushed(user, "hello")
         eventually(lambda: polling.texts() == ["hello"], "it has come", deadline=60)
         eventually(lambda: any(shell.home.glob(".local/state/letterbox/*/*token")), "the cursor is kept by the file's name", deadline=60)
+    eventually(lambda: f"{user}.{by}" in (stack.dir / "log/access.log").read_text(), "the poll is in the access log")
     assert token.encode() not in b"".join(path.read_bytes() for path in (stack.dir / "log").iterdir())
 
 
@@ -481,5 +551,3 @@ def test_links(stack, shell, user):
         ended = subprocess.run([folder / command[0], *command[1:]], cwd="/", env=shell.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         assert ended.returncode == 0 and ended.stderr == b""
     assert b'"data":"hello"' in ended.stdout
-    (shell.home / ".curlrc").write_text(f'user-agent = "{user}.{by}"\n')
-    eventually(lambda: f"{user}.{by}" in (stack.dir / "log/access.log").read_text(), "the poll is in the access log")

@@ -77,6 +77,15 @@ def test_files(place):
     assert sorted(tab(str(SCRIPTS / "poll"), "--token-file", "", cwd=place)) == ["order folder", "order one.json"]
 
 
+def test_values_behind_equals(place):
+    """a value behind = is completed as one that is a word of its own, though bash parts such a word in three"""
+    where = str(SCRIPTS / "push")
+    assert sorted(tab(where, "--file", "=", "ord", cwd=place)) == ["order folder", "order one.json"]
+    assert sorted(tab(where, "--file", "=", cwd=place)) == ["order folder", "order one.json"]
+    assert tab(str(SCRIPTS / "run"), "--dir", "=", "ord", cwd=place) == ["order folder"]
+    assert tab(where, "--type", "=", "ord", cwd=place) == []
+
+
 def test_free_values():
     """where a value may be anything nothing is offered"""
     assert tab("scripts/push", "--type", "-") == [] and tab("scripts/run", "--port", "") == [] and tab("scripts/push", "al") == []

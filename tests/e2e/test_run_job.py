@@ -3,6 +3,7 @@
 
 import os
 import pty
+import re
 import shutil
 import signal
 import socket
@@ -364,6 +365,7 @@ def test_away_for_good(place, user):
     """after --wait seconds run-job says what it could not deliver, and exits with the command's status"""
     with Job(place, f"http://127.0.0.1:{spare_port()}", user, "--wait", "1", "--", "sh", "-c", "exit 6") as job:
         assert job.end() == 6
+        assert "could not be delivered: no answer from http://127.0.0.1:" in job.err()
         assert "'started' could not be delivered" in job.err() and "'done' could not be delivered" in job.err()
 
 
@@ -409,9 +411,17 @@ def test_key(new_stack, place, user):
 @pytest.mark.parametrize("arguments", [[], ["alice"], ["alice", "--"], ["--", "true"], ["alice", "bob", "--", "true"], ["alice", "--nonsense", "--", "true"], ["alice", "--id", "a b", "--", "true"],
                                        ["alice", "--id", "x" * 65, "--", "true"], ["alice", "--wait", "-1", "--", "true"], ["alice", "--type"]], ids=" ".join)
 def test_wrong_usage(arguments):
-    """wrong arguments are refused with the usage, and status 2, and nothing is run"""
+    """wrong arguments are refused with one line, and status 2, and nothing is run"""
     ended = subprocess.run([SCRIPTS / "run-job", *arguments], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
-    assert ended.returncode == 2 and ended.stdout == "" and "usage" in ended.stderr
+    assert ended.returncode == 2 and ended.stdout == "" and re.fullmatch(r"scripts/run-job: .+; see scripts/run-job --help\n", ended.stderr)
+
+
+def test_options_with_equals(stack, place, user):
+    """run-job takes --option=VALUE for --option VALUE"""
+    command = [SCRIPTS / "run-job", user, f"--url={stack.url}", "--type=build", "--id=7", "--title=a=b", "--ttl=600", "--wait=60", "--", "true"]
+    assert subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, timeout=PATIENCE).returncode == 0
+    assert [message["data"]["command"] for message in stack.look(user, after=0)["messages"]] == ["a=b", "a=b"]
+    assert {message["type"] for message in stack.look(user, after=0)["messages"]} == {"build"}
 
 
 def test_link(stack, place, user):
