@@ -12,11 +12,9 @@ namespace letterbox {
 
 namespace {
 
-// What is one step of the store: half a millisecond for Redis, in which it does nothing else. Of
-// two such steps one can be under way while the other's answer is read.
+// What is one step of the store: half a millisecond for Redis, in which it does nothing else.
 constexpr size_t kShareMost = 50;
-constexpr size_t kRecipientsUnderWayMost = 2 * kShareMost;
-constexpr size_t kBytesUnderWayMost = 1'048'576;
+constexpr size_t kShareBytesMost = 1'048'576;
 
 // A store that fails so many in a row is away. Asking it for the others would take as long for
 // each.
@@ -29,51 +27,61 @@ Outcomes::Shape shape_of(const Mail& mail) {
 
 }  // namespace
 
-Delivery::Delivery(Store& store, Mail mail, Held held, Outcomes::Then then)
+Delivery::Delivery(Store& store, std::shared_ptr<Turns> turns, Mail mail, Held held,
+                   Outcomes::Then then)
     : store_(store),
+      turns_(std::move(turns)),
       mail_(std::move(mail)),
       held_(std::move(held)),
-      outcomes_(shape_of(mail_), mail_.recipients(), std::move(then)) {}
+      outcomes_(shape_of(mail_), mail_.recipients(), std::move(then)) {
+  skip({});
+}
 
-void Delivery::go_on() {
-  if (sending_) return;  // the store has answered at once
-  sending_ = true;
-  while (recipients_under_way_ < kRecipientsUnderWayMost && bytes_under_way_ < kBytesUnderWayMost &&
-         next_letter()) {
+void Delivery::begin() {
+  if (!has_more()) return;
+  takes_turns_ = cut_share().count < mail_.recipients();
+  if (takes_turns_) {
+    turns_->join(shared_from_this());
+  } else {
     send_share();
   }
-  sending_ = false;
 }
 
-bool Delivery::next_letter() {
-  while (next_.letter < mail_.letters.size() &&
-         next_.recipient == mail_.letters[next_.letter].to.size()) {
-    ++next_.letter;
-    next_.recipient = 0;
+size_t Delivery::send_share() {
+  const Share share = cut_share();
+  skip(share);
+  const Letter& letter = mail_.letters[share.letter];
+  const Recipient& first = letter.to[share.recipient];
+  if (const auto refused = refusal(letter, first)) {
+    outcomes_.settle(share.at, first.text, *refused);
+  } else {
+    send(share);
   }
-  return next_.letter < mail_.letters.size();
+  return share.count;
 }
 
-void Delivery::send_share() {
+Delivery::Share Delivery::cut_share() const {
   const Letter& letter = mail_.letters[next_.letter];
   Share share = next_;
   share.count = 1;
-  const auto refused = refusal(letter, letter.to[share.recipient]);
-  if (!refused) {
-    const size_t most =
-        std::clamp(kBytesUnderWayMost / (letter.element->size() + 1), size_t{1}, kShareMost);
-    const size_t left = letter.to.size() - share.recipient;
-    while (share.count < std::min(most, left) &&
-           !refusal(letter, letter.to[share.recipient + share.count])) {
-      ++share.count;
-    }
+  if (refusal(letter, letter.to[share.recipient])) return share;
+  const size_t most =
+      std::clamp(kShareBytesMost / (letter.element->size() + 1), size_t{1}, kShareMost);
+  const size_t left = letter.to.size() - share.recipient;
+  while (share.count < std::min(most, left) &&
+         !refusal(letter, letter.to[share.recipient + share.count])) {
+    ++share.count;
   }
+  return share;
+}
+
+// To the first recipient behind it.
+void Delivery::skip(const Share& share) {
   next_.recipient += share.count;
   next_.at += share.count;
-  if (refused) {
-    outcomes_.settle(share.at, letter.to[share.recipient].text, *refused);
-  } else {
-    send(share);
+  while (has_more() && next_.recipient == mail_.letters[next_.letter].to.size()) {
+    ++next_.letter;
+    next_.recipient = 0;
   }
 }
 
@@ -89,19 +97,17 @@ void Delivery::send(const Share& share) {
   std::vector<std::string_view> users;
   users.reserve(share.count);
   for (size_t i = 0; i < share.count; ++i) users.push_back(letter.to[share.recipient + i].text);
-  recipients_under_way_ += share.count;
-  bytes_under_way_ += share.count * letter.element->size();
+  const size_t bytes = share.count * letter.element->size();
+  if (takes_turns_) turns_->take(share.count, bytes);
   store_.push_each(users, *letter.element,
-                   [self = shared_from_this(), share](const auto& outcomes) {
+                   [self = shared_from_this(), share, bytes](const auto& outcomes) {
                      self->settle(share, outcomes);
-                     self->go_on();
+                     if (self->takes_turns_) self->turns_->give_back(share.count, bytes);
                    });
 }
 
 void Delivery::settle(const Share& share, const std::vector<Or<Pushed>>& outcomes) {
   const Letter& letter = mail_.letters[share.letter];
-  recipients_under_way_ -= share.count;
-  bytes_under_way_ -= share.count * letter.element->size();
   for (size_t i = 0; i < share.count; ++i) {
     failed_in_a_row_ = outcomes[i] ? 0 : failed_in_a_row_ + 1;
     if (failed_in_a_row_ == kGiveUpAfter) given_up_ = outcomes[i].error();

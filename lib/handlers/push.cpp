@@ -61,8 +61,10 @@ std::vector<Recipient> to_recipients(std::vector<std::string> names) {
   return recipients;
 }
 
-void deliver(Store& store, Mail mail, Held held, Outcomes::Then then) {
-  std::make_shared<Delivery>(store, std::move(mail), std::move(held), std::move(then))->go_on();
+void deliver(Store& store, const std::shared_ptr<Turns>& turns, Mail mail, Held held,
+             Outcomes::Then then) {
+  std::make_shared<Delivery>(store, turns, std::move(mail), std::move(held), std::move(then))
+      ->begin();
 }
 
 bool is_for_many(const Letter& letter) {
@@ -86,7 +88,8 @@ PushHandler::PushHandler(Store& store, Groups& groups, const Clock& clock, const
       groups_(groups),
       clock_(clock),
       rules_(rules),
-      in_hand_(std::make_shared<size_t>(0)) {}
+      in_hand_(std::make_shared<size_t>(0)),
+      turns_(std::make_shared<Turns>()) {}
 
 Or<uint64_t> PushHandler::expiry(uint64_t now, std::optional<uint64_t> ttl_ms) const {
   if (!ttl_ms) return uint64_t{0};
@@ -203,19 +206,20 @@ void PushHandler::send(Or<Mail> mail, size_t body_bytes, Outcomes::Then then) co
   } else if (mail->broadcast) {
     resolve(std::move(*mail), std::move(held), std::move(then));
   } else {
-    deliver(store_, std::move(*mail), std::move(held), std::move(then));
+    deliver(store_, turns_, std::move(*mail), std::move(held), std::move(then));
   }
 }
 
 void PushHandler::resolve(Mail mail, Held held, Outcomes::Then then) const {
-  std::make_shared<Resolving>(groups_, rules_.broadcast, std::move(mail), std::move(held),
-                              [&store = store_, then = std::move(then)](Or<Mail> found, Held its) {
-                                if (!found) {
-                                  then(to_response(found.error()));
-                                } else {
-                                  deliver(store, std::move(*found), std::move(its), then);
-                                }
-                              })
+  std::make_shared<Resolving>(
+      groups_, rules_.broadcast, std::move(mail), std::move(held),
+      [&store = store_, turns = turns_, then = std::move(then)](Or<Mail> found, Held its) {
+        if (!found) {
+          then(to_response(found.error()));
+        } else {
+          deliver(store, turns, std::move(*found), std::move(its), then);
+        }
+      })
       ->go_on();
 }
 

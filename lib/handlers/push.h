@@ -17,6 +17,7 @@
 #include "handlers/mail.h"
 #include "handlers/outcomes.h"
 #include "handlers/resolving.h"
+#include "handlers/turns.h"
 #include "mailbox/groups.h"
 #include "mailbox/store.h"
 #include "model/query.h"
@@ -56,7 +57,9 @@ class PushHandler {
   Groups& groups_;
   const Clock& clock_;
   const PushRules rules_;
-  const std::shared_ptr<size_t> in_hand_;  // bytes; outlives this for what is on its way
+  // Both outlive this for what is on its way.
+  const std::shared_ptr<size_t> in_hand_;  // bytes
+  const std::shared_ptr<Turns> turns_;
 };
 
 }  // namespace letterbox

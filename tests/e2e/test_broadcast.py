@@ -2,14 +2,17 @@
 """Telling many: one call to thousands, whoever is there, within bounds, and beside everybody else."""
 
 import asyncio
+import contextlib
+import json
 import signal
+import socket
 import time
 
 from expect import data, is_accepted, is_error
 from exposition import read
 from test_bounds import bounded
 from waits import eventually
-from web import AsyncConnection, target
+from web import DEADLINE, AsyncConnection, target
 
 
 def fill(stack, group, names):
@@ -167,3 +170,46 @@ def test_beside_others(new_stack, users):
         assert summary(broadcast.receive(60)) == (40_000, 40_000, 0, 0)
     assert answered > 1
     assert set(kept(stack, names)) == {1}
+
+
+def test_beside_batches(new_stack):
+    """a push waits for a hundred or so messages of the batches that came before it, not for a hundred of each"""
+    stack = new_stack(workers=1, redis_timeout=60)
+    stack.pushed("bob", "the first one loads the script")
+    batches = [json.dumps([{"to": f"user{batch}.{number}"} for number in range(200)]).encode() for batch in range(20)]
+    with contextlib.ExitStack() as open_ones, socket.socket(socket.AF_UNIX) as monitor:
+        pushers = [open_ones.enter_context(stack.connect()) for _ in batches]
+        other = open_ones.enter_context(stack.connect())
+        monitor.connect(str(stack.socket("redis")))
+        monitor.settimeout(DEADLINE)
+        monitor.sendall(b"MONITOR\r\n")
+        lines = monitor.makefile("rb")
+        assert lines.readline() == b"+OK\r\n"
+        stack.kill("redis", signal.SIGSTOP)
+        try:
+            for pusher, body in zip(pushers, batches):
+                pusher.request("POST", "/push", [("Content-Type", "application/json")], body)
+            in_hand(stack, 20)
+            other.request("POST", target("/push", to="bob"), (), b"hello")
+            in_hand(stack, 21)
+        finally:
+            stack.kill("redis", signal.SIGCONT)
+        before = 0
+        for line in lines:
+            if b' "EVALSHA" ' in line:
+                if b"mailbox:{bob}" in line:
+                    break
+                before += 1
+        assert is_accepted(other.receive())
+        for pusher in pushers:
+            answer = pusher.receive()
+            assert answer.status == 202 and len(answer.json["results"]) == 200
+    assert 0 < before <= 150
+
+
+def in_hand(stack, count):
+    """Returns when letterbox-push has so many requests that it has not answered."""
+    def has_them():
+        metrics = read(stack.get("/metrics").body.decode())
+        return metrics["letterbox_requests_in_flight"].value() == count + 1  # this one
+    eventually(has_them, f"{count} requests are under way")

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -274,6 +276,87 @@ TEST_CASE_FIXTURE(Telling, "of one call a hundred recipients are under way at mo
   CHECK(store.pushes.size() == 100);
   CHECK(settle_all(Pushed{}).size() == 200);
   CHECK(store.push_calls == 5);
+}
+
+// --- beside others ------------------------------------------------------------------------------
+
+// An array of envelopes to NAME0, NAME1, ...
+std::string batch(const std::string& name, size_t count) {
+  std::string body = "[";
+  for (size_t i = 0; i < count; ++i) {
+    body += (i > 0 ? "," : "") + (R"({"to":")" + name + std::to_string(i) + "\"}");
+  }
+  return body + "]";
+}
+
+struct Beside : Telling {
+  PushHandler large{store, groups, clock, {.recipients_max = 1000}};
+  std::array<FakePeer, 3> others;
+
+  void push_large(FakePeer& who, std::string_view query, std::string body = "x") const {
+    Request request;
+    request.content_type = kJson;
+    request.body = std::move(body);
+    large.push(request, Query::parse(query).value(), who.owed());
+  }
+  // How many of those that are pushed to now have names that begin so.
+  size_t under_way(std::string_view name) const {
+    return static_cast<size_t>(
+        std::count_if(store.pushes.begin(), store.pushes.end(),
+                      [&](const auto& p) { return p.user.starts_with(name); }));
+  }
+};
+
+TEST_CASE_FIXTURE(Beside,
+                  "of all batches and broadcasts together a hundred recipients are under way") {
+  fill("g", 300);
+  for (auto& other : others) push_large(other, "", batch("b", 300));
+  push_large(peer, "to=group:g", "1");
+  CHECK(store.pushes.size() == 100);
+  for (int i = 0; i < 1000; ++i) {
+    settle(Pushed{});
+    REQUIRE(store.pushes.size() < 150);  // a share is not cut
+  }
+  settle_all();
+  CHECK(field(peer.answer().body, "accepted") == "300");
+  for (auto& other : others) CHECK(other.answer().status() == 202);
+}
+
+TEST_CASE_FIXTURE(Beside, "a push of one step waits for no batch") {
+  push_large(others[0], "", batch("b", 300));
+  SUBCASE("to one") { push_large(peer, "to=alice", "1"); }
+  SUBCASE("to a few") { push_large(peer, "to=alice,alba", "1"); }
+  SUBCASE("in an envelope") { push_large(peer, "", R"({"to":"alice"})"); }
+  SUBCASE("to a small group") {
+    groups.all["small"] = {"alice", "alba"};
+    push_large(peer, "to=group:small", "1");
+  }
+  CHECK(under_way("b") == 100);
+  CHECK(under_way("al") > 0);
+}
+
+TEST_CASE_FIXTURE(Beside, "calls take turns of fifty recipients") {
+  fill("g", 400);
+  push_large(others[0], "", batch("a", 400));
+  push_large(others[1], "", batch("b", 400));
+  push_large(others[2], "to=group:g", "1");
+  std::map<char, size_t> sent;  // by the first letter of the name
+  for (int i = 0; i < 600; ++i) {
+    ++sent[store.pushes.front().user.front()];
+    settle(Pushed{});
+  }
+  CHECK(sent['a'] >= 200);  // a hundred of them before there was anybody else
+  CHECK(sent['b'] >= 150);
+  CHECK(sent['g'] >= 150);
+}
+
+TEST_CASE_FIXTURE(Beside, "a batch that comes last is answered before larger ones are") {
+  push_large(others[0], "", batch("a", 1000));
+  push_large(others[1], "", batch("b", 1000));
+  push_large(peer, "", batch("c", 60));
+  while (!peer.answered()) settle(Pushed{});
+  CHECK_FALSE(others[0].answered());
+  CHECK_FALSE(others[1].answered());
 }
 
 TEST_CASE_FIXTURE(Telling, "a store that has failed a hundred in a row is not asked for the rest") {
