@@ -91,15 +91,13 @@ PushHandler::PushHandler(Store& store, Groups& groups, const Clock& clock, const
       in_hand_(std::make_shared<size_t>(0)),
       turns_(std::make_shared<Turns>()) {}
 
-Or<uint64_t> PushHandler::expiry(uint64_t now, std::optional<uint64_t> ttl_ms) const {
-  if (!ttl_ms) return uint64_t{0};
-  if (*ttl_ms > 0 && *ttl_ms <= rules_.ttl_max_ms) return now + *ttl_ms;
+Or<uint64_t> PushHandler::expiry(uint64_t now, uint64_t ttl_ms) const {
+  if (ttl_ms > 0 && ttl_ms <= rules_.ttl_max_ms) return now + ttl_ms;
   return Error{Code::bad_ttl, "ttl must be more than 0 and at most " +
                                   std::to_string(rules_.ttl_max_ms / 1000) + " seconds"};
 }
 
-Or<Mail> PushHandler::read_addressed(const Request& request, const Query& query,
-                                     std::vector<std::string> to) const {
+Or<PushHandler::Stamp> PushHandler::read_stamp(const Query& query, uint64_t now) const {
   const auto type = query.single("type");
   if (!type) return type.error();
   const auto ttl = query.single("ttl");
@@ -108,17 +106,20 @@ Or<Mail> PushHandler::read_addressed(const Request& request, const Query& query,
     return Error{Code::bad_type,
                  "type must be 1 to 64 characters, none of them a control character"};
   }
-  std::optional<uint64_t> ttl_ms;
-  if (*ttl) {
-    ttl_ms = parse_seconds_ms(**ttl);
-    if (!ttl_ms) {
-      return Error{Code::bad_ttl, "ttl must be a number of seconds, got '" + **ttl + "'"};
-    }
+  Stamp stamp{type->value_or(std::string(kDefaultType)), 0};
+  if (!*ttl) return stamp;
+  const auto ttl_ms = parse_seconds_ms(**ttl);
+  if (!ttl_ms) {
+    return Error{Code::bad_ttl, "ttl must be a number of seconds, got '" + **ttl + "'"};
   }
-  const uint64_t now = clock_.wall_ms();
-  const auto expires = expiry(now, ttl_ms);
+  const auto expires = expiry(now, *ttl_ms);
   if (!expires) return expires.error();
+  stamp.expires_ms = *expires;
+  return stamp;
+}
 
+Or<Mail> PushHandler::read_addressed(const Request& request, const Stamp& stamp, uint64_t now,
+                                     std::vector<std::string> to) const {
   auto data = is_json(request.content_type) ? compact_json(request.body)
               : valid_utf8(request.body)
                   ? Or<std::string>(json_string(request.body))
@@ -128,17 +129,16 @@ Or<Mail> PushHandler::read_addressed(const Request& request, const Query& query,
   Mail mail;
   mail.many = to.size() > 1;
   mail.letters.push_back(
-      {make_element(type->value_or(std::string(kDefaultType)), *data, now, *expires),
-       to_recipients(std::move(to))});
+      {make_element(stamp.type, *data, now, stamp.expires_ms), to_recipients(std::move(to))});
   return mail;
 }
 
-Or<Mail> PushHandler::read_enveloped(const Request& request) const {
+Or<Mail> PushHandler::read_enveloped(const Request& request, const Stamp& stamp,
+                                     uint64_t now) const {
   auto envelopes = parse_envelopes(request.body);
   if (!envelopes) return envelopes.error();
   Mail mail;
   mail.many = envelopes->batch;
-  const uint64_t now = clock_.wall_ms();
   for (auto& item : envelopes->items) {
     if (!item) {
       if (!envelopes->batch) return item.error();
@@ -146,8 +146,9 @@ Or<Mail> PushHandler::read_enveloped(const Request& request) const {
       continue;
     }
     mail.many = mail.many || item->many;
-    const auto expires = expiry(now, item->ttl_ms);
-    auto element = expires ? Or<std::string>(make_element(item->type, item->data, now, *expires))
+    const auto expires = item->ttl_ms ? expiry(now, *item->ttl_ms) : Or<uint64_t>(stamp.expires_ms);
+    auto element = expires ? Or<std::string>(make_element(item->type.value_or(stamp.type),
+                                                          item->data, now, *expires))
                            : Or<std::string>(expires.error());
     mail.letters.push_back({std::move(element), to_recipients(std::move(item->to))});
   }
@@ -165,8 +166,11 @@ Or<Mail> PushHandler::read(const Request& request, const Query& query) const {
     return Error{Code::missing_to, "say to whom: to=NAME, or a JSON envelope with \"to\""};
   }
   if (request.body.empty()) return Error{Code::missing_body, "there is no body to deliver"};
-  return addressed ? read_addressed(request, query, split_by_commas(values))
-                   : read_enveloped(request);
+  const uint64_t now = clock_.wall_ms();
+  const auto stamp = read_stamp(query, now);
+  if (!stamp) return stamp.error();
+  return addressed ? read_addressed(request, *stamp, now, split_by_commas(values))
+                   : read_enveloped(request, *stamp, now);
 }
 
 Or<Mail> PushHandler::read_within_limits(const Request& request, const Query& query) const {

@@ -46,10 +46,16 @@ class PushHandler {
  private:
   Or<Mail> read_within_limits(const Request& request, const Query& query) const;
   Or<Mail> read(const Request& request, const Query& query) const;
-  Or<Mail> read_addressed(const Request& request, const Query& query,
+  // What the query says of a message: all of it, or what an envelope leaves out.
+  struct Stamp {
+    std::string type;
+    uint64_t expires_ms;  // 0: never
+  };
+  Or<Stamp> read_stamp(const Query& query, uint64_t now) const;
+  Or<Mail> read_addressed(const Request& request, const Stamp& stamp, uint64_t now,
                           std::vector<std::string> to) const;
-  Or<Mail> read_enveloped(const Request& request) const;
-  Or<uint64_t> expiry(uint64_t now, std::optional<uint64_t> ttl_ms) const;
+  Or<Mail> read_enveloped(const Request& request, const Stamp& stamp, uint64_t now) const;
+  Or<uint64_t> expiry(uint64_t now, uint64_t ttl_ms) const;
   void send(Or<Mail> mail, size_t body_bytes, Outcomes::Then then) const;
   void resolve(Mail mail, Held held, Outcomes::Then then) const;
 

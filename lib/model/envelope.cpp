@@ -125,7 +125,6 @@ class EnvelopeReader final : public JsonEvents {
 
   void finish_item() {
     member_ = other;
-    if ((seen_ & type) == 0) item_.type = kDefaultType;
     item_.data = (seen_ & data) == 0 ? "null" : data_.take();
     if (item_.to.empty()) fail(Code::missing_to, "an envelope must name somebody in 'to'");
     if (error_) {
@@ -170,7 +169,7 @@ class EnvelopeReader final : public JsonEvents {
     } else if (!valid_type(text)) {
       fail(Code::bad_type, "'type' must be 1 to 64 characters without control characters");
     } else {
-      item_.type = text;
+      item_.type.emplace(text);
     }
   }
 

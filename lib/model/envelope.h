@@ -16,8 +16,8 @@ namespace letterbox {
 struct Envelope {
   std::vector<std::string> to;  // at least one, in order, as written: not checked to be user names
   bool many = false;            // `to` was an array, so the answer is a list
-  std::string type;             // kDefaultType where it was not given
-  std::string data;             // compact JSON; "null" where it was not given
+  std::optional<std::string> type;
+  std::string data;                // compact JSON; "null" where it was not given
   std::optional<uint64_t> ttl_ms;  // more than 0; not checked against any limit
 };
 

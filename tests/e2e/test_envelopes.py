@@ -30,6 +30,22 @@ def test_envelope_ttl(stack, user):
     eventually(lambda: data(stack.look(user, after=0)) == ["long"], "the short one has expired")
 
 
+def test_query_defaults(stack, user):
+    """type and ttl of the query are those of envelopes that say none of their own"""
+    answer = stack.push_json(json.dumps([{"to": user, "data": 1}, {"to": user, "type": "chat", "ttl": 600, "data": 2}]), type="mail", ttl=0.2)
+    assert is_accepted_list(answer, 2)
+    assert [message["type"] for message in stack.look(user, after=0)["messages"][-1:]] == ["chat"]
+    eventually(lambda: data(stack.look(user, after=0)) == [2], "the one without a ttl of its own has expired")
+    assert is_accepted(stack.push_json(json.dumps({"to": user, "data": 3}), type="mail"))
+    assert stack.look(user, after=0)["messages"][-1]["type"] == "mail"
+    assert is_error(stack.push_json(json.dumps({"to": user}), ttl=0), 400, "bad_ttl")
+
+
+def is_accepted_list(answer, count):
+    assert answer.status in (201, 202) and len(answer.json["results"]) == count, answer
+    return True
+
+
 def test_envelope_unknown_members(stack, user):
     """unknown members of an envelope are ignored"""
     assert is_accepted(stack.push_json(json.dumps({"to": user, "data": 1, "colour": "blue", "user": {"a": []}})))

@@ -15,7 +15,8 @@ void write(JsonWriter& json, const Envelope& envelope) {
   if (envelope.many) json.begin_array();
   for (const auto& name : envelope.to) json.string(name);
   if (envelope.many) json.end_array();
-  json.key("type").string(envelope.type).key("data").raw(envelope.data);
+  if (envelope.type) json.key("type").string(*envelope.type);
+  json.key("data").raw(envelope.data);
   if (envelope.ttl_ms) {
     const std::string ms = std::to_string(1000 + *envelope.ttl_ms % 1000);
     json.key("ttl").raw(std::to_string(*envelope.ttl_ms / 1000) + '.' + ms.substr(1));
@@ -30,7 +31,7 @@ bool same(const Envelope& a, const Envelope& b) {
 
 void must_be_good(const Envelope& envelope) {
   must(!envelope.to.empty() && (envelope.many || envelope.to.size() == 1), "it is for somebody");
-  must(valid_type(envelope.type), "its type may be used");
+  must(!envelope.type || valid_type(*envelope.type), "its type may be used");
   const auto data = compact_json(envelope.data);
   must(data && *data == envelope.data, "its data are compact JSON");
   must(!envelope.ttl_ms || *envelope.ttl_ms > 0, "it lives for a while");

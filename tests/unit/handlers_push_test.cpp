@@ -118,8 +118,31 @@ TEST_CASE_FIXTURE(Pushing, "an envelope says to whom, what type, what data and f
   const std::string expires = std::to_string(clock.wall_ms() + 2'000);
   CHECK(element("", R"({"to":"alice","type":"mail","data":{"a":[1]},"ttl":2,"more":0})", kJson) ==
         expires + R"( {"type":"mail","data":{"a":[1]})");
-  CHECK(element("type=ignored", R"({"to":"alice"})", kJson) ==
-        R"(0 {"type":"message","data":null)");
+  CHECK(element("", R"({"to":"alice"})", kJson) == R"(0 {"type":"message","data":null)");
+}
+
+TEST_CASE_FIXTURE(Pushing, "type and ttl of the query are those of envelopes that say none") {
+  const auto expires = [&](uint64_t ms) { return std::to_string(clock.wall_ms() + ms); };
+  CHECK(element("type=mail&ttl=5", R"({"to":"alice"})", kJson) ==
+        expires(5000) + R"( {"type":"mail","data":null)");
+  CHECK(element("type=mail&ttl=5", R"({"to":"alice","type":"chat"})", kJson) ==
+        expires(5000) + R"( {"type":"chat","data":null)");
+  CHECK(element("type=mail&ttl=5", R"({"to":"alice","ttl":2})", kJson) ==
+        expires(2000) + R"( {"type":"mail","data":null)");
+  push("type=mail&ttl=5", R"([{"to":"alice","ttl":2},{"to":"bob","type":"chat"}])", kJson);
+  REQUIRE(store.pushes.size() == 2);
+  CHECK(store.pushes[0].element.starts_with(expires(2000) + R"( {"type":"mail")"));
+  CHECK(store.pushes[1].element.starts_with(expires(5000) + R"( {"type":"chat")"));
+}
+
+TEST_CASE_FIXTURE(Pushing, "a bad type or ttl in the query refuses envelopes too") {
+  for (const std::string body : {R"({"to":"alice"})", R"([{"to":"alice","type":"a","ttl":1}])"}) {
+    CAPTURE(body);
+    CHECK(refused("type=", body, kJson) == "bad_type");
+    CHECK(refused("ttl=0", body, kJson) == "bad_ttl");
+    CHECK(refused("ttl=11", body, kJson) == "bad_ttl");
+    CHECK(refused("ttl=1&ttl=1", body, kJson) == "repeated_parameter");
+  }
 }
 
 // --- what is answered --------------------------------------------------------------------------
