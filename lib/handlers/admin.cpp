@@ -14,21 +14,15 @@ namespace letterbox {
 
 namespace {
 
-void write_id(JsonWriter& json, std::string_view key, const Cursor& id) {
-  json.key(key);
-  if (id == Cursor{}) {
-    json.null();
-  } else {
-    json.string(id.text());
-  }
-}
+// Empty: there is no such message.
+std::string id_text(const Cursor& id) { return id == Cursor{} ? std::string() : id.text(); }
 
 std::string to_json(std::string_view user, const MailboxView& view, uint64_t now) {
   JsonWriter json;
   json.begin_object().key("user").string(user);
   json.key("queued").number(static_cast<int64_t>(view.queued));
-  write_id(json, "oldest", view.oldest);
-  write_id(json, "newest", view.newest);
+  json.key("oldest").string_or_null(id_text(view.oldest));
+  json.key("newest").string_or_null(id_text(view.newest));
   json.key("polls").number(std::count_if(view.clients.begin(), view.clients.end(),
                                          [](const auto& c) { return c.parked; }));
   json.key("clients").begin_array();

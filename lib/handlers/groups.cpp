@@ -64,13 +64,8 @@ std::string to_json(std::string_view group, const GroupView& view) {
     json.begin_object().key("user").string(utf8_lossy(member.user));
     json.key("online").boolean(member.online).end_object();
   }
-  json.end_array().key("next");
-  if (view.more) {
-    json.string(utf8_lossy(view.members.back().user));
-  } else {
-    json.null();
-  }
-  json.end_object();
+  const std::string next = view.more ? utf8_lossy(view.members.back().user) : "";
+  json.end_array().key("next").string_or_null(next).end_object();
   return json.take() + "\n";
 }
 

@@ -56,15 +56,6 @@ Or<Order> read_order(const Request& request, uint64_t now, uint64_t life_ms) {
   return order;
 }
 
-void write_text(JsonWriter& json, std::string_view key, std::string_view text) {
-  json.key(key);
-  if (text.empty()) {
-    json.null();
-  } else {
-    json.string(text);
-  }
-}
-
 std::string issued_json(const Order& order, std::string_view secret) {
   JsonWriter json;
   json.begin_object().key("token").string(secret).key("id").string(order.token.id);
@@ -81,8 +72,8 @@ std::string list_json(std::string_view user, const std::vector<Token>& tokens) {
     json.key("created").number(static_cast<int64_t>(token.created_ms));
     json.key("expires").number(static_cast<int64_t>(token.expires_ms));
     json.key("used").number_or_null(token.used_ms);
-    write_text(json, "address", token.address);
-    write_text(json, "client", token.client);
+    json.key("address").string_or_null(token.address);
+    json.key("client").string_or_null(token.client);
     json.key("data").raw(token.data.empty() ? "null" : token.data);
     json.end_object();
   }

@@ -65,13 +65,7 @@ std::string to_json(const PresencePage& page) {
     write_user(json, user);
     json.end_object();
   }
-  json.end_array().key("next");
-  if (page.next.empty()) {
-    json.null();
-  } else {
-    json.string(page.next);
-  }
-  json.end_object();
+  json.end_array().key("next").string_or_null(page.next).end_object();
   return json.take() + "\n";
 }
 

@@ -106,6 +106,10 @@ JsonWriter& JsonWriter::number_or_null(uint64_t value) {
   return value == 0 ? null() : number(static_cast<int64_t>(value));
 }
 
+JsonWriter& JsonWriter::string_or_null(std::string_view text) {
+  return text.empty() ? null() : string(text);
+}
+
 JsonWriter& JsonWriter::raw(std::string_view json) {
   // The type only serves RapidJSON's check that a value is no key.
   state_->writer.RawValue(json.data(), json.size(), rapidjson::kNumberType);

@@ -34,6 +34,8 @@ class JsonWriter {
   JsonWriter& null();
   // Null for 0: of a time that there is not.
   JsonWriter& number_or_null(uint64_t value);
+  // Null for an empty text.
+  JsonWriter& string_or_null(std::string_view text);
   // `json` must be JSON: one value, put in as it is.
   JsonWriter& raw(std::string_view json);
 
