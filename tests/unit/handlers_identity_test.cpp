@@ -97,9 +97,12 @@ TEST_CASE("of the cookies the first of that name counts, wherever it stands") {
 
 TEST_CASE("an empty token is nobody's, and what comes after it is not tried") {
   Request request;
-  request.authorization = "Bearer ";
-  request.cookie = "letterbox_token=t";
-  CHECK(refusal(request, "user=bob") == Code::no_identity);
+  for (const auto authorization : {"Bearer ", "Bearer"}) {
+    CAPTURE(authorization);
+    request.authorization = authorization;
+    request.cookie = "letterbox_token=t";
+    CHECK(refusal(request, "user=bob") == Code::no_identity);
+  }
   for (const auto cookie : {"letterbox_token=", "letterbox_token", "a=b;letterbox_token=;c=d"}) {
     CAPTURE(cookie);
     request.authorization = "";
@@ -114,7 +117,7 @@ TEST_CASE("token= must stand once") {
 }
 
 TEST_CASE("other credentials and cookies are none of ours") {
-  for (const auto authorization : {"Basic dTpw", "Bearer", "Bearertoken", ""}) {
+  for (const auto authorization : {"Basic dTpw", "Bearertoken", ""}) {
     CAPTURE(authorization);
     Request request;
     request.authorization = authorization;
