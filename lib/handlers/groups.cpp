@@ -33,17 +33,11 @@ Or<Place> place_of(const Request& request) {
   if (!valid_group(place.group)) return bad_group();
   if (slash == std::string_view::npos) return place;
   place.user = parts.substr(slash + 1);
-  // One that is named as a group could be a member, and would be written to by no other name.
-  if (Recipient::parse(place.user).kind != Recipient::Kind::user) return bad_user();
-  return place;
-}
-
-Or<std::string> after_of(const Query& query) {
-  auto after = query.single("after");
-  if (!after) return after.error();
-  if (!*after) return std::string();
-  if (valid_user(**after)) return std::move(**after);
-  return bad_user();
+  const auto kind = Recipient::parse(place.user).kind;
+  if (kind == Recipient::Kind::user) return place;
+  if (!valid_user(place.user)) return bad_user();
+  // It would be written to by no other name.
+  return Error{Code::bad_user, "a member is a user, so its name can't begin with 'group:'"};
 }
 
 std::string to_json(const Place& place, std::string_view outcome, bool whether) {
@@ -64,7 +58,7 @@ std::string to_json(std::string_view group, const GroupView& view) {
     json.begin_object().key("user").string(utf8_lossy(member.user));
     json.key("online").boolean(member.online).end_object();
   }
-  const std::string next = view.more ? utf8_lossy(view.members.back().user) : "";
+  const std::string next = view.more ? next_text(view.members.back().user) : "";
   json.end_array().key("next").string_or_null(next).end_object();
   return json.take() + "\n";
 }
@@ -103,7 +97,7 @@ void GroupsHandler::remove_all(const Request& request, Answer answer) const {
 void GroupsHandler::view(const Request& request, const Query& query, Answer answer) const {
   const auto place = place_of(request);
   if (!place) return answer.send(to_response(place.error()));
-  const auto after = after_of(query);
+  const auto after = read_after(query);
   if (!after) return answer.send(to_response(after.error()));
   const auto limit = read_limit(query);
   if (!limit) return answer.send(to_response(limit.error()));

@@ -7,6 +7,7 @@
 #include "handlers/reply.h"
 #include "model/names.h"
 #include "model/seconds.h"
+#include "secret/base64url.h"
 
 namespace letterbox {
 
@@ -14,6 +15,9 @@ namespace {
 
 constexpr uint64_t kLimitDefault = 100;
 constexpr uint64_t kLimitMax = 1000;
+
+// Begins what stands for a name that no user can have; no user's name begins so.
+constexpr char kNoUser = '=';
 
 Or<std::string> checked(Or<std::optional<std::string>> user, std::string_view how) {
   if (!user) return user.error();
@@ -36,6 +40,22 @@ Or<uint64_t> read_limit(const Query& query) {
   if (limit && *limit >= 1 && *limit <= kLimitMax) return *limit;
   return Error{Code::bad_limit, "limit must be a whole number from 1 to " +
                                     std::to_string(kLimitMax) + ", got '" + **text + "'"};
+}
+
+Or<std::string> read_after(const Query& query) {
+  auto after = query.single("after");
+  if (!after) return after.error();
+  if (after->value_or("").empty()) return std::string();
+  if (valid_user(**after)) return std::move(**after);
+  if ((*after)->front() == kNoUser) {
+    auto name = from_base64url(std::string_view(**after).substr(1));
+    if (name && !name->empty()) return *std::move(name);
+  }
+  return Error{Code::bad_user, "after must be a user name, or `next` of the page before"};
+}
+
+std::string next_text(std::string_view name) {
+  return name.empty() || valid_user(name) ? std::string(name) : kNoUser + base64url(name);
 }
 
 Or<JsonMembers> members_of(const Request& request) {

@@ -22,6 +22,14 @@ Or<std::string> named_user(const Query& query);
 // repeated_parameter.
 Or<uint64_t> read_limit(const Query& query);
 
+// after= in the query: the name behind which a page begins; empty: it is the first page. Errors:
+// bad_user, repeated_parameter.
+Or<std::string> read_after(const Query& query);
+
+// `next` of an answer: what read_after() reads that name from. Names are any bytes (somebody may
+// have put them into Redis by hand), and no page may be the last because its last one is such.
+std::string next_text(std::string_view name);
+
 // The body, a JSON object. Errors: bad_json, bad_request, too_large.
 Or<JsonMembers> members_of(const Request& request);
 

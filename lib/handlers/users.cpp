@@ -35,7 +35,7 @@ Or<std::string> read_part(const Query& query, std::string_view parameter) {
 Or<PresenceQuestion> read_question(const Query& query) {
   auto prefix = read_part(query, "prefix");
   if (!prefix) return prefix.error();
-  auto after = read_part(query, "after");
+  auto after = read_after(query);
   if (!after) return after.error();
   const auto limit = read_limit(query);
   if (!limit) return limit.error();
@@ -65,7 +65,7 @@ std::string to_json(const PresencePage& page) {
     write_user(json, user);
     json.end_object();
   }
-  json.end_array().key("next").string_or_null(page.next).end_object();
+  json.end_array().key("next").string_or_null(next_text(page.next)).end_object();
   return json.take() + "\n";
 }
 

@@ -120,7 +120,7 @@ void RedisPresence::page(const PresenceQuestion& question, Then<PresencePage> th
                      // Somebody may have put there what he liked.
                      if (valid_user(reply[i].text())) names.emplace_back(reply[i].text());
                    }
-                   if (reply.size() > limit) page->next = utf8_lossy(reply[limit - 1].text());
+                   if (reply.size() > limit) page->next = reply[limit - 1].text();
                    fetch(names, [page, then](Or<std::vector<PresentUser>> users) {
                      if (!users) return then(users.error());
                      page->users = std::move(*users);

@@ -35,6 +35,21 @@ def members(stack, group, **query):
     return answer.json
 
 
+def test_pages_with_foreign_members(stack, group):
+    """pages go through all of a group, also where somebody has put names into it that no user can have"""
+    names = sorted([b"alice", b"a b", b"\xff\xfe", "Jürgen".encode(), b"=x", b"bob", b"zoe"])
+    stack.redis.zadd(f"group:{{{group}}}", {name: 0 for name in names})
+    for limit in (1, 2, 3):
+        seen, after = [], None
+        for _ in names:
+            page = members(stack, group, limit=limit, after=after)
+            seen += [member["user"] for member in page["members"]]
+            after = page["next"]
+            if after is None:
+                break
+        assert seen == [name.decode(errors="replace") for name in names]
+
+
 def test_members(stack, group):
     """members are added and removed, and each answer says whether it changed anything"""
     assert changed(stack, "PUT", group, "bob") == {"group": group, "user": "bob", "added": True}

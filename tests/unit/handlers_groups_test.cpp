@@ -75,6 +75,26 @@ TEST_CASE_FIXTURE(Managing, "a group is shown page by page, with who is online")
   CHECK(groups.asked == Asked{"view team aaron 2", "view team  100"});
 }
 
+TEST_CASE_FIXTURE(Managing, "a page may end with a member that no user's name can be") {
+  for (const std::string name : {"a b", "\xFF\xFE", "=x", "M\xC3\xBCller"}) {
+    CAPTURE(name);
+    groups.asked.clear();
+    groups.shown = {7, {{"alice", true}, {name, false}}, true};
+    const std::string next = field(view("/groups/team", "limit=2").body, "next");
+    CHECK(next.starts_with("="));
+    view("/groups/team", "limit=2&after=" + next);
+    CHECK(groups.asked.back() == "view team " + name + " 2");
+  }
+}
+
+TEST_CASE_FIXTURE(Managing,
+                  "a member that would be a group by its name is refused in those words") {
+  const auto answer = add("/groups/team/group:x");
+  CHECK(field(answer.body, "code") == "bad_user");
+  CHECK(field(answer.body, "message").find("can't begin with 'group:'") != std::string::npos);
+  CHECK(groups.asked.empty());
+}
+
 TEST_CASE_FIXTURE(Managing, "what is wrong with a call has the code of the contract") {
   const std::string long_group(65, 'g');
   const std::string long_user(129, 'u');
@@ -86,7 +106,10 @@ TEST_CASE_FIXTURE(Managing, "what is wrong with a call has the code of the contr
   CHECK(field(add("/groups/team/*").body, "code") == "bad_user");
   CHECK(field(add("/groups/team/group:x").body, "code") == "bad_user");
   CHECK(field(remove("/groups/team/" + long_user).body, "code") == "bad_user");
-  CHECK(field(view("/groups/team", "after=").body, "code") == "bad_user");
+  for (const auto after : {"a%20b", "=", "=a", "=YQ==", "=%20"}) {
+    CAPTURE(after);
+    CHECK(field(view("/groups/team", std::string("after=") + after).body, "code") == "bad_user");
+  }
   CHECK(field(view("/groups/team", "after=a&after=b").body, "code") == "repeated_parameter");
   for (const auto limit : {"0", "1001", "-1", "x", "", "1.5"}) {
     CAPTURE(limit);

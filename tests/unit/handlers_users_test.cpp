@@ -119,9 +119,16 @@ TEST_CASE_FIXTURE(Asking, "one user is shown, online or not") {
   CHECK(peer.answer().status() == 200);
 }
 
+TEST_CASE_FIXTURE(Asking, "a page may end with a name that no user can have") {
+  const std::string last = "a b\xFF";
+  ask("limit=1");
+  answer_oldest(presence.pages, PresencePage{2, {}, last});
+  CHECK(question("after=" + field(peer.answer().body, "next")).after == last);
+}
+
 TEST_CASE_FIXTURE(Asking, "what is wrong with a question has the code of the contract") {
   for (const auto query : {"user=", "user=a/b", "user=a%20b", "prefix=a*", "prefix=%00",
-                           "after=a/b", "prefix=%C3%BC"}) {
+                           "after=a/b", "after==a", "prefix=%C3%BC"}) {
     CAPTURE(query);
     CHECK(refused(query) == "bad_user");
   }
