@@ -138,10 +138,11 @@ class House {
   Notices notices_;
 };
 
-void add_routes(Worker& worker, House& house, const SignedTokens& keys, const Config& config) {
+void add_routes(Worker& worker, House& house, const SignedTokens& keys, const Origins& named,
+                const Config& config) {
   const PollRules rules = poll_rules(config);
   worker.book = std::make_unique<PresenceBook>(worker.loop, worker.presence, house.clients_most());
-  const auto gate = std::make_shared<Gate>(worker.desk, worker.access, house.door(), keys,
+  const auto gate = std::make_shared<Gate>(worker.desk, worker.access, house.door(), keys, named,
                                            worker.loop.clock(), config.flag("open"));
   const auto poll =
       std::make_shared<PollHandler>(worker.desk, *gate, house.room(), *worker.book, rules);
@@ -181,7 +182,7 @@ int main(int argc, char** argv) {
         return named->admits(request, answer);
       });
     }
-    add_routes(*worker, house, *keys, program.config());
+    add_routes(*worker, house, *keys, *named, program.config());
   }
   add_health_routes({program, &house.room(), &house.lanes()});
   return program.run([&house] { house.close(); });

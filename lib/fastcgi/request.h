@@ -26,6 +26,8 @@ struct Request {
   std::string_view last_event_id;  // HTTP_LAST_EVENT_ID
   std::string_view user_agent;     // HTTP_USER_AGENT
   std::string_view origin;         // HTTP_ORIGIN
+  std::string_view fetch_site;     // HTTP_SEC_FETCH_SITE
+  std::string_view host;           // HTTP_HOST
 
   std::string body;
   // The parameters were longer than kParamsMax: none of them is here.

@@ -15,7 +15,7 @@ namespace {
 
 using Field = std::string_view Request::*;
 
-constexpr std::array<std::pair<std::string_view, Field>, 11> kFields{{
+constexpr std::array<std::pair<std::string_view, Field>, 13> kFields{{
     {"REQUEST_METHOD", &Request::method},
     {"PATH_INFO", &Request::path},
     {"QUERY_STRING", &Request::query},
@@ -27,6 +27,8 @@ constexpr std::array<std::pair<std::string_view, Field>, 11> kFields{{
     {"HTTP_LAST_EVENT_ID", &Request::last_event_id},
     {"HTTP_USER_AGENT", &Request::user_agent},
     {"HTTP_ORIGIN", &Request::origin},
+    {"HTTP_SEC_FETCH_SITE", &Request::fetch_site},
+    {"HTTP_HOST", &Request::host},
 }};
 
 // Always reads to the end, so that the connection is ready for its next request.

@@ -8,13 +8,22 @@
 
 namespace letterbox {
 
-Gate::Gate(Desk& desk, Access& access, Door& door, const SignedTokens& keys, const Clock& clock,
-           bool open)
-    : desk_(desk), access_(access), door_(door), keys_(keys), clock_(clock), open_(open) {}
+Gate::Gate(Desk& desk, Access& access, Door& door, const SignedTokens& keys, const Origins& origins,
+           const Clock& clock, bool open)
+    : desk_(desk),
+      access_(access),
+      door_(door),
+      keys_(keys),
+      origins_(origins),
+      clock_(clock),
+      open_(open) {}
 
 Or<Gate::Caller> Gate::look(const Request& request, const Query& query) const {
   auto shown = identify(request, query, open_);
   if (!shown) return shown.error();
+  if (shown->ambient && is_cross_site(request) && !origins_.name(request.origin)) {
+    return Error{Code::cross_site, "pages of other sites may not poll by a cookie or a login"};
+  }
   Caller caller{.shown = std::move(*shown), .heard = door_.heard(), .admission = nullptr};
   bool stale = false;
   caller.admission = door_.known(key_of(caller.shown), stale);

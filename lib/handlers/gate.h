@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The way from a request to somebody who may come in: who asks (identity.h), and whether they may
-// (waiting/door.h). In the ordinary case nothing is asked of Redis.
+// (waiting/door.h). In the ordinary case nothing is asked of Redis. Pages of other sites may come
+// in by an identity that the browser adds by itself only if their origin is named (origins.h).
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "fastcgi/request.h"
 #include "handlers/identity.h"
+#include "handlers/origins.h"
 #include "mailbox/access.h"
 #include "model/query.h"
 #include "secret/signed_token.h"
@@ -21,8 +23,8 @@ namespace letterbox {
 class Gate {
  public:
   // One a worker; `desk` and `access` are that worker's. `open`: user= in the query is believed.
-  Gate(Desk& desk, Access& access, Door& door, const SignedTokens& keys, const Clock& clock,
-       bool open);
+  Gate(Desk& desk, Access& access, Door& door, const SignedTokens& keys, const Origins& origins,
+       const Clock& clock, bool open);
 
   // Somebody at the gate.
   struct Caller {
@@ -42,6 +44,7 @@ class Gate {
   Access& access_;
   Door& door_;
   const SignedTokens& keys_;
+  const Origins& origins_;
   const Clock& clock_;
   const bool open_;
 };

@@ -34,13 +34,13 @@ std::optional<std::string_view> cookie(std::string_view cookies) {
   return std::nullopt;
 }
 
-Or<Shown> named(std::string_view user) {
-  if (valid_user(user)) return Shown{.user = std::string(user)};
+Or<Shown> named(std::string_view user, bool ambient = false) {
+  if (valid_user(user)) return Shown{.user = std::string(user), .ambient = ambient};
   return bad_user();
 }
 
-Or<Shown> holding(std::string_view token) {
-  if (!token.empty()) return Shown{.token = std::string(token)};
+Or<Shown> holding(std::string_view token, bool ambient = false) {
+  if (!token.empty()) return Shown{.token = std::string(token), .ambient = ambient};
   return Error{Code::no_identity, "the token is empty"};
 }
 
@@ -58,9 +58,9 @@ std::optional<std::string> owner(std::string_view token) {
 }  // namespace
 
 Or<Shown> identify(const Request& request, const Query& query, bool open) {
-  if (!request.mailbox_user.empty()) return named(request.mailbox_user);
+  if (!request.mailbox_user.empty()) return named(request.mailbox_user, true);
   if (const auto token = bearer(request.authorization)) return holding(*token);
-  if (const auto token = cookie(request.cookie)) return holding(*token);
+  if (const auto token = cookie(request.cookie)) return holding(*token, true);
   const auto token = query.single("token");
   if (!token) return token.error();
   if (*token) return holding(**token);

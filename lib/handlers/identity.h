@@ -22,6 +22,9 @@ namespace letterbox {
 struct Shown {
   std::string user = {};
   std::string token = {};  // empty: there is a name
+  // A browser sends it along whichever page has it ask: a cookie, or what nginx knows by one, or by
+  // a password that was given once.
+  bool ambient = false;
 };
 
 // Errors: no_identity, bad_user, repeated_parameter.

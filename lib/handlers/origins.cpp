@@ -12,6 +12,8 @@ constexpr std::string_view kPreflight =
     "Access-Control-Allow-Headers: Authorization, Last-Event-ID\r\n"
     "Access-Control-Max-Age: 7200\r\n";
 
+constexpr std::string_view kMark = "://";  // between scheme and host
+
 std::string headers_for(std::string_view origin) {
   return "Access-Control-Allow-Origin: " + std::string(origin) +
          "\r\n"
@@ -23,7 +25,6 @@ std::string headers_for(std::string_view origin) {
 // As browsers write it: a scheme, a host, a port where it is not the usual one; small letters, and
 // no path.
 bool is_origin(std::string_view text) {
-  constexpr std::string_view kMark = "://";
   const size_t mark = text.find(kMark);
   if (mark == 0 || mark == std::string_view::npos) return false;
   const std::string_view host = text.substr(mark + kMark.size());
@@ -58,6 +59,17 @@ bool Origins::admits(const Request& request, Answer& answer) const {
   if (request.method != "OPTIONS") return true;
   answer.send({.status = 204, .body = "", .headers = std::string(kPreflight)});
   return false;
+}
+
+bool is_cross_site(const Request& request) { return request.fetch_site == "cross-site"; }
+
+// Browsers write the host alike in both headers: small letters, and no port where it is the usual
+// one of the scheme. `null` has no host.
+bool is_cross_origin(const Request& request) {
+  if (request.origin.empty()) return false;
+  const size_t mark = request.origin.find(kMark);
+  return mark == std::string_view::npos ||
+         request.origin.substr(mark + kMark.size()) != request.host;
 }
 
 }  // namespace letterbox

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Which web sites besides its own may have their pages poll (CORS). Browsers alone care; who may
-// read which mailbox is decided elsewhere. Constant after construction; any thread.
+// Which web sites besides its own may have their pages poll (CORS), and what browsers say of the
+// page that sends a request. Who may read which mailbox is decided elsewhere. Constant after
+// construction; any thread.
 #pragma once
 
 #include <functional>
@@ -23,6 +24,7 @@ class Origins {
   static Result<Origins, std::string> parse(std::string_view list);
 
   bool any() const { return !headers_.empty(); }
+  bool name(std::string_view origin) const { return headers_.contains(origin); }
 
   // Has a named origin's answer say that its pages may read it. False where it has answered itself:
   // a browser that only asks whether it may send a request.
@@ -31,5 +33,12 @@ class Origins {
  private:
   std::map<std::string, std::shared_ptr<const std::string>, std::less<>> headers_;
 };
+
+// Whether a page of another site has sent it, or led the browser there. What is no browser, and an
+// old one, says nothing of that. (A sibling below the same domain is no other site.)
+bool is_cross_site(const Request& request);
+
+// Whether it comes from a page of another origin than the host that was asked.
+bool is_cross_origin(const Request& request);
 
 }  // namespace letterbox

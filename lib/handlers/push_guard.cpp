@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "handlers/bearer.h"
+#include "handlers/origins.h"
 #include "handlers/reply.h"
 #include "secret/digest.h"
 
@@ -57,6 +58,12 @@ PushGuard::PushGuard(std::vector<std::string> keys, uint64_t pushes_a_second, co
 
 bool PushGuard::admits(const Request& request, Answer& answer) {
   if (is_open_to_all(request)) return true;
+  if (keys_.empty() && (is_cross_site(request) || is_cross_origin(request))) {
+    answer.send(to_response({Code::cross_site,
+                             "a page of another site asks, and this server has no key (--key-file) "
+                             "by which it could know who may"}));
+    return false;
+  }
   const auto key = key_of(request);
   if (!key) {
     answer.send(

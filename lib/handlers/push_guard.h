@@ -25,7 +25,8 @@ Result<std::vector<std::string>, std::string> parse_push_keys(std::string_view f
 
 class PushGuard {
  public:
-  // Without a key everybody is let in, and all share one limit; else each key has its own.
+  // Without a key everybody is let in but pages of other sites (a browser on the back end's machine
+  // reaches what that machine reaches), and all share one limit; else each key has its own.
   // `pushes_a_second` may be 0: no limit.
   PushGuard(std::vector<std::string> keys, uint64_t pushes_a_second, const Clock& clock);
 

@@ -34,6 +34,7 @@ constexpr std::array kCodes = {
     CodeInfo{"kicked", 403, true},
     CodeInfo{"locked", 403, true},
     CodeInfo{"other_client", 403, true},
+    CodeInfo{"cross_site", 403, true},
     CodeInfo{"unknown_route", 404, true},
     CodeInfo{"wrong_method", 405, true},
     CodeInfo{"group_full", 409, true},

@@ -35,6 +35,7 @@ enum class Code : uint8_t {
   kicked,
   locked,
   other_client,  // the token is for another client
+  cross_site,    // a page of a site that is not named asks, in the name of whoever looks at it
   unknown_route,
   wrong_method,
   group_full,

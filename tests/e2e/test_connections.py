@@ -292,7 +292,7 @@ def test_missing_parameters(narrow_stack, user, leave_out):
 
 
 @pytest.mark.parametrize("name", ["MAILBOX_USER", "QUERY_STRING", "PATH_INFO", "REQUEST_METHOD", "HTTP_LAST_EVENT_ID", "HTTP_AUTHORIZATION", "HTTP_COOKIE",
-                                  "HTTP_USER_AGENT", "HTTP_ORIGIN"])
+                                  "HTTP_USER_AGENT", "HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE", "HTTP_HOST"])
 @pytest.mark.parametrize("value", [b"\0", b"a\0b", b"a\r\nX-Evil: 1", b"\xff\xfe", b"x" * 20_000], ids=lambda value: repr(value[:12]))
 def test_odd_parameters(narrow_stack, user, name, value):
     """NUL, CR and LF, broken UTF-8 and great length in a FastCGI parameter are answered with one JSON document"""

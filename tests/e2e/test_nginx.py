@@ -83,17 +83,18 @@ COOKIES = {"colour=blue; session=s3cret": None, "letterbox_token=T": "letterbox_
 def test_what_the_programs_are_handed(private_stack, recorders):
     """each program is handed what it uses of a request, and nothing else"""
     headers = [("Authorization", "Bearer K"), ("Cookie", "session=s3cret; letterbox_token=T"), ("Last-Event-ID", "7-1"), ("User-Agent", "tester"), ("Origin", "https://a.example"),
-               ("Content-Type", "text/plain"), ("X-Anything", "x"), ("Referer", "https://a.example/secret"), ("Mailbox-User", "bob"), ("Proxy", "x")]
-    common = {"REQUEST_METHOD": "POST", "QUERY_STRING": "a=b", "HTTP_AUTHORIZATION": "Bearer K", "HTTP_ORIGIN": "https://a.example"}
+               ("Sec-Fetch-Site", "cross-site"), ("Content-Type", "text/plain"), ("X-Anything", "x"), ("Referer", "https://a.example/secret"), ("Mailbox-User", "bob"), ("Proxy", "x")]
+    common = {"REQUEST_METHOD": "POST", "QUERY_STRING": "a=b", "HTTP_AUTHORIZATION": "Bearer K", "HTTP_ORIGIN": "https://a.example",
+              "HTTP_SEC_FETCH_SITE": "cross-site"}
     public = common | {"REMOTE_ADDR": "127.0.0.1", "HTTP_COOKIE": "letterbox_token=T", "HTTP_LAST_EVENT_ID": "7-1", "HTTP_USER_AGENT": "tester"}
-    private = common | {"CONTENT_TYPE": "text/plain"}
+    private = common | {"CONTENT_TYPE": "text/plain", "HTTP_HOST": "letterbox.test"}
     for part, route, expected in (("poll", "/poll", public), ("poll", "/alive", public), ("poll", "/poll/x", public), ("push", "/push", private), ("push", "/push/x", private),
                                   ("push", "/groups/a/b", private)):
         assert private_stack.request("POST", f"{route}?a=b", headers, b"hello").status == 200
         assert recorders[part].handed.pop() == expected | {"PATH_INFO": route}
     assert private_stack.get("/poll").status == private_stack.get("/mailbox").status == 200
     assert recorders["poll"].handed.pop() == {"REQUEST_METHOD": "GET", "QUERY_STRING": "", "PATH_INFO": "/poll", "REMOTE_ADDR": "127.0.0.1"}
-    assert recorders["push"].handed.pop() == {"REQUEST_METHOD": "GET", "QUERY_STRING": "", "PATH_INFO": "/mailbox"}
+    assert recorders["push"].handed.pop() == {"REQUEST_METHOD": "GET", "QUERY_STRING": "", "PATH_INFO": "/mailbox", "HTTP_HOST": "letterbox.test"}
 
 
 def test_cookies(private_stack, recorders):

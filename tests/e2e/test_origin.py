@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Pages of other sites (CORS): those of named origins may poll, for all others it is as if there were no such thing."""
 
+import json
+
 import pytest
 
-from expect import is_error
+from expect import is_accepted, is_error
 from stack import Program, Stack
+from web import target
 
 SITE = "https://site.example"
 OTHER = "http://other.example:8080"
@@ -91,12 +94,76 @@ def test_no_identity_by_origin(shared_by_sites):
     assert is_error(answer, 401, "no_identity") and allows(answer, SITE)
 
 
-def test_private_face(shared_by_sites, user):
-    """the private face is for no page of another site, whichever it is"""
-    for name in (SITE, OTHER, "https://evil.example"):
-        assert allows_nothing(shared_by_sites.push(user, "hello", origin(name)))
-        answer = shared_by_sites.request("OPTIONS", "/push", origin(name) + PREFLIGHT)
-        assert is_error(answer, 405, "wrong_method") and allows_nothing(answer)
+FOREIGN = [[("Origin", "https://evil.example")], [("Origin", SITE)], [("Origin", "null")], [("Sec-Fetch-Site", "cross-site")],
+           [("Origin", "http://letterbox.test:8080"), ("Sec-Fetch-Site", "same-site")]]
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_private_face(shared_by_sites, user, headers):
+    """without a key the private face refuses what pages of other origins send, whichever they are, and nothing comes of it"""
+    for method, where in (("POST", f"/push?to={user}"), ("OPTIONS", "/push"), ("GET", f"/mailbox?user={user}"), ("POST", "/users/kick"), ("GET", "/metrics")):
+        answer = shared_by_sites.request(method, where, headers, b"hello" if method == "POST" else None)
+        assert is_error(answer, 403, "cross_site") and allows_nothing(answer)
+    assert shared_by_sites.get("/healthz", headers).status == 200
+    assert shared_by_sites.mailbox(user)["queued"] == 0
+
+
+def test_private_face_of_its_own_pages(shared_by_sites, user):
+    """the private face's own pages push, and so does what is no browser"""
+    for headers in ([], [("Origin", "http://letterbox.test")], [("Origin", "http://letterbox.test"), ("Sec-Fetch-Site", "same-origin")],
+                    [("Sec-Fetch-Site", "none")]):
+        assert is_accepted(shared_by_sites.push(user, "hello", headers))
+
+
+def test_private_face_with_a_key(new_stack, user, tmp_path):
+    """with a key it is the key that decides"""
+    (tmp_path / "key").write_text("0123456789abcdef\n")
+    stack = new_stack(key_file=tmp_path / "key")
+    foreign = [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")]
+    assert is_error(stack.push(user, "hello", foreign), 401, "bad_key")
+    assert is_accepted(stack.push(user, "hello", foreign + [("Authorization", "Bearer 0123456789abcdef")]))
+
+
+# --- whose identity is a cookie ---------------------------------------------------------------------------------------------------------------
+
+CROSS = ("Sec-Fetch-Site", "cross-site")
+
+
+@pytest.mark.parametrize("method, path", [("GET", "/poll"), ("GET", "/alive"), ("POST", "/alive")])
+def test_cookie(shared_by_sites, user, method, path):
+    """a cookie is no identity for pages of sites that are not named, and their requests leave the mailbox as it is"""
+    stack = shared_by_sites
+    token = stack.request("POST", "/tokens", body=json.dumps({"user": user}).encode()).json["token"]
+    cookie = ("Cookie", f"letterbox_token={token}")
+    stack.pushed(user, "hello")
+
+    def ask(*headers, **query):
+        return stack.request(method, target(path, client="phone", timeout=0, **query), headers)
+
+    assert ask(cookie).status == 200
+    before = stack.mailbox(user)["clients"]
+    for more in ([], [("Origin", "https://evil.example")], [("Origin", "null")]):
+        answer = ask(cookie, CROSS, *more)
+        assert is_error(answer, 403, "cross_site") and allows_nothing(answer)
+    assert [(each["client"], each["cursor"]) for each in stack.mailbox(user)["clients"]] == [(each["client"], each["cursor"]) for each in before]
+    answer = ask(cookie, CROSS, ("Origin", SITE))
+    assert answer.status == 200 and allows(answer, SITE)
+    for site in ("same-origin", "same-site", "none"):
+        assert ask(cookie, ("Sec-Fetch-Site", site)).status == 200
+    # What the page itself must know is believed, wherever it is from.
+    assert ask(("Authorization", f"Bearer {token}"), CROSS).status == 200
+    assert ask(CROSS, token=token).status == 200
+
+
+def test_vouched_by_nginx(new_stack, user):
+    """who is known to nginx, by a session's cookie or a password, is not so to pages of sites that are not named"""
+    stack = new_stack(open=0, origin=SITE)
+    stack.add_nginx("letterbox-poll.conf", f"fastcgi_param MAILBOX_USER {user};")
+    stack.reload_nginx()
+    assert stack.get("/poll", timeout=0).status == 200
+    assert is_error(stack.get("/poll", [CROSS], timeout=0), 403, "cross_site")
+    assert is_error(stack.get("/alive", [CROSS]), 403, "cross_site")
+    assert stack.get("/poll", [CROSS, ("Origin", SITE)], timeout=0).status == 200
 
 
 def test_off(stack, user):

@@ -51,7 +51,8 @@ void try_one(std::string_view input) {
   access.at_once = true;
   Door door{clock, room};
   const SignedTokens no_keys;
-  const Gate gate{desk, access, door, no_keys, clock, true};
+  const Origins no_origins = Origins::parse("").value();
+  const Gate gate{desk, access, door, no_keys, no_origins, clock, true};
   test::FakePeer peer;
   test::FakePresence presence;
   PresenceBook book{loop, presence, 10};

@@ -57,7 +57,8 @@ struct FakeEntrance : FakeWaiting {
   FakeAccess access{clock};
   Door door;
   SignedTokens keys = signing_keys();
-  Gate gate{desk, access, door, keys, clock, true};
+  Origins origins = Origins::parse("https://named.example").value();
+  Gate gate{desk, access, door, keys, origins, clock, true};
 };
 
 }  // namespace letterbox::test

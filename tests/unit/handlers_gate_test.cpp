@@ -53,6 +53,44 @@ TEST_CASE_FIXTURE(AtTheGate, "the first poll of somebody is asked about, the nex
   CHECK(access.asked == 1);
 }
 
+TEST_CASE_FIXTURE(AtTheGate,
+                  "what a browser adds by itself admits no page of a site that is not named") {
+  access.at_once = true;
+  const std::string token = new_token();
+  const std::string cookie = "a=b; letterbox_token=" + token;
+  const std::string bearer = "Bearer " + token;
+  const auto code = [&](const auto& change, std::string_view site, std::string_view origin) {
+    Request request;
+    request.fetch_site = site;
+    request.origin = origin;
+    change(request);
+    FakePeer peer;
+    handler.poll(request, Query::parse("after=0&timeout=0&token=" + token).value(), peer.owed());
+    const std::string refusal = peer.answered() ? field(peer.answer().body, "code") : "";
+    store.reads.clear();
+    return refusal;
+  };
+  const auto by_cookie = [&](Request& request) { request.cookie = cookie; };
+  const auto by_nginx = [](Request& request) { request.mailbox_user = "alice"; };
+  CHECK(code(by_cookie, "cross-site", "") == "cross_site");
+  CHECK(code(by_nginx, "cross-site", "") == "cross_site");
+  for (const auto origin : {"null", "https://evil.example", "https://named.example.evil.example"}) {
+    CHECK(code(by_cookie, "cross-site", origin) == "cross_site");
+    CHECK(code(by_nginx, "cross-site", origin) == "cross_site");
+  }
+  CHECK(code(by_cookie, "cross-site", "https://named.example").empty());
+  CHECK(code(by_nginx, "cross-site", "https://named.example").empty());
+  // Of the same site, typed in, or from what is no browser.
+  for (const auto site : {"same-origin", "same-site", "none", ""}) {
+    CHECK(code(by_cookie, site, "").empty());
+    CHECK(code(by_nginx, site, "").empty());
+  }
+  // What a page must know to send it is believed.
+  CHECK(code([&](Request& request) { request.authorization = bearer; }, "cross-site", "null")
+            .empty());
+  CHECK(code([](const Request&) {}, "cross-site", "null").empty());
+}
+
 TEST_CASE_FIXTURE(AtTheGate, "whoever may not come in is told why, and nothing is read") {
   access.at_once = true;
   CHECK(code_of(poll("", make_token("alice"))) == "bad_token");

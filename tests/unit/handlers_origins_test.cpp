@@ -102,5 +102,26 @@ TEST_CASE("an origin is a scheme, a host and perhaps a port, as browsers write i
   }
 }
 
+TEST_CASE("a request is of another origin where a page of another host has sent it") {
+  const auto is_other = [](std::string_view origin, std::string_view host) {
+    Request request;
+    request.origin = origin;
+    request.host = host;
+    return is_cross_origin(request);
+  };
+  CHECK_FALSE(is_other("", "127.0.0.1:8080"));
+  CHECK_FALSE(is_other("", ""));
+  CHECK_FALSE(is_other("http://127.0.0.1:8080", "127.0.0.1:8080"));
+  CHECK_FALSE(is_other("https://push.example", "push.example"));
+  CHECK_FALSE(is_other("http://[::1]:8080", "[::1]:8080"));
+  for (const auto origin :
+       {"null", "https://evil.example", "http://127.0.0.1", "http://127.0.0.1:80801",
+        "http://127.0.0.1:8080/", "http://localhost:8080", "127.0.0.1:8080", "://"}) {
+    CAPTURE(origin);
+    CHECK(is_other(origin, "127.0.0.1:8080"));
+    CHECK(is_other(origin, "") == (std::string_view(origin) != "://"));
+  }
+}
+
 }  // namespace
 }  // namespace letterbox::test

@@ -28,6 +28,9 @@ class Gate {
     request.method = method;
     request.path = path;
     request.authorization = authorization;
+    request.host = "push.example";
+    request.origin = origin_;
+    request.fetch_site = fetch_site_;
     FakePeer peer;
     Answer answer = peer.owed();
     if (guard_.admits(request, answer)) return "in";
@@ -40,6 +43,8 @@ class Gate {
 
   const HttpAnswer& last() const { return last_; }
   FakeClock clock_;
+  std::string_view origin_;
+  std::string_view fetch_site_;
 
  private:
   PushGuard guard_;
@@ -72,6 +77,38 @@ TEST_CASE("without a key everybody may come in") {
   for (const auto authorization : {"", "Bearer x", "Basic x"}) {
     CHECK(gate.ask(authorization) == "in");
   }
+}
+
+TEST_CASE(
+    "without a key no page of another site may come in, and whether the program lives it may ask") {
+  Gate gate({});
+  const std::string refused = R"(403 {"error":{"code":"cross_site)";
+  for (const auto path : {"/push", "/mailbox", "/users/kick", "/metrics", "/nowhere"}) {
+    CAPTURE(path);
+    gate.origin_ = "http://push.example";
+    CHECK(gate.ask("", path) == "in");
+    for (const auto origin : {"http://evil.example", "null", "http://push.example:81"}) {
+      gate.origin_ = origin;
+      CHECK(gate.ask("", path) == refused);
+      CHECK(gate.ask("", "/healthz", "GET") == "in");
+    }
+    gate.origin_ = "";
+    for (const auto site : {"", "none", "same-origin", "same-site"}) {
+      gate.fetch_site_ = site;
+      CHECK(gate.ask("", path) == "in");
+    }
+    gate.fetch_site_ = "cross-site";
+    CHECK(gate.ask("", path) == refused);
+    gate.fetch_site_ = "";
+  }
+}
+
+TEST_CASE("with a key it does not matter which page shows it") {
+  Gate gate({kNew});
+  gate.origin_ = "http://evil.example";
+  gate.fetch_site_ = "cross-site";
+  CHECK(gate.ask("Bearer " + kNew) == "in");
+  CHECK(gate.ask("") == kRefused);
 }
 
 TEST_CASE("with keys either of them opens every route, and nothing else does") {

@@ -36,6 +36,7 @@ TEST_CASE("each code has the name and status of the contract") {
       {"kicked", 403, Code::kicked},
       {"locked", 403, Code::locked},
       {"other_client", 403, Code::other_client},
+      {"cross_site", 403, Code::cross_site},
       {"unknown_route", 404, Code::unknown_route},
       {"wrong_method", 405, Code::wrong_method},
       {"too_large", 413, Code::too_large},
