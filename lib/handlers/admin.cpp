@@ -2,7 +2,6 @@
 #include "handlers/admin.h"
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -43,29 +42,18 @@ AdminHandler::AdminHandler(Store& store, const Clock& clock) : store_(store), cl
 
 void AdminHandler::view(const Query& query, Answer answer) const {
   const auto user = named_user(query);
-  if (!user) {
-    answer.send(to_response(user.error()));
-    return;
-  }
-  // std::function wants to be copied; the answer can't be.
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  store_.view(*user, [owed, name = *user, this](const Or<MailboxView>& view) {
-    owed->send(view ? Response{200, to_json(name, *view, clock_.wall_ms())}
-                    : to_response(view.error()));
-  });
+  if (!user) return refuse(answer, user.error());
+  store_.view(*user, answering(std::move(answer), [name = *user, this](const MailboxView& view) {
+    return to_json(name, view, clock_.wall_ms());
+  }));
 }
 
 void AdminHandler::remove(const Query& query, Answer answer) const {
   const auto user = named_user(query);
-  if (!user) {
-    answer.send(to_response(user.error()));
-    return;
-  }
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  store_.remove(*user, [owed](const Or<bool>& removed) {
-    owed->send(removed ? Response{200, *removed ? "{\"deleted\":true}\n" : "{\"deleted\":false}\n"}
-                       : to_response(removed.error()));
-  });
+  if (!user) return refuse(answer, user.error());
+  store_.remove(*user, answering(std::move(answer), [](bool removed) {
+    return removed ? "{\"deleted\":true}\n" : "{\"deleted\":false}\n";
+  }));
 }
 
 }  // namespace letterbox

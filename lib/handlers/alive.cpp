@@ -38,15 +38,9 @@ AliveHandler::AliveHandler(Desk& desk, const Gate& gate, PresenceBook& presence,
 
 void AliveHandler::alive(const Request& request, const Query& query, Answer answer) const {
   const auto caller = gate_.look(request, query);
-  if (!caller) {
-    answer.send(to_response(caller.error()));
-    return;
-  }
+  if (!caller) return refuse(answer, caller.error());
   auto client = read_client(query);
-  if (!client) {
-    answer.send(to_response(client.error()));
-    return;
-  }
+  if (!client) return refuse(answer, client.error());
   const Sign sign{std::move(*client), std::string(request.remote_addr),
                   std::string(request.user_agent)};
   if (caller->admission) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "handlers/groups.h"
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,13 +62,11 @@ std::string to_json(std::string_view group, const GroupView& view) {
   return json.take() + "\n";
 }
 
-// Answers with what is said of it. std::function wants to be copied; the answer can't be.
+// Answers with what is said of it.
 Groups::Then<bool> tell(Answer answer, Place place, std::string_view outcome) {
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  return [owed, place = std::move(place), outcome](const Or<bool>& whether) {
-    owed->send(whether ? Response{200, to_json(place, outcome, *whether)}
-                       : to_response(whether.error()));
-  };
+  return answering(std::move(answer), [place = std::move(place), outcome](bool whether) {
+    return to_json(place, outcome, whether);
+  });
 }
 
 }  // namespace
@@ -78,33 +75,33 @@ GroupsHandler::GroupsHandler(Groups& groups) : groups_(groups) {}
 
 void GroupsHandler::add(const Request& request, Answer answer) const {
   const auto place = place_of(request);
-  if (!place) return answer.send(to_response(place.error()));
+  if (!place) return refuse(answer, place.error());
   groups_.add(place->group, place->user, tell(std::move(answer), *place, "added"));
 }
 
 void GroupsHandler::remove(const Request& request, Answer answer) const {
   const auto place = place_of(request);
-  if (!place) return answer.send(to_response(place.error()));
+  if (!place) return refuse(answer, place.error());
   groups_.remove(place->group, place->user, tell(std::move(answer), *place, "removed"));
 }
 
 void GroupsHandler::remove_all(const Request& request, Answer answer) const {
   const auto place = place_of(request);
-  if (!place) return answer.send(to_response(place.error()));
+  if (!place) return refuse(answer, place.error());
   groups_.remove_all(place->group, tell(std::move(answer), *place, "removed"));
 }
 
 void GroupsHandler::view(const Request& request, const Query& query, Answer answer) const {
   const auto place = place_of(request);
-  if (!place) return answer.send(to_response(place.error()));
+  if (!place) return refuse(answer, place.error());
   const auto after = read_after(query);
-  if (!after) return answer.send(to_response(after.error()));
+  if (!after) return refuse(answer, after.error());
   const auto limit = read_limit(query);
-  if (!limit) return answer.send(to_response(limit.error()));
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  groups_.view(place->group, *after, *limit, [owed, place = *place](const Or<GroupView>& view) {
-    owed->send(view ? Response{200, to_json(place.group, *view)} : to_response(view.error()));
-  });
+  if (!limit) return refuse(answer, limit.error());
+  groups_.view(place->group, *after, *limit,
+               answering(std::move(answer), [group = place->group](const GroupView& view) {
+                 return to_json(group, view);
+               }));
 }
 
 }  // namespace letterbox

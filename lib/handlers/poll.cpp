@@ -80,15 +80,9 @@ Or<Question> PollHandler::read(const Request& request, const Query& query) const
 
 void PollHandler::poll(const Request& request, const Query& query, Answer answer) const {
   auto caller = gate_.look(request, query);
-  if (!caller) {
-    answer.send(to_response(caller.error()));
-    return;
-  }
+  if (!caller) return refuse(answer, caller.error());
   auto question = read(request, query);
-  if (!question) {
-    answer.send(to_response(question.error()));
-    return;
-  }
+  if (!question) return refuse(answer, question.error());
   if (const auto admission = caller->admission) {
     enter(*caller, admission, std::move(*question), {request.remote_addr, request.user_agent},
           std::move(answer));
@@ -119,10 +113,7 @@ void PollHandler::poll(const Request& request, const Query& query, Answer answer
 void PollHandler::enter(const Gate::Caller& caller, const Door::AdmissionPtr& admission,
                         Question question, const Sender& from, Answer answer) const {
   auto client = client_of(*admission, question.client);
-  if (!client) {
-    answer.send(to_response(client.error()));
-    return;
-  }
+  if (!client) return refuse(answer, client.error());
   question.client = std::move(*client);
   question.user = admission->claim.user;
   question.admission = admission;

@@ -2,7 +2,6 @@
 #include "handlers/standing.h"
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -44,14 +43,8 @@ Or<Order> read_order(const Request& request) {
 template <class Act, class Tell>
 void carry_out(const Request& request, Answer answer, Act act, Tell tell) {
   const auto order = read_order(request);
-  if (!order) {
-    answer.send(to_response(order.error()));
-    return;
-  }
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  act(*order, [owed, tell](const Or<bool>& done) {
-    owed->send(done ? Response{200, tell(*done)} : to_response(done.error()));
-  });
+  if (!order) return refuse(answer, order.error());
+  act(*order, answering(std::move(answer), tell));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "handlers/tokens.h"
 
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -110,41 +109,29 @@ TokenHandler::TokenHandler(Access& access, const Clock& clock, const TokenRules&
 
 void TokenHandler::issue(const Request& request, Answer answer) const {
   const auto order = read_order(request, clock_.wall_ms(), rules_.life_ms);
-  if (!order) {
-    answer.send(to_response(order.error()));
-    return;
-  }
+  if (!order) return refuse(answer, order.error());
   const std::string secret = make_token(order->user);
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  access_.issue(order->user, sha256_hex(secret), order->token, rules_.most,
-                [owed, json = issued_json(*order, secret)](const Or<bool>& done) {
-                  owed->send(done ? Response{201, json} : to_response(done.error()));
-                });
+  access_.issue(
+      order->user, sha256_hex(secret), order->token, rules_.most,
+      answering(
+          std::move(answer), [json = issued_json(*order, secret)](bool) { return json; }, 201));
 }
 
 void TokenHandler::list(const Query& query, Answer answer) const {
   const auto user = named_user(query);
-  if (!user) {
-    answer.send(to_response(user.error()));
-    return;
-  }
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  access_.tokens(*user, [owed, name = *user](const Or<std::vector<Token>>& tokens) {
-    owed->send(tokens ? Response{200, list_json(name, *tokens)} : to_response(tokens.error()));
-  });
+  if (!user) return refuse(answer, user.error());
+  access_.tokens(*user,
+                 answering(std::move(answer), [name = *user](const std::vector<Token>& tokens) {
+                   return list_json(name, tokens);
+                 }));
 }
 
 void TokenHandler::revoke(const Query& query, Answer answer) const {
   const auto selection = read_selection(query);
-  if (!selection) {
-    answer.send(to_response(selection.error()));
-    return;
-  }
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  access_.revoke(selection->user, selection->id, [owed](const Or<uint64_t>& count) {
-    owed->send(count ? Response{200, "{\"revoked\":" + std::to_string(*count) + "}\n"}
-                     : to_response(count.error()));
-  });
+  if (!selection) return refuse(answer, selection.error());
+  access_.revoke(selection->user, selection->id, answering(std::move(answer), [](uint64_t count) {
+                   return "{\"revoked\":" + std::to_string(count) + "}\n";
+                 }));
 }
 
 }  // namespace letterbox

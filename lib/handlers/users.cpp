@@ -92,34 +92,26 @@ UsersHandler::UsersHandler(PresenceStore& presence, Access& access)
 
 void UsersHandler::view(const Query& query, Answer answer) const {
   const auto user = read_name(query, "user");
-  if (!user) {
-    answer.send(to_response(user.error()));
-    return;
-  }
+  if (!user) return refuse(answer, user.error());
   if (*user) {
     view_one(**user, std::move(answer));
     return;
   }
   const auto question = read_question(query);
-  if (!question) {
-    answer.send(to_response(question.error()));
-    return;
-  }
-  // std::function wants to be copied; the answer can't be.
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  presence_.page(*question, [owed](const Or<PresencePage>& page) {
-    owed->send(page ? Response{200, to_json(*page)} : to_response(page.error()));
-  });
+  if (!question) return refuse(answer, question.error());
+  presence_.page(*question, answering(std::move(answer),
+                                      [](const PresencePage& page) { return to_json(page); }));
 }
 
 void UsersHandler::view_one(const std::string& user, Answer answer) const {
+  // std::function wants to be copied; the answer can't be.
   auto owed = std::make_shared<Answer>(std::move(answer));
   presence_.user(user, [this, owed, user](const Or<PresentUser>& found) {
-    if (!found) return owed->send(to_response(found.error()));
-    access_.standing(user, [owed, present = *found](const Or<Standing>& standing) {
-      owed->send(standing ? Response{200, to_json(present, *standing)}
-                          : to_response(standing.error()));
-    });
+    if (!found) return refuse(*owed, found.error());
+    access_.standing(user,
+                     answering(std::move(*owed), [present = *found](const Standing& standing) {
+                       return to_json(present, standing);
+                     }));
   });
 }
 
