@@ -7,13 +7,13 @@
 export interface LetterboxOptions {
   /** Where `/poll` and `/alive` are: an address, absolute or relative to the page; default: the page's own server. */
   url?: string;
-  /** Sent as `Authorization: Bearer …`. Without it the session cookie, or nginx, says who polls. A function is asked before each poll, so that a token can be renewed. */
-  token?: string | (() => string | Promise<string>);
-  /** Whose mailbox, where the server runs with `--open` (development). Elsewhere the server does not look at it; but tabs share by url, user and client, so say it also where tabs of one browser may be signed in as different people. */
+  /** Sent as `Authorization: Bearer …`. Without it the session cookie, or nginx, says who polls. A function is asked before each poll, so that a token can be renewed; if the server refuses the token it is asked once more with `refused: true`, and only if that one is refused too it has ended. In a tab that follows it is asked before messages are handed out. */
+  token?: string | ((asked: { refused: boolean }) => string | Promise<string>);
+  /** Whose mailbox. The server believes it only with `--open` (development). But tabs share only if they are known to be the same person's, and the cursor is kept for each person: say it with a cookie, or with a token that does not say who it is for. Who is signed in must be this user: then no tab gets another's messages. A token that does say (one of `POST /tokens`, or a JWT with `sub`) counts more than this. */
   user?: string;
   /** Which reader of the mailbox this is. Default: a name made up once for this browser (tabs share it), or for this tab where they do not share. */
   client?: string;
-  /** Whether the tabs of this origin share one poll; default true. Takes Web Locks and BroadcastChannel; where one is missing each tab polls for itself. */
+  /** Whether the tabs of this origin share one poll, by url, person and client; default true. Each tab polls for itself while nobody knows whose it is (see `user`), and if the browser lacks Web Locks or BroadcastChannel. If the tab that polls stands still (an `alert()`, a debugger), a visible one replaces it after `timeout` and 15 s. */
   share?: boolean;
   /** `'auto'` (default): a message is acknowledged once all its handlers have ended, promises that they return included. `'manual'`: by `message.ack()`; the next poll waits for it. */
   ack?: 'auto' | 'manual';
@@ -40,7 +40,7 @@ export interface LetterboxMessage extends Event {
 
 /** Why it stopped, or what went wrong. */
 export interface LetterboxProblem extends Event {
-  /** The server's code (`'locked'`, `'store_unavailable'`, …), or `'network'`, `'bad_answer'`, `'token'` (the function that gives it failed), `'handler'` (one of the page's own failed: this tab alone is told), `'superseded'`, `'closed'`. */
+  /** The server's code (`'locked'`, `'store_unavailable'`, …), or `'network'`, `'bad_answer'`, `'token'` (the function that gives it failed), `'bad_token'` with status 0 (it has a character that a header may not have), `'handler'` (one of the page's own failed: this tab alone is told), `'superseded'`, `'closed'`. */
   readonly code: string;
   /** For people. */
   readonly message: string;
@@ -65,11 +65,12 @@ export interface LetterboxEvents {
   message: LetterboxMessage;
   /** The first poll was answered, or answered again after errors. */
   open: Event;
+  /** If nobody listens to this, an end that the page did not ask for is said on the console. */
   close: LetterboxProblem;
   error: LetterboxProblem;
   /** So many messages will not come any more. */
   missed: Event & { readonly count: number };
-  /** The mailbox is a new one: what is shown of the old one is worth nothing. */
+  /** The mailbox is a new one, or the token is another person's now: what is shown of the old one is worth nothing. */
   reset: Event;
   /** Another reader polls under this client's name; this one stops. `preventDefault()` has it go on after a pause. Told in the tab that polls; the others get `close`. */
   superseded: Event;

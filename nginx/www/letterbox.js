@@ -24,10 +24,11 @@
 /** @typedef {{ name: string, cursor: string, count: number }} Place */
 
 // All times are milliseconds.
-const PAUSE = 500; // after an empty answer
+const PAUSE = 500; // after an empty answer to a poll that was not held
+const HELD = 2000; // what is answered sooner was not held: some proxies answer at once
 const FIRST_STEP = 1000; // of the backoff
 const LAST_STEP = 120_000;
-const GRACE = 15_000; // how late an answer or a timer may be before the machine is thought to have slept
+const GRACE = 15_000; // how late an answer, a timer or a leader may be before it is thought to sleep
 const TICK = 10_000; // how often a poll looks at the clock
 const BEAT_LIMIT = 30_000; // how long a heartbeat may take
 const DAY = 86_400_000;
@@ -37,6 +38,9 @@ const OWN = new Set(['message', 'open', 'close', 'error', 'missed', 'reset', 'su
 
 const REMEMBERED = 1000; // ids, so that what a tab has had is not given again; more than an answer has
 const NEVER = new AbortController().signal; // is aborted never
+
+const NAME = /^[\w.@:+-]{1,128}$/; // of a user or a client
+const REFUSED = /^(bad_token|no_identity)$/; // the codes that another token may help against
 
 /** Under this an event of a message has what its handlers promise. */
 const PROMISES = Symbol('promises');
@@ -50,14 +54,14 @@ class Refusal extends Error {
    * @param {string} message
    * @param {number} status
    * @param {boolean} terminal
-   * @param {number} retryAfter the server wants to be left alone for so long
+   * @param {number} retryIn the server wants to be left alone for so long
    */
-  constructor(code, message, status = 0, terminal = false, retryAfter = 0) {
+  constructor(code, message, status = 0, terminal = false, retryIn = 0) {
     super(message);
     this.code = code;
     this.status = status;
     this.terminal = terminal;
-    this.retryAfter = retryAfter;
+    this.retryIn = retryIn;
   }
 }
 
@@ -74,22 +78,29 @@ class Server {
   }
 
   /**
+   * If the token is refused, and a function gave it, asks once more with another.
    * @param {'GET' | 'POST'} method
    * @param {string} path
    * @param {Record<string, string>} query
    * @param {(answer: any) => boolean} expected whether this is what such a request is answered by
    * @param {AbortSignal} signal
+   * @param {(person: string | undefined) => unknown} [check] is told for whom the request is, before it leaves
+   * @param {boolean} [refused] the token before was
    * @returns {Promise<any>}
    * @throws {Refusal}
    */
-  async ask(method, path, query, expected, signal) {
-    const headers = await this.#authorization();
+  async ask(method, path, query, expected, signal, check, refused = false) {
+    const token = await this.#current(refused);
+    check?.(personOf(token) ?? this.user);
+    // The browser takes blanks and line ends around it away.
+    if (/[^\t -\xff]/.test(String(token).trim()))
+      throw new Refusal('bad_token', 'the token has a character that a header may not have', 0, true);
     const said = new URLSearchParams(this.user === undefined ? query : { ...query, user: this.user });
     let response, text;
     try {
       response = await fetch(`${this.url}/${path}?${said}`, {
         method,
-        headers,
+        headers: token ? { Authorization: `Bearer ${token}` } : {},
         signal,
         cache: 'no-store',
         credentials: this.credentials,
@@ -101,17 +112,44 @@ class Server {
     }
     const answer = parsed(text);
     if (response.ok && expected(answer)) return answer;
-    throw refusal(response, answer?.error);
+    const error = refusal(response, answer?.error);
+    if (refused || typeof this.token !== 'function' || !REFUSED.test(error.code)) throw error;
+    return this.ask(method, path, query, expected, signal, check, true);
   }
 
-  async #authorization() {
+  /** Whose mailbox it is, by the present token or by `user`; undefined: nobody knows. */
+  async person() {
+    return personOf(await this.#current(false)) ?? this.user;
+  }
+
+  /** @param {boolean} refused */
+  async #current(refused) {
     try {
-      const token = typeof this.token === 'function' ? await this.token() : this.token;
-      return /** @type {HeadersInit} */ (token ? { Authorization: `Bearer ${token}` } : {});
+      return typeof this.token === 'function' ? await this.token({ refused }) : this.token;
     } catch {
       throw new Refusal('token', 'there is no token: the function that gives it has failed');
     }
   }
+}
+
+/**
+ * For whom a token says that it is, `lb_NAME.…` or the `sub` of a JWT; undefined: it does not say,
+ * or there is none.
+ * @param {any} token
+ */
+function personOf(token) {
+  try {
+    const [head, body] = token.split('.');
+    const name = head.startsWith('lb_') ? decoded(head.slice(3)) : JSON.parse(decoded(body)).sub;
+    return typeof name === 'string' && NAME.test(name) ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {string} text base64url */
+function decoded(text) {
+  return atob(text.replace(/-/g, '+').replace(/_/g, '/'));
 }
 
 /**
@@ -222,6 +260,10 @@ function aborted(signal) {
   });
 }
 
+function isVisible() {
+  return globalThis.document?.visibilityState === 'visible';
+}
+
 /**
  * Aborts `controller` when more than `limit` has passed, or when the clock was set or the machine
  * slept: its connections are dead then, and nobody says so. The clock on the wall is asked, since
@@ -327,7 +369,7 @@ class Bookmark {
   #read(shelf) {
     try {
       const { name, cursor, count } = JSON.parse(globalThis[shelf].getItem(this.#key) ?? '{}');
-      const whole = /^[\w.@:+-]{1,64}$/.test(name) && typeof cursor === 'string' && Number.isSafeInteger(count);
+      const whole = NAME.test(name) && typeof cursor === 'string' && Number.isSafeInteger(count);
       return whole ? { name, cursor, count } : null;
     } catch {
       return null;
@@ -336,7 +378,8 @@ class Bookmark {
 }
 
 function madeUp() {
-  const bytes = crypto.getRandomValues(new Uint8Array(10));
+  const bytes = new Uint8Array(10).map(() => Math.random() * 256);
+  globalThis.crypto?.getRandomValues(bytes); // node 18 has none
   return `web-${Array.from(bytes, (byte) => (byte % 32).toString(32)).join('')}`;
 }
 
@@ -348,6 +391,8 @@ class Inbox {
   #queue = [];
   #open = false;
   #running = false;
+  /** The messages in the queue are still for the person at this page. */
+  #checked = false;
   #backoff = new Backoff();
   /**
    * The latest ids that were given or wait for it, oldest first; true: finished.
@@ -356,12 +401,14 @@ class Inbox {
   #known = new Map();
 
   /**
+   * @param {() => Promise<boolean>} check whether what came may be given; false: ask again if it is still there
    * @param {(message: Message) => Promise<void>} give runs the handlers; fails if one of them does
    * @param {(message: Message) => void} given
-   * @param {(message: Message, error: unknown, wait: number) => boolean} failed true: it and those after
-   *   it come again by a poll. False: they are kept here, and tried again after `wait`
+   * @param {(message: Message, error: unknown, wait: number) => Message[]} failed which come again by a
+   *   poll, it among them. None: it is kept here, and tried again after `wait`
    */
-  constructor(give, given, failed) {
+  constructor(check, give, given, failed) {
+    this.check = check;
     this.give = give;
     this.given = given;
     this.failed = failed;
@@ -377,8 +424,15 @@ class Inbox {
     this.#open = false;
   }
 
+  /** Another mailbox's messages follow. */
+  clear() {
+    this.#queue = [];
+    this.#known.clear();
+  }
+
   /** @param {Message[]} messages */
   take(messages) {
+    this.#checked = false;
     for (const message of messages) {
       if (this.#known.has(message.id)) continue;
       this.#known.set(message.id, false);
@@ -412,6 +466,10 @@ class Inbox {
     if (this.#running) return;
     this.#running = true;
     while (this.#open && this.#queue.length) {
+      if (!this.#checked) {
+        this.#checked = await this.check();
+        continue;
+      }
       const message = /** @type {Message} */ (this.#queue.shift());
       try {
         await this.give(message);
@@ -433,9 +491,9 @@ class Inbox {
     const fetched = this.failed(message, error, wait);
     if (!wait) return; // acknowledged by hand before it failed
     this.#queue.unshift(message);
-    if (!fetched) return sleep(wait, NEVER);
-    for (const { id } of this.#queue) this.#known.delete(id);
-    this.#queue = [];
+    if (!fetched.length) return sleep(wait, NEVER);
+    const ids = fetched.map(({ id }) => id);
+    this.#queue = this.#queue.filter(({ id }) => !(ids.includes(id) && this.#known.delete(id)));
   }
 }
 
@@ -451,8 +509,12 @@ class Inbox {
  * comes again. Listeners given by `addEventListener` do not: a browser does not say that one of
  * them has thrown.
  *
- * Where tabs may be signed in as different people say `user`, also beside a token: tabs share by
- * url, user and client.
+ * Tabs share by url, person and client, and only if the person is known: by the token, or by
+ * `user`. While nobody knows (a cookie, a token that does not say) each tab polls for itself.
+ *
+ * A leader says each time for how long nothing may be heard of it. When that is over, and 15 s more,
+ * a follower that is visible takes the lock from it, since its page stands still; and by the same
+ * clock a leader that wakes knows that it may have been replaced, and follows.
  */
 export class Letterbox extends EventTarget {
   // Constant after construction.
@@ -460,13 +522,19 @@ export class Letterbox extends EventTarget {
   #client;
   #timeout;
   #manual;
-  #key;
+  #share;
+  #after;
   #inbox;
   #backoff = new Backoff();
 
-  // How it stands.
-  #shared;
+  // Whose mailbox, and with whom it is shared; see #identify.
+  /** @type {string | undefined} */
+  #person;
+  #key = '';
+  /** @type {Bookmark} */
   #bookmark;
+
+  // How it stands.
   #closed = true;
   #begun = false;
   #leading = false;
@@ -474,8 +542,13 @@ export class Letterbox extends EventTarget {
   #healthy = false;
   #offline = false;
   #kicked = false;
-  /** The wait is for the network, not for the server. */
-  #unreachable = false;
+  /** Superseded once, and may be no more. */
+  #doubted = false;
+  /** How much of the wait for the next poll must pass, whatever happens: the server has asked for it. */
+  #least = 0;
+  /** Until then the leader may be silent. */
+  #due = 0;
+  #closeIsHeard = false;
   /** @type {State | undefined} */
   #state;
   /** What handlers have been told of the answer to which cursor: an answer that comes again is not news. */
@@ -492,6 +565,10 @@ export class Letterbox extends EventTarget {
   #waiting;
   /** @type {BroadcastChannel | undefined} */
   #channel;
+  /** A follower's: ends the wait for the lock, which is then taken. */
+  #usurp = () => {};
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #alarm;
   /**
    * The leader's: given to handlers, not acknowledged.
    * @type {Message[]}
@@ -510,10 +587,11 @@ export class Letterbox extends EventTarget {
     this.#client = client;
     this.#timeout = timeout;
     this.#manual = ack === 'manual';
-    this.#key = ['letterbox', this.#server.url, user, client].join(' ');
-    this.#shared = share && Boolean(globalThis.navigator?.locks && globalThis.BroadcastChannel);
-    this.#bookmark = new Bookmark(this.#key, this.#shared, client, after);
+    this.#share = share && Boolean(globalThis.navigator?.locks && globalThis.BroadcastChannel);
+    this.#after = after;
+    this.#bookmark = this.#identify(personOf(token) ?? user);
     this.#inbox = new Inbox(
+      () => this.#same(),
       (message) => this.#give(message),
       (message) => this.#manual || this.#acknowledge(message.id),
       (message, error, wait) => this.#failed(message, error, wait),
@@ -550,6 +628,16 @@ export class Letterbox extends EventTarget {
     return () => this.removeEventListener(type, listener);
   }
 
+  /**
+   * @param {string} type
+   * @param {EventListenerOrEventListenerObject | null} listener
+   * @param {boolean | AddEventListenerOptions} [options]
+   */
+  addEventListener(type, listener, options) {
+    if (type === 'close') this.#closeIsHeard = true;
+    super.addEventListener(type, listener, options);
+  }
+
   open() {
     if (!this.#closed) return;
     this.#closed = false;
@@ -560,6 +648,7 @@ export class Letterbox extends EventTarget {
     hear?.('online', () => this.#wentOnline(), { signal });
     hear?.('pagehide', () => this.#pause(), { signal });
     hear?.('pageshow', (event) => event.persisted && this.#begin(), { signal });
+    hear?.('visibilitychange', () => isVisible() && this.#seen(), { signal }); // of the document, it bubbles
     this.#begin();
   }
 
@@ -600,6 +689,7 @@ export class Letterbox extends EventTarget {
 
   #pause() {
     this.#run.abort();
+    clearTimeout(this.#alarm);
     this.#inbox.close();
     this.#settled(0);
     this.#leading = false;
@@ -615,6 +705,7 @@ export class Letterbox extends EventTarget {
     this.#pause();
     this.#enter('closed');
     this.#emit('close', { ...why, terminal: true, retryIn: 0 });
+    if (!this.#closeIsHeard && why.code !== 'closed') console.warn(`Letterbox has stopped: ${why.message} (${why.code})`);
   }
 
   #wentOffline() {
@@ -626,39 +717,110 @@ export class Letterbox extends EventTarget {
 
   #wentOnline() {
     this.#offline = false;
-    if (this.#leading) this.#waiting?.abort();
-    else this.#enter('following');
+    if (!this.#leading) this.#enter('following');
+    this.#seen();
+  }
+
+  /** The page is looked at, or the network is back: the leader, in whichever tab, waits no longer than it must. */
+  #seen() {
+    this.#waiting?.abort();
+    this.#tell({ hello: true });
+    this.#mind();
+  }
+
+  // - whose mailbox
+
+  /** @param {string | undefined} person */
+  #identify(person) {
+    this.#person = person;
+    this.#key = ['letterbox', this.#server.url, person, this.#client].join(' ');
+    return new Bookmark(this.#key, Boolean(this.#share && person), this.#client, this.#after);
+  }
+
+  /**
+   * Another person is at this page: it leaves those it shares with, and begins anew.
+   * @param {string | undefined} person
+   */
+  #become(person) {
+    const before = this.#person;
+    if (person === before) return;
+    this.#pause();
+    this.#bookmark = this.#identify(person);
+    this.#inbox.clear();
+    if (before && person) this.#emit('reset');
+    if (!this.#closed) this.#begin();
+  }
+
+  /** Whether messages that another tab has fetched are for the person at this page; false: perhaps not. */
+  async #same() {
+    const { signal } = this.#run;
+    if (this.#leading || typeof this.#server.token !== 'function') return true;
+    try {
+      const person = await this.#server.person();
+      if (!signal.aborted) this.#become(person);
+      return !signal.aborted;
+    } catch {
+      // It has no token at the moment: what came waits.
+      await sleep(this.#backoff.next(), signal);
+      return false;
+    }
   }
 
   // - sharing between tabs
 
   /**
-   * Follows while another tab leads, and leads when there is none.
+   * Follows while another tab leads, and leads when there is none, or when it stands still.
    * @param {AbortSignal} signal
    */
   async #join(signal) {
-    let granted = false;
-    try {
-      if (this.#shared) {
-        this.#channel = new BroadcastChannel(this.#key);
-        this.#channel.onmessage = ({ data }) => signal.aborted || this.#hear(data);
-        this.#tell({ hello: true });
-        return await navigator.locks.request(this.#key, { signal }, () => {
-          granted = true;
-          return this.#lead(signal);
-        });
+    for (let steal = false; this.#share && this.#person && !signal.aborted; ) {
+      const turn = within(signal); // of waiting for the lock, and of leading
+      this.#usurp = () => turn.abort();
+      let granted = false;
+      const lead = () => {
+        granted = true;
+        return this.#lead(turn.signal);
+      };
+      try {
+        this.#listen(signal);
+        await navigator.locks.request(this.#key, steal ? { steal } : { signal: turn.signal }, lead);
+        steal = false;
+      } catch (error) {
+        if (granted && /** @type {Error} */ (error).name !== 'AbortError') throw error;
+        steal = !granted && turn.signal.aborted;
+        if (!granted && !steal) this.#alone();
       }
-    } catch (error) {
-      if (granted) throw error;
-      if (signal.aborted) return;
-      // Both exist, but not for this page: it is in a sandbox, or storage is blocked.
-      this.#channel?.close();
-      this.#channel = undefined;
-      this.#shared = false;
-      this.#bookmark = new Bookmark(this.#key, false, this.#client, this.cursor);
+      turn.abort();
+      if (granted && !signal.aborted) this.#stepBack();
     }
     await null; // whoever makes a Letterbox gives it handlers first
     await this.#lead(signal);
+  }
+
+  /** @param {AbortSignal} signal */
+  #listen(signal) {
+    if (!this.#channel) {
+      this.#channel = new BroadcastChannel(this.#key);
+      this.#channel.onmessage = ({ data }) => signal.aborted || this.#hear(data);
+    }
+    this.#expect(this.#timeout * 1000);
+    this.#tell({ hello: true });
+  }
+
+  /** Locks and channels exist, but not for this page: it is in a sandbox, or storage is blocked. */
+  #alone() {
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#share = false;
+    this.#after = this.cursor;
+    this.#bookmark = this.#identify(this.#person);
+  }
+
+  /** It does not lead any more. What it had in hand the next leader fetches again, and tells. */
+  #stepBack() {
+    this.#leading = false;
+    this.#settled(0);
+    this.#hand = [];
   }
 
   /** @param {object} what as `#hear` has it */
@@ -667,24 +829,64 @@ export class Letterbox extends EventTarget {
   }
 
   /**
-   * What a tab tells the others. One that has just come says `hello`, and the leader says how things
-   * stand. In one of them a message was acknowledged by hand: `ack`. All else is the leader's: its
-   * `place`, the `messages` and `news` of an answer, an `error`, the `end`. The leader may have died
-   * since, and this tab lead already: messages that were still on their way count all the same.
+   * What a tab tells the others. One that has just come, or is looked at, says `hello`, and the leader
+   * says how things stand. In one of them a message was acknowledged by hand: `ack`. All else is the
+   * leader's: its `place`, the `messages` and `news` of an answer, an `error`, the `end`, and for how
+   * long it will be `quiet` now. The leader may have died since, and this tab lead already: messages
+   * that were still on their way count all the same.
    * @param {any} told
    */
-  #hear({ hello, ack, place, messages, news, error, end }) {
-    if (hello && this.#leading) this.#tell({ place: this.#bookmark.place, messages: this.#healthy && this.#hand });
-    if (hello) return;
+  #hear({ hello, ack, place, messages, news, error, end, quiet }) {
+    if (hello) return this.#leading ? this.#welcome() : undefined;
     if (ack) return this.#acknowledge(ack);
-    if (!this.#leading && this.#state !== 'following') this.#enter('following');
+    if (!this.#leading) {
+      if (this.#state !== 'following') this.#enter('following');
+      if (quiet >= 0) this.#expect(quiet);
+      if (error) this.#trouble(error);
+    }
     if (place) this.#bookmark.adopt(place);
     if (messages) this.#announce(messages, this.#unsaid(news));
     // That it was acknowledged here the leader before this one may have been the last to hear.
     if (messages && this.#manual)
       for (const { id } of messages) if (this.#inbox.finished(id)) this.#tell({ ack: id });
-    if (error && !this.#leading) this.#trouble(error);
     if (end) this.#end(end);
+  }
+
+  #welcome() {
+    const quiet = Math.max(0, this.#due - GRACE - Date.now());
+    this.#tell({ place: this.#bookmark.place, messages: this.#healthy && this.#hand, quiet });
+    this.#waiting?.abort();
+  }
+
+  /**
+   * Says, as the leader, for how long nothing may be heard of it, and what else there is to say.
+   * @param {number} quiet
+   * @param {object} [more]
+   */
+  #promise(quiet, more) {
+    this.#expect(quiet);
+    this.#tell({ quiet, ...more });
+  }
+
+  /** @param {number} quiet */
+  #expect(quiet) {
+    this.#due = Date.now() + quiet + GRACE;
+    this.#mind();
+  }
+
+  /** Has a follower take the lock when nothing is heard of the leader. A hidden page does so once it is looked at. */
+  #mind() {
+    clearTimeout(this.#alarm);
+    if (!this.#channel || this.#leading) return;
+    this.#alarm = setTimeout(() => isVisible() && this.#usurp(), Math.max(FIRST_STEP, this.#due - Date.now()));
+  }
+
+  /**
+   * Whether it leads still, and no follower can have taken its place.
+   * @param {AbortSignal} [signal]
+   */
+  #leads(signal) {
+    return !signal?.aborted && (!this.#channel || Date.now() < this.#due);
   }
 
   // - polling
@@ -694,11 +896,11 @@ export class Letterbox extends EventTarget {
     if (signal.aborted) return;
     this.#leading = true;
     this.#bookmark.load();
-    while (!signal.aborted) {
-      this.#unreachable = false;
+    do {
+      this.#least = DAY;
       const wait = await this.#turn(signal);
-      if (wait && !signal.aborted) await this.#wait(wait, signal);
-    }
+      if (wait && this.#leads(signal)) await this.#wait(wait, signal);
+    } while (this.#leads(signal));
   }
 
   /**
@@ -708,23 +910,22 @@ export class Letterbox extends EventTarget {
    */
   async #turn(signal) {
     const after = this.cursor;
-    let answer;
-    try {
-      answer = await this.#poll(after, signal);
-    } catch (error) {
-      return this.#refused(error);
-    }
-    if (signal.aborted) return 0;
+    const asked = Date.now();
+    const looks = !this.#healthy;
+    const answer = await this.#poll(after, signal).catch((error) => /** @type {Error} */ (error));
+    if (!this.#leads(signal)) return 0;
+    if (answer instanceof Error) return this.#refused(answer);
     if (!answer) return this.#dropped();
     this.#offline = false;
     this.#enter('answered', { reason: answer.reason });
+    const held = Date.now() - asked >= HELD || (looks && this.#timeout > 0);
     const pause = Math.max(PAUSE, milliseconds(answer.retry_after_ms));
     if (answer.reason === 'superseded') return this.#superseded(pause);
     if (answer.reason === 'kicked') return this.#thrownOut(pause);
-    this.#kicked = false;
+    this.#kicked = this.#doubted = false;
     this.#backoff.reset();
     const again = await this.#digest(answer, after, signal);
-    return again || (answer.messages.length && answer.cursor !== after ? 0 : pause);
+    return again || (answer.messages.length && answer.cursor !== after ? 0 : held ? milliseconds(answer.retry_after_ms) : pause);
   }
 
   /**
@@ -736,10 +937,12 @@ export class Letterbox extends EventTarget {
     const timeout = this.#healthy ? this.#timeout : 0;
     const polling = (this.#polling = within(signal));
     const overslept = watch(polling, timeout * 1000 + GRACE);
+    this.#promise(timeout * 1000);
     this.#enter('polling');
     try {
       const query = { client: this.client, after, timeout: String(timeout) };
-      const asked = this.#server.ask('GET', 'poll', query, isAnswer, polling.signal);
+      const check = (/** @type {string | undefined} */ person) => polling.signal.aborted || this.#become(person);
+      const asked = this.#server.ask('GET', 'poll', query, isAnswer, polling.signal, check);
       return await Promise.race([asked, aborted(polling.signal)]);
     } catch (error) {
       if (polling.signal.aborted || overslept()) return undefined;
@@ -747,7 +950,6 @@ export class Letterbox extends EventTarget {
     } finally {
       overslept();
       polling.abort();
-      this.#polling = undefined;
     }
   }
 
@@ -756,30 +958,31 @@ export class Letterbox extends EventTarget {
    * @param {AbortSignal} signal
    */
   async #wait(wait, signal) {
-    const waiting = within(signal);
-    if (this.#unreachable) this.#waiting = waiting;
+    const waiting = (this.#waiting = within(signal));
+    this.#promise(wait);
     this.#enter(this.#offline ? 'offline' : 'waiting', { wait });
-    await sleep(wait, waiting.signal);
+    await Promise.all([sleep(Math.min(this.#least, wait), signal), sleep(wait, waiting.signal)]);
     waiting.abort();
-    this.#waiting = undefined;
   }
 
   /** By the watch: begun anew at once. Because the browser is offline: when it is back, or after a while, since browsers err. */
   #dropped() {
-    this.#unreachable = this.#offline;
+    this.#least = 0;
     return this.#offline ? this.#backoff.next() : 0;
   }
 
   /** @param {any} error */
   #refused(error) {
     if (!(error instanceof Refusal)) throw error;
-    const { code, message, status, terminal, retryAfter } = error;
-    const retryIn = terminal ? 0 : this.#backoff.next(retryAfter);
-    const trouble = { code, message, status, terminal, retryIn };
-    this.#unreachable = status === 0;
-    this.#tell({ error: trouble });
+    const { message, terminal } = error;
+    const retryIn = terminal ? 0 : this.#backoff.next(error.retryIn);
+    const trouble = { ...error, message, retryIn };
+    this.#least = error.retryIn;
+    // That the token of this tab is refused says nothing of the others'.
+    const mine = REFUSED.test(error.code);
+    if (!mine) this.#tell({ error: trouble });
     this.#trouble(trouble);
-    if (terminal) this.#stop(trouble);
+    if (terminal) mine ? this.#end(trouble) : this.#stop(trouble);
     return retryIn;
   }
 
@@ -797,9 +1000,11 @@ export class Letterbox extends EventTarget {
 
   /** @param {number} pause */
   #superseded(pause) {
-    // Nobody else has a name that was made up for this tab, but its copy: who duplicates a tab
-    // duplicates its sessionStorage.
-    if (!this.#shared && !this.#client) this.#bookmark.rename();
+    // Nobody else has a name that was made up here, but a copy: a tab is duplicated with its
+    // sessionStorage, a machine with all there is.
+    if (!this.#client) this.#bookmark.rename();
+    // Once it may have been a tab of this browser that woke, and did not know yet that it leads no more.
+    else if (this.#channel && !this.#doubted) this.#doubted = true;
     else if (this.#emit('superseded', {}, true))
       this.#stop({ code: 'superseded', message: 'another reader polls under this name', status: 200 });
     return pause;
@@ -832,11 +1037,11 @@ export class Letterbox extends EventTarget {
     const settled = new Promise((resolve) => (this.#settled = resolve));
     this.#hand = [...messages];
     this.#bookmark.move(after, unsaid.missed + Number(unsaid.reset));
-    this.#tell({ place: this.#bookmark.place, messages, news });
+    this.#promise(this.#timeout * 1000, { place: this.#bookmark.place, messages, news });
     this.#announce(messages, unsaid);
     this.#settle();
     const again = await settled;
-    if (!again && !signal.aborted && cursor !== this.cursor) {
+    if (!again && this.#leads(signal) && cursor !== this.cursor) {
       this.#bookmark.move(cursor, 0);
       this.#tell({ place: this.#bookmark.place });
     }
@@ -874,13 +1079,14 @@ export class Letterbox extends EventTarget {
     this.#settle();
   }
 
+  /** By its handlers alone, and only as long as it leads: its successor counts for itself, and may be further. */
   #settle() {
-    while (this.#hand.length && this.#inbox.finished(this.#hand[0].id)) {
+    while (this.#leads() && this.#hand.length && this.#inbox.finished(this.#hand[0].id)) {
       const { id } = /** @type {Message} */ (this.#hand.shift());
       this.#bookmark.move(id, 1);
       this.#tell({ place: this.#bookmark.place });
     }
-    if (!this.#hand.length) this.#settled(0);
+    if (!this.#hand.length || !this.#leads()) this.#settled(0);
   }
 
   /** @param {Message} message */
@@ -907,9 +1113,9 @@ export class Letterbox extends EventTarget {
     globalThis.reportError?.(error); // the page's author wants to see where
     const said = String(error?.message ?? error);
     this.#emit('error', { code: 'handler', message: said, status: 0, terminal: false, retryIn: wait });
-    if (!inHand || !wait) return false;
+    if (!inHand || !wait) return [];
     this.#settled(wait);
-    return true;
+    return this.#leads() ? this.#hand : [];
   }
 
   // - events
@@ -972,7 +1178,7 @@ async function beat(server, signal, after, every, onBeat) {
     if (signal.aborted) return;
     if (onBeat) Promise.resolve(answer).then(onBeat); // it may fail, the heart goes on
     if (answer.terminal) return;
-    wait = Math.max(every, answer.retryAfter ?? 0);
+    wait = Math.max(every, answer.retryIn ?? 0);
   }
 }
 

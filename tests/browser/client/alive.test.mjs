@@ -39,6 +39,20 @@ test('alive() is refused with the server\'s reason', async () => {
   await assert.rejects(box.alive(), { code: 'kicked', status: 403, terminal: true, message: 'because: kicked' });
 });
 
+test('a token that is refused to a heartbeat is asked for once more', async () => {
+  const { browser, server, Letterbox } = started();
+  const work = open();
+  const answers = [];
+  server.instead(refusal(401, 'bad_token', { terminal: true }));
+  const token = ({ refused }) => (refused ? 'new' : 'old');
+  const done = Letterbox.keepAlive(work.promise, { token, onBeat: (answer) => void answers.push(answer.user) });
+  await browser.advance(20_000);
+  assert.deepEqual(answers, ['alice']);
+  assert.deepEqual(server.beats.map(({ headers }) => headers.Authorization), ['Bearer old', 'Bearer new']);
+  work.resolve();
+  await done;
+});
+
 test('the heartbeat begins after 20 s, beats every 20 s, is never cached, and ends with the work', async () => {
   const { browser, server, Letterbox } = started();
   const work = open();

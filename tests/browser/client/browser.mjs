@@ -2,7 +2,7 @@
 //
 // A browser as far as letterbox.js can tell: tabs with a global object of their own each, which share
 // localStorage, locks and channels, a clock and a server. A tab can be closed, reloaded, duplicated,
-// put away and fetched back by "back", and it can crash. letterbox.js runs in it as it is delivered
+// put away and fetched back by "back", looked at, stand still for a while, and it can crash. letterbox.js runs in it as it is delivered
 // to old pages, so that each tab has a copy of its own.
 
 import { webcrypto } from 'node:crypto';
@@ -26,7 +26,7 @@ export class Browser {
   random = () => 0.5;
   /** How long what one tab tells the others is on its way, and a lock that is given on. */
   delay = () => 0;
-  /** What is taken from the pages: 'locks', 'channels', 'storage'. */
+  /** What is taken from the pages: 'locks', 'channels', 'storage', 'crypto'. */
   without = new Set();
 
   tab(options) {
@@ -58,7 +58,11 @@ class Tab {
   sessionStorage;
   window;
   alive = true;
+  visibility = 'visible';
+  /** What happens to a tab that stands still, by where it comes from; null: it runs. */
+  #held = null;
   #page = new EventTarget();
+  #thaw = () => {};
   #timers = new Set();
   #requests = new Set();
 
@@ -83,6 +87,35 @@ class Tab {
 
   fire(type, members = {}) {
     if (this.alive) this.#page.dispatchEvent(Object.assign(new Event(type), members));
+  }
+
+  /** It is in front now, or not. */
+  look(visibility) {
+    this.visibility = visibility;
+    this.fire('visibilitychange'); // of its document, from where it bubbles
+  }
+
+  /** Its script stands still, as while an alert() is open: nothing is done of what comes. */
+  freeze() {
+    this.#held = new Map();
+    this.thawed = new Promise((resolve) => (this.#thaw = resolve));
+  }
+
+  /** It goes on. Of what came meanwhile each source has kept its order, but which source is first is the browser's matter. */
+  async thaw(order = ['timers', 'network', 'channels', 'locks']) {
+    const held = this.#held;
+    this.#held = null;
+    this.#thaw();
+    for (const source of order) {
+      for (const step of held.get(source) ?? []) step();
+      await settle();
+    }
+  }
+
+  /** Has the tab do something: now, or when it is thawed. */
+  do(source, step) {
+    if (!this.#held) return step();
+    this.#held.set(source, [...(this.#held.get(source) ?? []), step]);
   }
 
   /** As a person closes it. */
@@ -113,7 +146,6 @@ class Tab {
   #load(location) {
     const { browser, browser: { clock, without } } = this;
     const tab = this;
-    const ofTab = (call) => () => tab.alive && call();
     const blocked = () => {
       throw new DOMException('The operation is insecure.', 'SecurityError');
     };
@@ -123,25 +155,33 @@ class Tab {
     });
     const window = {
       location: new URL(location),
-      document: { baseURI: location },
+      document: {
+        baseURI: location,
+        get visibilityState() { return tab.visibility; },
+      },
       navigator: without.has('locks') ? {} : { locks: { request: (...said) => browser.locks.request(tab, ...said) } },
       localStorage: storage(browser.localStorage),
       sessionStorage: storage(this.sessionStorage),
       fetch: (address, init) => this.#fetch(address, init),
       setTimeout: (call, wait) => {
-        const timer = clock.setTimeout(ofTab(call), wait);
+        const timer = clock.setTimeout(() => tab.do('timers', () => tab.alive && this.#timers.has(timer) && call()), wait);
         this.#timers.add(timer);
         return timer;
       },
-      clearTimeout: clock.clearTimeout,
+      clearTimeout: (timer) => {
+        clock.clearTimeout(timer);
+        this.#timers.delete(timer);
+      },
       Date: class extends Date {
         static now = () => clock.now;
       },
       addEventListener: (...said) => this.#page.addEventListener(...said),
       reported: [],
       reportError: (error) => window.reported.push(error),
-      crypto: webcrypto,
-      AbortController, Event, EventTarget, URL, URLSearchParams,
+      warned: [],
+      console: { warn: (text) => window.warned.push(text) },
+      crypto: without.has('crypto') ? undefined : webcrypto,
+      atob, AbortController, Event, EventTarget, Headers, URL, URLSearchParams,
     };
     if (!without.has('channels'))
       window.BroadcastChannel = class extends Channel {
@@ -164,6 +204,7 @@ class Tab {
       return await this.browser.server.fetch(address, { ...init, signal: request.signal });
     } finally {
       this.#requests.delete(request);
+      await new Promise((resolve) => this.do('network', resolve));
       if (!this.alive) await new Promise(() => {});
     }
   }
@@ -189,7 +230,8 @@ class Channel {
       if (other === this || other.name !== this.name) continue;
       const data = structuredClone(said);
       other.due = Math.max(other.due, clock.running + delay());
-      clock.setTimeout(() => other.#open && other.onmessage?.({ data }), other.due - clock.running);
+      const arrive = () => other.tab.do('channels', () => other.#open && other.onmessage?.({ data }));
+      clock.setTimeout(arrive, other.due - clock.running);
     }
   }
 
@@ -199,7 +241,7 @@ class Channel {
   }
 }
 
-/** Exclusive locks, granted in the order in which they were asked for. */
+/** Exclusive locks, granted in the order in which they were asked for, or stolen. */
 class Locks {
   #browser;
   #queues = new Map();
@@ -208,17 +250,23 @@ class Locks {
     this.#browser = browser;
   }
 
-  request(tab, name, { signal }, call) {
+  request(tab, name, { signal, steal }, call) {
     return new Promise((resolve, reject) => {
+      if (signal && steal) throw new DOMException('signal and steal', 'NotSupportedError');
       const queue = this.#queues.get(name) ?? [];
       this.#queues.set(name, queue);
       const wish = { tab, name, call, resolve, reject };
-      signal.addEventListener('abort', () => {
+      signal?.addEventListener('abort', () => {
         if (wish.held) return;
         this.#remove(wish);
         reject(new DOMException('The request was aborted.', 'AbortError'));
       });
-      queue.push(wish);
+      if (steal && queue[0]?.held) {
+        const robbed = queue.shift();
+        robbed.tab.do('locks', () => robbed.reject(new DOMException('Lock broken by another request', 'AbortError')));
+      }
+      if (steal) queue.unshift(wish);
+      else queue.push(wish);
       this.#grant(name);
     });
   }
@@ -229,17 +277,21 @@ class Locks {
   }
 
   #grant(name) {
-    this.#browser.clock.setTimeout(async () => {
+    this.#browser.clock.setTimeout(() => {
       const [wish] = this.#queues.get(name);
       if (!wish || wish.held) return;
       wish.held = true;
-      try {
-        wish.resolve(await wish.call());
-      } catch (error) {
-        wish.reject(error);
-      }
-      this.#remove(wish);
+      wish.tab.do('locks', () => this.#hold(wish));
     }, this.#browser.delay());
+  }
+
+  async #hold(wish) {
+    try {
+      wish.resolve(await wish.call());
+    } catch (error) {
+      wish.reject(error);
+    }
+    this.#remove(wish);
   }
 
   #remove(wish) {

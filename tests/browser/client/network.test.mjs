@@ -16,11 +16,10 @@ async function started(options = {}) {
 }
 
 test('a poll that no answer comes to is dropped 15 s after its time, and begun anew at once', async () => {
-  const browser = new Browser();
-  const box = browser.tab().letterbox({ share: false });
-  await browser.advance(400);
-  browser.server.network = 'silent';
-  await browser.advance(100);
+  const { browser, box, server } = await started();
+  server.network = 'silent';
+  server.endAll('timeout');
+  await browser.advance(500);
   const parked = browser.server.polls.at(-1);
   assert.equal(parked.query.timeout, '25');
   await browser.advance(40_000);
@@ -96,11 +95,73 @@ test('"offline" ends a poll, "online" begins one at once', async () => {
   assert.equal(server.polls[1].aborted, true);
   assert.equal(box.states.at(-1).split(' ')[0], 'offline');
   await browser.goOnline();
-  assert.equal(server.polls.length, 3);
+  await browser.advance(0);
+  assert.deepEqual(server.polls.slice(2).map(({ query }) => query.timeout), ['0', '25']);
   server.push('back');
   await browser.advance(500);
   assert.deepEqual(box.got, ['back']);
   assert.deepEqual(box.log, ['open', 'open']);
+});
+
+test('a page that is looked at again tries at once, and once, what it would have waited for', async () => {
+  const { browser, tab, box, server } = await started();
+  browser.random = () => 0.999;
+  server.network = 'down';
+  server.endAll('timeout');
+  await browser.advance(100_000); // in a wait of a minute
+  const { length } = server.polls;
+  tab.look('hidden');
+  await browser.advance(0);
+  assert.equal(server.polls.length, length);
+  tab.look('visible');
+  await browser.advance(1000);
+  assert.equal(server.polls.length, length + 1);
+  server.network = 'up';
+  tab.look('visible');
+  await browser.advance(0);
+  assert.equal(box.log.at(-1), 'open');
+  assert.equal(server.parked, 1);
+});
+
+test('of tabs that share, one that is looked at has the one that polls try at once', async () => {
+  const { browser, tab, server } = await started({ share: true, user: 'alice' });
+  browser.random = () => 0.999;
+  tab.look('hidden');
+  const other = browser.tab();
+  const box = other.letterbox({ user: 'alice' });
+  await browser.advance(0);
+  server.network = 'down';
+  server.endAll('timeout');
+  await browser.advance(100_000);
+  const { length } = server.polls;
+  server.network = 'up';
+  other.look('visible');
+  await browser.advance(0);
+  assert.equal(server.polls[length].at, browser.clock.running);
+  assert.equal(box.log.at(-1), 'open');
+  assert.equal(box.leading, false);
+});
+
+test('being looked at ends no wait that the server asked for, and only the rest of a longer one', async () => {
+  const { browser, tab, server } = await started();
+  browser.random = () => 0.999;
+  const away = refusal(502, 'away', { retry_after_ms: 5000 });
+  server.instead(...Array(6).fill(away));
+  server.endAll('timeout');
+  await browser.advance(50_000); // in a wait of 32 s, of which 5 are the server's
+  const { length } = server.polls;
+  const since = browser.clock.running - server.polls[length - 1].at;
+  assert.ok(since > 5000 && since < 20_000, `${since}`);
+  tab.look('visible');
+  await browser.advance(0);
+  assert.equal(server.polls[length].at, browser.clock.running);
+  server.instead(refusal(503, 'overloaded', { retry_after_ms: 30_000 }));
+  server.endAll('timeout');
+  await browser.advance(500);
+  const again = server.polls.length;
+  tab.look('visible');
+  await browser.advance(20_000);
+  assert.equal(server.polls.length, again);
 });
 
 test('a browser that errs about being offline is not believed for long', async () => {
@@ -130,7 +191,7 @@ test('"online" does not end a wait that the server asked for', async () => {
   await browser.advance(20_000);
   assert.equal(server.polls.length, 3);
   await browser.advance(10_000);
-  assert.equal(server.polls.length, 4);
+  assert.equal(server.parked, 1);
 });
 
 test('"online" ends a wait for the network', async () => {
@@ -142,7 +203,7 @@ test('"online" ends a wait for the network', async () => {
   await browser.advance(100_000); // in a wait of 64 s
   const { length } = browser.server.polls;
   await browser.goOnline();
-  assert.equal(browser.server.polls.length, length + 1);
+  assert.equal(browser.server.polls[length].at, browser.clock.running);
   assert.equal(box.log.at(-1), 'open');
 });
 

@@ -44,21 +44,38 @@ test('it polls again at once after messages', async () => {
   server.push('two');
   await browser.advance(0);
   assert.deepEqual(box.got, ['one', 'two']);
-  assert.deepEqual(gaps(server.polls, 2), [0, 0]);
+  assert.deepEqual(gaps(server.polls, 3), [0]);
+  assert.equal(server.polls[2].at, 500);
   assert.equal(server.parked, 1);
 });
 
-test('it polls again 500 ms after an empty answer, and later where the server says so', async () => {
+test('it polls again at once after an empty answer to a poll that was held, and later where the server says so', async () => {
   const { browser, server } = await started();
-  await browser.advance(25_000 + 499);
-  assert.equal(server.polls.length, 2);
-  await browser.advance(1);
-  assert.equal(server.polls.length, 3);
+  await browser.advance(1500);
+  server.endAll('timeout', 0);
+  await browser.advance(0);
+  assert.deepEqual(gaps(server.polls), [0, 2000]);
   server.endAll('timeout', 2000);
   await browser.advance(1999);
   assert.equal(server.polls.length, 3);
   await browser.advance(1);
   assert.equal(server.polls.length, 4);
+});
+
+test('it polls again only 500 ms after an empty answer to a poll that was not held: proxies may answer at once', async () => {
+  const browser = new Browser();
+  browser.server.instead(...Array(1000).fill(answer({})));
+  browser.tab().letterbox(ALONE);
+  await browser.advance(60_000);
+  const [first, ...waits] = gaps(browser.server.polls);
+  assert.equal(first, 0); // the look, which nobody holds
+  assert.deepEqual(new Set(waits), new Set([500]));
+});
+
+test('who wants no poll to be held makes no hot loop', async () => {
+  const { browser, server } = await started({ timeout: 0 });
+  await browser.advance(10_000);
+  assert.deepEqual(new Set(gaps(server.polls)), new Set([500]));
 });
 
 test('an answer that moves nothing on is no reason to poll at once, whatever it has in it', async () => {
@@ -105,6 +122,92 @@ test('a function is asked for the token before each poll', async () => {
   server.push('x');
   await browser.advance(0);
   assert.deepEqual(server.polls.map(({ headers }) => headers.Authorization), ['Bearer t1', 'Bearer t2', 'Bearer t3']);
+});
+
+for (const code of ['bad_token', 'no_identity'])
+  test(`a token that is refused (${code}) is asked for once more, and the page hears nothing of it`, async () => {
+    const asked = [];
+    const token = ({ refused }) => (asked.push(refused), refused ? 'new' : 'old');
+    const { browser, box, server } = await started({ token });
+    server.instead(refusal(401, code, { terminal: true }));
+    server.endAll('timeout');
+    await browser.advance(500);
+    assert.deepEqual(asked, [false, false, false, true]);
+    assert.equal(server.polls.at(-1).headers.Authorization, 'Bearer new');
+    assert.equal(server.parked, 1);
+    assert.deepEqual(box.log, ['open']);
+  });
+
+test('a token that is refused twice in a row is the end, and so is one that no function gave', async () => {
+  for (const [token, sent] of [['old', 1], [() => 'old', 2]]) {
+    const { browser, box, server } = await started({ token });
+    const { length } = server.polls;
+    server.instead(...Array(100).fill(refusal(401, 'bad_token', { terminal: true })));
+    server.endAll('timeout');
+    await browser.advance(600_000);
+    assert.equal(server.polls.length - length, sent);
+    assert.deepEqual(box.log, ['open', 'error bad_token terminal', 'close bad_token']);
+  }
+});
+
+test('a function is asked once more also after a token that was good in between was refused', async () => {
+  const { browser, box, server } = await started({ token: ({ refused }) => String(refused) });
+  for (let turn = 0; turn < 3; ++turn) {
+    server.instead(refusal(401, 'bad_token', { terminal: true }));
+    server.endAll('timeout');
+    await browser.advance(3000);
+  }
+  assert.deepEqual(box.log, ['open']);
+  assert.equal(server.polls.filter(({ headers }) => headers.Authorization === 'Bearer true').length, 3);
+});
+
+test('other terminal errors are the end at once: another token would not help', async () => {
+  const { browser, box, server } = await started({ token: () => 't' });
+  server.instead(refusal(403, 'kicked', { terminal: true }));
+  server.endAll('timeout');
+  await browser.advance(1000);
+  assert.deepEqual(box.log, ['open', 'error kicked terminal', 'close kicked']);
+});
+
+for (const token of ['grün 漢', 'a\nb', 'a\0b'])
+  test(`a token with a sign that a header may not have (${JSON.stringify(token)}) is said to be bad, and not tried for ever`, async () => {
+    const { browser, box, server } = await started({ token });
+    const all = troubles(box);
+    box.open();
+    await browser.advance(600_000);
+    assert.deepEqual(server.polls, []);
+    assert.equal(all[0].code, 'bad_token');
+    assert.equal(all[0].terminal, true);
+    assert.ok(!all[0].message.includes(token));
+  });
+
+test('a line end behind the token does no harm', async () => {
+  const { server } = await started({ token: 't\n' });
+  assert.equal(server.parked, 1);
+});
+
+test('an end that no listener hears of is said on the console, once', async () => {
+  const { browser, tab, server } = await started();
+  for (const deaf of [true, false]) {
+    const box = new tab.window.Letterbox({ ...ALONE, client: 'x' });
+    if (!deaf) box.addEventListener('close', () => {});
+    server.instead(refusal(401, 'no_identity', { terminal: true }));
+    await browser.advance(1000);
+    assert.equal(box.closed, true);
+    assert.deepEqual(tab.window.warned, ['Letterbox has stopped: because: no_identity (no_identity)']);
+  }
+  const box = new tab.window.Letterbox({ ...ALONE, client: 'y' });
+  box.close(); // the page knows
+  assert.equal(tab.window.warned.length, 1);
+});
+
+test('without global crypto, as in node 18, a name is made up all the same', async () => {
+  const browser = new Browser();
+  browser.without.add('crypto');
+  const box = browser.tab().letterbox(ALONE);
+  await browser.advance(0);
+  assert.match(box.client, /^web-[0-9a-v]{10}$/);
+  assert.equal(browser.server.polls[0].query.client, box.client);
 });
 
 test('a function that has no token is an error that is tried again', async () => {
@@ -182,7 +285,7 @@ for (const [what, refused, wait] of [
     await browser.advance(all[0].retryIn - 1);
     assert.equal(server.polls.length, 3);
     await browser.advance(1);
-    assert.equal(server.polls.length, 4);
+    assert.equal(server.parked, 1);
   });
 
 test('a Retry-After of many years is a day, since a timer of many years would end at once', async () => {
@@ -334,5 +437,5 @@ test('its state says what it does at the moment', async () => {
   server.push('x');
   await browser.advance(0);
   box.close();
-  assert.deepEqual(box.states, ['polling', 'answered timeout', 'waiting 500', 'polling', 'answered messages', 'polling', 'closed']);
+  assert.deepEqual(box.states, ['polling', 'answered timeout', 'polling', 'answered messages', 'polling', 'closed']);
 });

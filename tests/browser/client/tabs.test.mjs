@@ -6,7 +6,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Browser } from './browser.mjs';
 import { settle } from './clock.mjs';
+import { dice } from './dice.mjs';
 import { answer, refusal } from './server.mjs';
+
+const ALICE = { user: 'alice' };
 
 /** So many tabs of one browser with a Letterbox each; the first leads. */
 async function started(count, options = {}) {
@@ -15,7 +18,7 @@ async function started(count, options = {}) {
   const boxes = [];
   for (let index = 0; index < count; ++index) {
     tabs.push(browser.tab());
-    boxes.push(tabs[index].letterbox(options));
+    boxes.push(tabs[index].letterbox({ ...ALICE, ...options }));
     await settle();
   }
   await browser.advance(500);
@@ -46,7 +49,7 @@ test('tabs that share have one name, which outlives them', async () => {
   const { browser, tabs, boxes, server } = await started(2);
   assert.equal(boxes[0].client, boxes[1].client);
   for (const tab of tabs) tab.close();
-  const later = browser.tab().letterbox();
+  const later = browser.tab().letterbox(ALICE);
   await browser.advance(500);
   assert.equal(later.client, boxes[0].client);
   assert.equal(readers(server).size, 1);
@@ -58,7 +61,7 @@ test('the cursor outlives the tabs as well: what one has had no later one gets a
   await browser.advance(0);
   tabs[0].close();
   server.push('new');
-  const later = browser.tab().letterbox();
+  const later = browser.tab().letterbox(ALICE);
   await browser.advance(500);
   assert.deepEqual(boxes[0].got, ['old']);
   assert.deepEqual(later.got, ['new']);
@@ -75,7 +78,7 @@ test('another user, client or url is another mailbox: it is not shared', async (
 
 test('two ways to write the same address are one', async () => {
   const browser = new Browser();
-  const boxes = [undefined, '/', 'https://example.org'].map((url) => browser.tab().letterbox({ url }));
+  const boxes = [undefined, '/', 'https://example.org'].map((url) => browser.tab().letterbox({ ...ALICE, url }));
   await browser.advance(500);
   assert.equal(boxes.filter(({ leading }) => leading).length, 1);
 });
@@ -84,7 +87,7 @@ for (const missing of ['locks', 'channels'])
   test(`without ${missing} each tab polls for itself, as a client of its own`, async () => {
     const browser = new Browser();
     browser.without.add(missing);
-    const boxes = [browser.tab().letterbox(), browser.tab().letterbox()];
+    const boxes = [browser.tab().letterbox(ALICE), browser.tab().letterbox(ALICE)];
     await browser.advance(500);
     browser.server.push('x');
     await browser.advance(0);
@@ -102,7 +105,7 @@ test('where locks or channels are there but refused, the tab polls for itself', 
     const browser = new Browser();
     const tab = browser.tab();
     refuse(tab.window);
-    const box = tab.letterbox();
+    const box = tab.letterbox(ALICE);
     browser.server.push('x');
     await browser.advance(500);
     assert.deepEqual(box.got, ['x']);
@@ -231,7 +234,7 @@ test('a new tab gets no old messages, and all that come while it joins', async (
   server.push('in hand');
   await browser.advance(0);
   browser.delay = () => 50;
-  const joining = browser.tab().letterbox();
+  const joining = browser.tab().letterbox(ALICE);
   await browser.advance(20);
   door.resolve();
   await browser.advance(0);
@@ -248,7 +251,7 @@ test('a tab that comes while the leader has a message in hand gets it too', asyn
   boxes[0].on('message', () => open().promise);
   server.push('x');
   await browser.advance(0);
-  const joining = browser.tab().letterbox();
+  const joining = browser.tab().letterbox(ALICE);
   await browser.advance(0);
   assert.deepEqual(joining.got, ['x']);
   assert.deepEqual(boxes[0].got, ['x']);
@@ -343,16 +346,21 @@ test('a terminal error stops all tabs, and each says why', async () => {
 test('superseded stops all tabs: none takes over to fight with the other reader', async () => {
   const { browser, boxes, server } = await started(2, { client: 'desk' });
   server.endAll('superseded', 1500);
+  await browser.advance(1500);
+  assert.deepEqual(boxes.map(({ log }) => log), [['open'], ['open']]); // once it may have been a tab of this browser
+  server.endAll('superseded', 1500);
   await browser.advance(600_000);
   assert.deepEqual(boxes[0].log, ['open', 'superseded', 'close superseded']);
   assert.deepEqual(boxes[1].log, ['open', 'close superseded']);
-  assert.equal(server.polls.length, 2);
+  assert.equal(server.polls.length, 3);
 });
 
 test('a tab that takes over before it hears that the leader was superseded stops as well', async () => {
   const { browser, boxes, server } = await started(2, { client: 'desk' });
-  let slow = 1000;
-  browser.delay = () => (slow -= 999, slow + 999); // the news is slower than the lock
+  server.endAll('superseded', 1500);
+  await browser.advance(1500);
+  const slow = [1000]; // the news that it ends is slower than the lock
+  browser.delay = () => slow.shift() ?? 0;
   server.endAll('superseded', 1500);
   await browser.advance(100);
   assert.equal(boxes[1].leading, true);
@@ -499,7 +507,7 @@ test('with storage blocked tabs that can talk share all the same', async () => {
   const browser = new Browser();
   browser.without.add('storage');
   const tabs = [browser.tab(), browser.tab()];
-  const boxes = tabs.map((tab) => tab.letterbox());
+  const boxes = tabs.map((tab) => tab.letterbox(ALICE));
   await browser.advance(500);
   browser.server.push(1);
   await browser.advance(0);
@@ -509,16 +517,6 @@ test('with storage blocked tabs that can talk share all the same', async () => {
   assert.deepEqual(boxes[1].got, [1, 2]);
   assert.equal(readers(browser.server).size, 1);
 });
-
-/** Random numbers from 0 to 1 that are the same each time (mulberry32). */
-function dice(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /**
  * Tabs come, close, crash and reload at random moments while messages are pushed, handlers take
@@ -533,7 +531,7 @@ async function turmoil(seed) {
   let pushed = 0;
   const come = () => {
     const tab = browser.tab();
-    const box = tab.letterbox({ timeout: 1 });
+    const box = tab.letterbox({ ...ALICE, timeout: 1 });
     const entry = { box, from: undefined };
     box.on('open', () => (entry.from ??= pushed));
     box.on('message', () => new Promise((resolve) => browser.clock.setTimeout(resolve, Math.floor(random() * 40))));

@@ -7,6 +7,7 @@ import type { Alive, LetterboxMessage, LetterboxOptions } from '../../../../ngin
 
 const options: LetterboxOptions = { url: '/', token: async () => 'x', client: 'phone', ack: 'manual', timeout: 25 };
 const box = new Letterbox(options);
+new Letterbox({ token: ({ refused }) => (refused ? 'new' : 'old'), start: false });
 
 const away: () => void = box.on('mail', async (message) => {
   const { id, kind, data, time }: LetterboxMessage = message;
