@@ -61,6 +61,8 @@ export async function eventually(claim, look) {
 export class Person {
   /** What went wrong in any page: errors, requests to elsewhere, breaches of the policy. */
   wrong = [];
+  /** No page of ours opens one. A test that opens one itself answers it. */
+  answerDialogs = true;
   /** A test that takes the server or the network away expects requests that fail. */
   #tolerated = [];
 
@@ -87,6 +89,7 @@ export class Person {
     });
     page.on('pageerror', error => this.wrong.push(`error: ${error.stack}`));
     page.on('dialog', dialog => {
+      if (!this.answerDialogs) return;
       this.wrong.push(`dialog: ${dialog.message()}`);
       dialog.dismiss();
     });
