@@ -30,7 +30,10 @@ uint64_t config_epoch(const Reply& description) {
 }  // namespace
 
 MasterFinder::MasterFinder(Loop& loop, const RedisLogin& login, Log& log, Found found)
-    : loop_(loop), name_(login.address.master), found_(std::move(found)) {
+    : loop_(loop),
+      name_(login.address.master),
+      found_(std::move(found)),
+      choice_(login.address.sentinels.size()) {
   for (const auto& address : login.address.sentinels) {
     Sentinel sentinel;
     sentinel.login.address = address;
@@ -53,33 +56,33 @@ void MasterFinder::look() {
   if (asked_ > 0) return;
   if (next_) loop_.cancel(*std::exchange(next_, std::nullopt));
   heard_ = false;
-  master_.reset();
+  words_.clear();
   asked_ = sentinels_.size();
   for (const auto& sentinel : sentinels_) ask(*sentinel.redis);
 }
 
+// The epoch before the address: if a failover falls between the two, the new master comes with the
+// old number, which changes nothing until the next round. The old master with the new number would
+// be believed.
 void MasterFinder::ask(RedisConnection& sentinel) {
-  sentinel.command({"SENTINEL", "get-master-addr-by-name", name_},
-                   [this, &sentinel](const Reply& reply) {
-                     heard_ = heard_ || reply.came();
-                     if (reply.size() != 2) return answered();
-                     RedisAddress master;
-                     master.host = reply[0].text();
-                     master.port = static_cast<int>(reply[1].integer());
-                     ask_how_recent(sentinel, master);
-                   });
+  sentinel.command({"SENTINEL", "master", name_}, [this, &sentinel](const Reply& reply) {
+    heard_ = heard_ || reply.came();
+    if (!reply.ok()) return answered();
+    ask_where(sentinel, config_epoch(reply));
+  });
 }
 
-// (Asked for second, so that a sentinel that does not know the master is not asked for its epoch.)
-void MasterFinder::ask_how_recent(RedisConnection& sentinel, const RedisAddress& master) {
-  sentinel.command({"SENTINEL", "master", name_}, [this, master](const Reply& reply) {
-    const uint64_t epoch = config_epoch(reply);
-    if (reply.came() && (!master_ || epoch > epoch_)) {
-      master_ = master;
-      epoch_ = epoch;
-    }
-    answered();
-  });
+void MasterFinder::ask_where(RedisConnection& sentinel, uint64_t epoch) {
+  sentinel.command({"SENTINEL", "get-master-addr-by-name", name_},
+                   [this, epoch](const Reply& reply) {
+                     if (reply.size() == 2) {
+                       RedisAddress master;
+                       master.host = reply[0].text();
+                       master.port = static_cast<int>(reply[1].integer());
+                       words_.push_back({master, epoch});
+                     }
+                     answered();
+                   });
 }
 
 void MasterFinder::answered() {
@@ -88,8 +91,8 @@ void MasterFinder::answered() {
     next_.reset();
     look();
   });
-  if (master_) {
-    found_(*master_);
+  if (!words_.empty()) {
+    found_(choice_.choose(words_, loop_.now_ms()));
   } else if (heard_) {
     found_("no sentinel knows a master of the name " + name_);
   } else {

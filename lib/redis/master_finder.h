@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Asks the sentinels where the master is: all of them at once, since the one that is asked first
-// may be the one that died with the master. Where they disagree, as they do for a second or two
-// after a failover, the one that knows of the latest failover is believed: a sentinel that was cut
-// off never leads back to the old master.
+// may be the one that died with the master. If they disagree, as they do for a second or two after
+// a failover, the one that knows of the latest failover is believed, and it stays believed in later
+// rounds: a sentinel that was cut off never leads back to the old master (MasterChoice says what
+// does).
 //
 // It asks at each look(), and by itself twice a second: a master that was replaced in good health
 // goes on taking writes for seconds, and nothing but the sentinels says that these will be lost.
@@ -23,6 +24,7 @@
 #include "base/result.h"
 #include "redis/address.h"
 #include "redis/connection.h"
+#include "redis/master_choice.h"
 
 namespace letterbox {
 
@@ -48,7 +50,7 @@ class MasterFinder {
   };
 
   void ask(RedisConnection& sentinel);
-  void ask_how_recent(RedisConnection& sentinel, const RedisAddress& master);
+  void ask_where(RedisConnection& sentinel, uint64_t epoch);
   void answered();
 
   // Constant after construction.
@@ -60,9 +62,9 @@ class MasterFinder {
   // Of the round that is under way.
   size_t asked_ = 0;    // sentinels that have yet to answer
   bool heard_ = false;  // one of them did
-  std::optional<RedisAddress> master_;
-  uint64_t epoch_ = 0;  // of the failover that made it the master
+  std::vector<MasterChoice::Word> words_;
 
+  MasterChoice choice_;
   std::optional<Loop::Timer> next_;
 };
 
