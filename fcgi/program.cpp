@@ -10,7 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <latch>
+#include <future>
 #include <random>
 #include <utility>
 
@@ -30,6 +30,28 @@ constexpr auto kLastCalls = std::chrono::milliseconds(50);
 // they have for longer. What is just being worked on gets more.
 constexpr auto kFarewellMost = std::chrono::milliseconds(800);
 constexpr auto kDrainMost = std::chrono::milliseconds(1450);
+// A worker that hangs, by a mistake, must not keep the others from ending: it is waited for so long
+// at each step of the end, and by this time after the signal no more.
+constexpr auto kStepMost = std::chrono::milliseconds(150);
+constexpr auto kEndMost = std::chrono::milliseconds(1900);
+
+using Moment = std::chrono::steady_clock::time_point;
+
+// As std::latch, but can be waited for with an end.
+class Countdown {
+ public:
+  explicit Countdown(size_t count) : left_(count) {}
+  void count_down() {
+    if (--left_ == 0) done_.set_value();
+  }
+  // False if it is not done by then.
+  bool wait_until(Moment end) { return future_.wait_until(end) == std::future_status::ready; }
+
+ private:
+  std::atomic<size_t> left_;
+  std::promise<void> done_;
+  std::future<void> future_ = done_.get_future();
+};
 
 Result<Log::Level, std::string> log_level(std::string_view name) {
   if (name == "error") return Log::Level::error;
@@ -178,12 +200,17 @@ std::optional<int> Program::open(size_t body_max, size_t for_redis) {
 }
 
 int Program::run(const std::function<void()>& close) {
+  const auto ended = std::make_shared<Countdown>(workers_.size());
   for (auto& worker : workers_) {
     worker->redis.start();
-    worker->thread = std::thread([&loop = worker->loop] { loop.run(); });
+    worker->thread = std::thread([&loop = worker->loop, ended] {
+      loop.run();
+      ended->count_down();
+    });
   }
   log_->info("ready: ", workers_.size(), " workers, redis at ", login_.address.text());
   wait_for_end();
+  const Moment told = std::chrono::steady_clock::now();
   ending_ = true;
   log_->info("ending");
   on_every_board(&Switchboard::retire_connections);
@@ -192,20 +219,24 @@ int Program::run(const std::function<void()>& close) {
   on_every_board(&Switchboard::stop_accepting);
   drain();
   for (auto& worker : workers_) worker->loop.stop();
+  if (!ended->wait_until(told + kEndMost)) {
+    log_->error("a worker hangs: the program ends without it");
+    std::_Exit(1);  // no destructor: the worker may be using what it would destroy
+  }
   for (auto& worker : workers_) worker->thread.join();
   log_->info("ended");
   return 0;
 }
 
 void Program::on_every_board(void (Switchboard::*what)()) {
-  const auto done = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(workers_.size()));
+  const auto done = std::make_shared<Countdown>(workers_.size());
   for (auto& worker : workers_) {
     worker->loop.post([&board = *worker->board, what, done] {
       (board.*what)();
       done->count_down();
     });
   }
-  done->wait();
+  done->wait_until(std::chrono::steady_clock::now() + kStepMost);
 }
 
 // USR1 and USR2 are multiwatch's: the first is how it ends a program, the second all that it passes

@@ -87,7 +87,8 @@ class Program {
 
  private:
   int check();
-  // Has every worker do this on its own thread, and returns when all have done it.
+  // Has every worker do this on its own thread, and returns when all have done it, or soon after: a
+  // worker that hangs is not waited for.
   void on_every_board(void (Switchboard::*what)());
   void wait_for_end();
   void drain();

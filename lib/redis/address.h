@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "redis/lookup.h"
 
 namespace letterbox {
 
@@ -38,6 +39,8 @@ struct RedisLogin {
   int db = 0;
   // How long an ordinary command may take before the connection counts as dead.
   uint64_t patience_ms = 2000;
+  // What the names of Redis and of the sentinels stand for; another one than the system's in tests.
+  Resolver resolver = resolve_by_system;
 };
 
 }  // namespace letterbox

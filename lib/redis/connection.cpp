@@ -83,7 +83,8 @@ RedisConnection::RedisConnection(Loop& loop, const RedisLogin& login, Log& log, 
       log_(log),
       name_(std::move(name)),
       events_(std::move(events)),
-      leader_(nullptr) {
+      leader_(nullptr),
+      lookup_(loop, login.resolver) {
   if (login.address.sentinels.empty()) where_ = login.address;
 }
 
@@ -93,7 +94,8 @@ RedisConnection::RedisConnection(RedisConnection& leader, std::string name, Even
       log_(leader.log_),
       name_(std::move(name)),
       events_(std::move(events)),
-      leader_(&leader) {
+      leader_(&leader),
+      lookup_(loop_, login_.resolver) {
   leader.followers_.push_back(this);
 }
 
@@ -135,7 +137,7 @@ void RedisConnection::look() {
     looking_ = true;
     finder_->look();
   } else {
-    connect();
+    resolve();
   }
 }
 
@@ -149,16 +151,47 @@ void RedisConnection::found(const Result<RedisAddress, std::string>& master) {
   }
   const bool moved = *master != where_;
   if (moved) {
+    untried_.clear();
     if (context_ != nullptr) drop("the master is now at " + master->text());
     where_ = *master;
     failures_ = 0;
     if (retry_) loop_.cancel(*std::exchange(retry_, std::nullopt));
   }
-  if (moved || wanted) connect();
+  if (moved || wanted) resolve();
+}
+
+// Anew for each attempt, since a failover may be no more than a name that stands for another
+// address.
+void RedisConnection::resolve() {
+  untried_.clear();
+  if (!where_.path.empty()) {
+    untried_.push_back(where_);
+    connect();
+    return;
+  }
+  resolving_ = true;
+  lookup_.find(where_.host, login_.patience_ms, [this](const Hosts& hosts) { resolved(hosts); });
+}
+
+void RedisConnection::resolved(const Hosts& hosts) {
+  resolving_ = false;
+  if (!hosts) {
+    drop(hosts.error());
+    return;
+  }
+  for (const auto& host : *hosts) {
+    untried_.push_back(where_);
+    untried_.back().host = host;
+  }
+  connect();
 }
 
 void RedisConnection::connect() {
-  const auto& address = where();
+  if (leader_ == nullptr) {
+    at_ = untried_.front();
+    untried_.pop_front();
+  }
+  const auto& address = leader_ != nullptr ? leader_->at_ : at_;
   context_ = address.path.empty() ? redisAsyncConnect(address.host.c_str(), address.port)
                                   : redisAsyncConnectUnix(address.path.c_str());
   if (context_ == nullptr || context_->err != 0) {
@@ -230,6 +263,7 @@ void RedisConnection::logged_in(const Reply& reply) {
     return;
   }
   up_ = true;
+  untried_.clear();
   failures_ = 0;
   if (outage_logged_) log_.info("redis is back at ", where().text(), " (", name_, ")");
   outage_logged_ = false;
@@ -271,8 +305,21 @@ void RedisConnection::drop_soon(std::string_view why) {
   });
 }
 
+// The name stands for another address, which may do: the attempt goes on there, and what is held
+// waits for its end.
+bool RedisConnection::try_next_address() {
+  if (up_ || untried_.empty()) return false;
+  if (context_ != nullptr) redisAsyncFree(std::exchange(context_, nullptr));
+  if (drop_) loop_.cancel(*std::exchange(drop_, std::nullopt));
+  while (!pending_.empty()) answered(Reply::away());  // of the login
+  // Not at once: hiredis may be in the middle of the old connection's end.
+  connect_within(0, 1);
+  return true;
+}
+
 void RedisConnection::drop(std::string_view why) {
   trouble_ = why;
+  if (try_next_address()) return;
   if (!up_ && events_.figures != nullptr) events_.figures->failures.add();
   if (!outage_logged_) {
     const RedisAddress& address = where() == RedisAddress{} ? login_.address : where();
@@ -291,6 +338,9 @@ void RedisConnection::close(std::string_view why) {
   for (auto* timer : {&drop_, &retry_, &pulse_}) {
     if (*timer) loop_.cancel(*std::exchange(*timer, std::nullopt));
   }
+  untried_.clear();
+  resolving_ = false;
+  lookup_.cancel();
   for (auto* follower : followers_) follower->close(why);
   while (!pending_.empty()) answered(Reply::away());
   for (auto& held : std::exchange(held_, {})) held.pending.callback(Reply::away());
@@ -322,7 +372,11 @@ void RedisConnection::connect_within(uint64_t least_ms, uint64_t spread_ms) {
   if (retry_ || context_ != nullptr) return;
   retry_ = loop_.at(loop_.clock().steady_ms() + least_ms + random_below(spread_ms), [this] {
     retry_.reset();
-    look();
+    if (leader_ != nullptr || !untried_.empty()) {
+      connect();
+    } else {
+      look();
+    }
   });
 }
 
@@ -367,7 +421,7 @@ void RedisConnection::send_source(const Call& call, Callback callback) {
 }
 
 void RedisConnection::send(std::span<const std::string_view> words, Pending pending, Hurry hurry) {
-  if ((context_ == nullptr && !looking_) || drop_) {
+  if ((context_ == nullptr && !attempting()) || drop_) {
     pending.callback(Reply::away());
     return;
   }

@@ -11,11 +11,13 @@
 // notices where a host has gone without a word.
 //
 // A replica does not count as up, however well it answers. Where there are sentinels, they are
-// asked before each attempt, and the connection leaves a master as soon as they name another.
+// asked before each attempt, and the connection leaves a master as soon as they name another. A
+// host's name is looked up anew for each attempt, off the loop, and each address that it stands for
+// is tried in turn.
 //
 // Connections may follow another one of their loop, their leader: they connect as soon as it is up,
-// to the same Redis, and are dropped with it. So hundreds of them make no attempts of their own
-// while Redis is away, and hear at once what their leader hears.
+// to the same numeric address, and are dropped with it. So hundreds of them make no attempts of
+// their own while Redis is away, look up no name, and hear at once what their leader hears.
 #pragma once
 
 #include <cstdint>
@@ -123,7 +125,11 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   const RedisAddress& where() const;
   void look();
   void found(const Result<RedisAddress, std::string>& master);
+  void resolve();
+  void resolved(const Hosts& hosts);
   void connect();
+  bool try_next_address();
+  bool attempting() const { return looking_ || resolving_ || !untried_.empty(); }
   void connect_within(uint64_t least_ms, uint64_t spread_ms);
   void log_in();
   void greet(Callback callback);
@@ -160,11 +166,15 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   std::vector<RedisConnection*> followers_;
   std::unique_ptr<MasterFinder> finder_;  // of a leader, where there are sentinels
   RedisAddress where_;                    // of a leader: found last; empty: not yet
+  Lookup lookup_;                         // of a leader
+  std::deque<RedisAddress> untried_;      // of a leader's attempt: what is left of its addresses
+  RedisAddress at_;  // of a leader: the one it has taken, and who follows takes
 
   redisAsyncContext* context_ = nullptr;
   int fd_ = -1;  // as registered with the loop
   bool up_ = false;
   bool looking_ = false;     // for the master, to connect to it
+  bool resolving_ = false;   // its host's name
   bool logging_in_ = false;  // what is being sent is the login itself
   bool flush_asked_ = false;
   bool flushing_ = false;

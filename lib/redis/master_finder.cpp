@@ -38,6 +38,7 @@ MasterFinder::MasterFinder(Loop& loop, const RedisLogin& login, Log& log, Found 
     Sentinel sentinel;
     sentinel.login.address = address;
     sentinel.login.patience_ms = std::min(login.patience_ms, kPatienceMs);
+    sentinel.login.resolver = login.resolver;
     sentinels_.push_back(std::move(sentinel));
   }
   // Connections refer to their logins, which by now stay where they are.

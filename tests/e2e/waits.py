@@ -5,6 +5,10 @@ import time
 
 DEADLINE = 15.0  # seconds; generous, since a condition that holds is seen within a hundredth of one
 
+# Seconds. What takes less than one or two on a machine of its own, and would take at least twice this, or for ever, if it were
+# wrong: beside load it may take longer than it should.
+SOON = 5.0
+
 
 def eventually(condition, what, deadline=DEADLINE):
     """The first true value of condition(). An AssertionError inside condition counts as not yet."""

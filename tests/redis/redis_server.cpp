@@ -85,6 +85,14 @@ RedisServer::RedisServer(Keeps keeps) : keeps_(keeps), folder_(Folder::instance(
   start();
 }
 
+RedisServer::RedisServer(std::string host, int port)
+    : keeps_(Keeps::nothing),
+      host_(std::move(host)),
+      port_(port),
+      folder_(Folder::instance().next()) {
+  start();
+}
+
 RedisServer::~RedisServer() { stop(); }
 
 RedisServer& RedisServer::shared() {
@@ -95,9 +103,20 @@ RedisServer& RedisServer::shared() {
 void RedisServer::start() {
   const std::string socket = folder_ + "/redis.sock";
   std::filesystem::remove(socket);
-  std::vector<std::string> words{
-      "redis-server", "--port", "0",         "--unixsocket", socket,        "--dir", folder_,
-      "--save",       "",       "--logfile", "redis.log",    "--databases", "2"};
+  std::vector<std::string> words{"redis-server",
+                                 "--port",
+                                 std::to_string(port_),
+                                 "--unixsocket",
+                                 socket,
+                                 "--dir",
+                                 folder_,
+                                 "--save",
+                                 "",
+                                 "--logfile",
+                                 "redis.log",
+                                 "--databases",
+                                 "2"};
+  if (port_ != 0) words.insert(words.end(), {"--bind", host_});
   if (keeps_ == Keeps::everything) {
     for (const auto* word : {"--appendonly", "yes", "--appendfsync", "always"}) {
       words.emplace_back(word);

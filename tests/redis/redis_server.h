@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A redis-server for the tests alone: on a unix socket in a folder of its own, without TCP. It and
-// the folder are gone when the tests are, however they end. For the main thread.
+// A redis-server for the tests alone: on a unix socket in a folder of its own, and on a TCP port
+// only if a test asks for it. It and the folder are gone when the tests are, however they end. For
+// the main thread.
 #pragma once
 
 #include <sys/types.h>
@@ -17,6 +18,8 @@ class RedisServer {
   enum class Keeps { nothing, everything };  // over a restart
 
   explicit RedisServer(Keeps keeps = Keeps::nothing);
+  // Also on this address of loopback.
+  RedisServer(std::string host, int port);
   ~RedisServer();
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
@@ -42,6 +45,8 @@ class RedisServer {
   bool takes_connections() const;
 
   const Keeps keeps_;
+  const std::string host_;
+  const int port_ = 0;  // 0: none
   const std::string folder_;
   pid_t process_ = -1;
 };
