@@ -10,12 +10,13 @@
 #include <ctime>
 #include <utility>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 
 namespace letterbox {
 namespace {
+
+const SystemClock kSystemClock;
 
 // What a pipe takes in one piece: a longer line could be torn where stderr is a pipe.
 constexpr size_t kLineMax = PIPE_BUF;
@@ -97,15 +98,26 @@ Result<std::unique_ptr<Log>, std::string> Log::open(std::string program, std::st
                                                     Level level) {
   Fd file = open_for_append(path);
   if (!file) return cannot_open(path, errno);
-  return std::unique_ptr<Log>(new Log(std::move(program), std::move(path), file.release(), level));
+  return std::unique_ptr<Log>(
+      new Log(std::move(program), std::move(path), file.release(), level, kSystemClock));
 }
 
-Log::Log(std::string program, int fd, Level level) : Log(std::move(program), "", fd, level) {}
+Log::Log(std::string program, int fd, Level level)
+    : Log(std::move(program), fd, level, kSystemClock) {}
 
-Log::Log(std::string program, std::string path, int fd, Level level)
-    : program_(std::move(program)), path_(std::move(path)), fd_(fd), level_(level) {}
+Log::Log(std::string program, int fd, Level level, const Clock& clock)
+    : Log(std::move(program), "", fd, level, clock) {}
+
+Log::Log(std::string program, std::string path, int fd, Level level, const Clock& clock)
+    : clock_(clock), program_(std::move(program)), path_(std::move(path)), fd_(fd), level_(level) {}
 
 Log::~Log() {
+  std::vector<Repeats::Count> counts;
+  {
+    Lock lock(mutex_);
+    counts = errors_.rest();
+  }
+  write_counts(counts, clock_.wall_ms());
   if (!path_.empty()) ::close(fd_);
 }
 
@@ -140,7 +152,29 @@ std::string Log::line(uint64_t time_ms, std::string_view program, Level level,
 }
 
 void Log::write(Level level, std::string_view text) {
-  const std::string whole = line(SystemClock().wall_ms(), program_, level, text);
+  const uint64_t now_ms = clock_.wall_ms();
+  bool is_new = true;
+  std::vector<Repeats::Count> counts;
+  {
+    Lock lock(mutex_);
+    counts = errors_.due(now_ms);
+    if (level == Level::error) is_new = errors_.is_new(text, now_ms);
+  }
+  write_counts(counts, now_ms);
+  if (is_new) write_line(level, text, now_ms);
+}
+
+void Log::write_counts(const std::vector<Repeats::Count>& counts, uint64_t now_ms) const {
+  for (const auto& count : counts) {
+    std::string text =
+        count.text + ", and " + std::to_string(count.more) + " more like it, the last at ";
+    append_time(text, count.last_ms);
+    write_line(Level::error, text, now_ms);
+  }
+}
+
+void Log::write_line(Level level, std::string_view text, uint64_t now_ms) const {
+  const std::string whole = line(now_ms, program_, level, text);
   while (::write(fd_, whole.data(), whole.size()) < 0 && errno == EINTR) {
   }
 }

@@ -8,6 +8,11 @@
 // reopen(): a line is one write(2) and needs no lock. Bytes that could end a line or steer a
 // terminal are written as escapes (`\n`, `\x1B`), so that nothing from outside forges a line.
 // What can't be written (a full disk) is dropped; logging never stops the program.
+//
+// An error that comes again and again (one wrong key in Redis is one for each push) is written at
+// most once in ten seconds, then counted: "…, and 4312 more like it, the last at TIME". The count
+// comes with the next line of any kind. Warnings and what is to be known tell of changes, and are
+// written each time.
 #pragma once
 
 #include <charconv>
@@ -16,8 +21,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/clock.h"
+#include "base/repeats.h"
 #include "base/result.h"
+#include "base/sync.h"
 
 namespace letterbox {
 
@@ -30,7 +39,9 @@ class Log {
                                                         Level level);
 
   // Writes to `fd`, such as STDERR_FILENO, which stays the caller's and must outlive the log.
+  // `clock`, the system's if none is given, as well.
   Log(std::string program, int fd, Level level);
+  Log(std::string program, int fd, Level level, const Clock& clock);
 
   ~Log();
   Log(const Log&) = delete;
@@ -66,7 +77,7 @@ class Log {
                           std::string_view text);
 
  private:
-  Log(std::string program, std::string path, int fd, Level level);
+  Log(std::string program, std::string path, int fd, Level level, const Clock& clock);
 
   template <class... Parts>
   void say(Level level, const Parts&... parts) {
@@ -86,11 +97,17 @@ class Log {
   }
 
   void write(Level level, std::string_view text);
+  void write_line(Level level, std::string_view text, uint64_t now_ms) const;
+  void write_counts(const std::vector<Repeats::Count>& counts, uint64_t now_ms) const;
 
+  const Clock& clock_;
   const std::string program_;
   const std::string path_;  // empty: the descriptor is borrowed
   const int fd_;            // the number never changes; reopen() puts another file behind it
   const Level level_;
+
+  Mutex mutex_;
+  Repeats errors_ GUARDED_BY(mutex_);
 };
 
 }  // namespace letterbox

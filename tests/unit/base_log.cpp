@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "tests/unit/fake_clock.h"
 
 namespace letterbox {
 namespace {
@@ -111,6 +112,108 @@ TEST_CASE("a log on a descriptor leaves it open and has nothing to reopen") {
   REQUIRE(size > 0);
   CHECK(std::string_view(text, static_cast<size_t>(size)).ends_with(" warn: written\n"));
   CHECK(fcntl(in.get(), F_GETFD) != -1);
+}
+
+// What a log has said, without the time and what else a line begins with.
+struct Said {
+  Said() { REQUIRE(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0); }
+  ~Said() {
+    close(ends[0]);
+    close(ends[1]);
+  }
+  Said(const Said&) = delete;
+  Said& operator=(const Said&) = delete;
+  std::vector<std::string> lines() {
+    char bytes[65'536];
+    const ssize_t size = read(ends[0], bytes, sizeof bytes);
+    std::vector<std::string> all;
+    std::string_view text(bytes, size < 0 ? 0 : static_cast<size_t>(size));
+    for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
+      all.emplace_back(text.substr(0, end).substr(line("").find(' ') + 1));
+      text.remove_prefix(end + 1);
+    }
+    return all;
+  }
+
+  int ends[2] = {-1, -1};
+};
+using Lines = std::vector<std::string>;
+
+TEST_CASE("an error that comes again and again is written once, then counted") {
+  Said said;
+  test::FakeClock clock;
+  Log log("p", said.ends[1], Log::Level::info, clock);
+  for (int i = 0; i < 1000; ++i) log.error("redis: WRONGTYPE");
+  log.error("redis: NOPERM");
+  CHECK(said.lines() == Lines{"p error: redis: WRONGTYPE", "p error: redis: NOPERM"});
+  clock.pass(Repeats::kWindowMs - 1);
+  log.info("news");
+  log.error("redis: WRONGTYPE");
+  CHECK(said.lines() == Lines{"p info: news"});
+  clock.pass(1);
+  log.info("news");
+  CHECK(
+      said.lines() ==
+      Lines{
+          "p error: redis: WRONGTYPE, and 1000 more like it, the last at 2026-11-21T19:01:04.122Z",
+          "p info: news"});
+  // It goes on, and is counted further; what has been said once is new again.
+  log.error("redis: WRONGTYPE");
+  log.error("redis: NOPERM");
+  clock.pass(Repeats::kWindowMs);
+  CHECK(said.lines() == Lines{"p error: redis: NOPERM"});
+  log.error("redis: WRONGTYPE");
+  const Lines counted = said.lines();
+  REQUIRE(counted.size() == 1);
+  CHECK(counted[0].starts_with("p error: redis: WRONGTYPE, and 1 more like it"));
+}
+
+TEST_CASE("a log that ends says what it has counted") {
+  Said said;
+  {
+    Log log("p", said.ends[1], Log::Level::info);
+    for (int i = 0; i < 3; ++i) log.error("again");
+    log.error("once");
+  }
+  const Lines lines = said.lines();
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == "p error: again");
+  CHECK(lines[1] == "p error: once");
+  CHECK(lines[2].starts_with("p error: again, and 2 more like it, the last at 20"));
+}
+
+TEST_CASE("of more errors than are told apart none is lost uncounted") {
+  Said said;
+  test::FakeClock clock;
+  Log log("p", said.ends[1], Log::Level::info, clock);
+  for (size_t i = 0; i < Repeats::kTexts; ++i) {
+    log.error("error ", i);
+    log.error("error ", i);
+  }
+  CHECK(said.lines().size() == Repeats::kTexts);
+  log.error("another");
+  log.info("news");
+  const Lines lines = said.lines();
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == "p error: another");
+  CHECK(lines[1].starts_with("p error: error 0, and 1 more like it"));
+}
+
+TEST_CASE(
+    "what tells of a change is written each time, and so is all after the clock was set back") {
+  Said said;
+  test::FakeClock clock;
+  Log log("p", said.ends[1], Log::Level::info, clock);
+  for (int i = 0; i < 2; ++i) {
+    log.warn("away");
+    log.info("back");
+  }
+  CHECK(said.lines() == Lines{"p warn: away", "p info: back", "p warn: away", "p info: back"});
+  clock.pass(3'600'000);
+  log.error("again");
+  clock.pass(static_cast<uint64_t>(-3'600'000));
+  log.error("again");
+  CHECK(said.lines() == Lines{"p error: again", "p error: again"});
 }
 
 TEST_CASE("after rotation the lines go on in a new file") {
