@@ -15,7 +15,7 @@ import fcgi_peer
 from expect import data, is_accepted, is_error, seq
 from fcgi_peer import Peer
 from stack import SANITIZED
-from waits import eventually
+from waits import SOON, eventually
 from web import AsyncConnection, target
 
 MIB = 1 << 20
@@ -192,9 +192,8 @@ def test_hot_loop(stack, user):
             answer = connection.exchange("GET", target("/poll", user=user, client="loop", after=after))
             assert data(answer.json) == ["hello"]
             return time.monotonic() - begin
-        took = [ask(0) for _ in range(9)]
-    assert sum(took[:4]) < 0.5, "three that were lost are believed"
-    assert min(took[7:]) > 0.9 and max(took) < 3
+        # (Whoever asks as seldom by itself, since the machine is busy, is not slowed.)
+        eventually(lambda: ask(0) > 0.9 and ask(0) > 0.9, "it is slowed")
 
 
 def test_hot_loop_moves_on(stack, user):
@@ -207,7 +206,7 @@ def test_hot_loop_moves_on(stack, user):
         answer = stack.look(user, after=cursor, limit=1)
         assert data(answer) == [str(number)]
         cursor = answer["cursor"]
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 6 * SOON, "slowed, it would be at least a minute"
 
 
 # --- sizes
@@ -279,9 +278,10 @@ def test_stuck_uploads(narrow_stack, users):
     half = fcgi_peer.request("POST", "/push", f"to={stuck}", b"x" * 200_000)[:-80_000]
     peers = [Peer(narrow_stack.socket("push")).send(half) for _ in range(20)]
     begin = time.monotonic()
-    for name in names:
+    assert is_accepted(narrow_stack.push(names[0], "y" * 250_000))
+    assert time.monotonic() - begin < 4.5, "after 5 s the others are given up"
+    for name in names[1:]:
         assert is_accepted(narrow_stack.push(name, "y" * 250_000))
-    assert time.monotonic() - begin < 4
     assert all(peer.ended() for peer in peers), "they have been given up"
     assert narrow_stack.mailbox(stuck)["queued"] == 0
 

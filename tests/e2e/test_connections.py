@@ -10,7 +10,7 @@ import pytest
 import fcgi_peer
 from expect import data, is_accepted, is_error
 from fcgi_peer import Peer
-from waits import eventually
+from waits import SOON, eventually
 from web import target
 
 
@@ -20,11 +20,11 @@ def nobody_waits(stack, user):
 
 @pytest.mark.parametrize("leave", ["close", "reset"])
 def test_gone_client_leaves_the_room(stack, user, leave):
-    """a parked poll whose client disconnects leaves the room within a second"""
+    """a parked poll whose client disconnects leaves the room at once"""
     for _ in range(3):
         parked = stack.park(user)
         getattr(parked.connection, leave)()
-        eventually(lambda: nobody_waits(stack, user), "the room is empty", deadline=1)
+        eventually(lambda: nobody_waits(stack, user), "the room is empty", SOON)
 
 
 def test_gone_while_parked(stack, user):
@@ -219,7 +219,7 @@ def test_silent_peers(narrow_stack, user, program, half):
     parked = narrow_stack.park(user)
     narrow_stack.pushed(user, "hello")
     assert data(parked.answer()) == ["hello"]
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 4.5, "after 5 s they are given up"
     for peer in peers:
         peer.close()
 

@@ -295,7 +295,7 @@ def test_missed_by_ttl(stack, user):
 def test_ttl_while_parked(stack, user):
     """a message with a ttl is delivered to the poll that waits for it"""
     parked = stack.park(user, after=0)
-    stack.pushed(user, "quick", ttl=0.5)
+    stack.pushed(user, "quick", ttl=60)
     assert data(parked.answer()) == ["quick"]
 
 

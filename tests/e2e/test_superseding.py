@@ -6,7 +6,7 @@ import time
 import pytest
 
 from expect import data
-from waits import eventually
+from waits import SOON, eventually
 
 
 def long_parked(stack, user, at_least_ms=1200, **query):
@@ -25,7 +25,7 @@ def test_newer_ends_older(stack, user, client):
     before = time.monotonic()
     newer = stack.send_poll(user, after=0, client=client)
     answer = older.answer()
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < SOON
     assert answer["reason"] == "superseded" and answer["messages"] == [] and answer["count"] == 0
     assert stack.mailbox(user)["polls"] == 1
     stack.pushed(user, "hello")
@@ -34,14 +34,19 @@ def test_newer_ends_older(stack, user, client):
 
 def test_superseded_soon_is_answered_late(stack, user):
     """a poll superseded within a second of parking is answered late, and with a retry_after_ms"""
-    older = long_parked(stack, user, at_least_ms=100, after=0)
-    before = time.monotonic()
-    newer = stack.send_poll(user, after=0)
-    answer = older.answer()
-    assert time.monotonic() - before > 0.4
-    assert answer["reason"] == "superseded"
-    assert answer["retry_after_ms"] > 0
-    newer.leave()
+    def answered_late():
+        before = time.monotonic()
+        older = stack.park(user, after=0)
+        newer = stack.send_poll(user, after=0)
+        answer = older.answer()
+        took = time.monotonic() - before
+        newer.leave()
+        stack.has_polls(user, 0)
+        assert answer["reason"] == "superseded"
+        assert answer["retry_after_ms"] > 0, "it was parked for a second by then"
+        return took >= 1
+
+    eventually(answered_late, "the newer one came within a second")
 
 
 def test_fight_is_slow(stack, user):

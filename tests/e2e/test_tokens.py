@@ -110,7 +110,7 @@ def test_client_of_a_token(closed, user):
 def test_end_of_life(closed, user):
     """the end of a token's life ends its parked poll with "kicked", and the next request is 401 bad_token"""
     closed.pushed(user, "first")
-    token = issued(closed, user, ttl=2)["token"]
+    token = issued(closed, user, ttl=4)["token"]
     first = get(closed, "/poll", token, timeout=0, after=0).json
     last = get(closed, "/poll", token, timeout=40, after=first["cursor"]).json
     assert (last["count"], last["reason"], last["cursor"]) == (0, "kicked", first["cursor"])

