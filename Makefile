@@ -5,6 +5,7 @@
 #   make test            install what is missing, build, run every test
 #   make check           all that make test runs, of what is installed already
 #   make model           the protocol, proved by spin: nothing lost, nobody left asleep
+#   make mutants         mistakes made on purpose, and which test notices; MUTANTS=lanes for some
 #   make fuzz            every parser that meets outside bytes, a minute each
 #   make client          the browser client for old pages, of nginx/www/letterbox.js
 #   make bench           side by side with nchan: a table, and tests/bench/result.{json,svg}
@@ -68,7 +69,7 @@ bench := $(BUILD)/bench $(BUILD)/bench-floor
 fuzz_targets := $(filter-out main,$(basename $(notdir $(fuzz_sources))))
 fuzzers := $(addprefix $(BUILD)/fuzz-,$(fuzz_targets))
 
-.PHONY: all tests fuzzers fuzz model bench client browser-packages run test check lint format clean install uninstall
+.PHONY: all tests fuzzers fuzz model mutants bench client browser-packages run test check lint format clean install uninstall
 all: $(programs)
 tests: $(tests) $(bench)
 
@@ -162,6 +163,11 @@ client: $(browser_packages)
 model:
 	@scripts/install-packages test
 	@tests/model/run
+
+# An hour or two. In a copy of the tree, build/mutants.
+mutants:
+	scripts/install-packages build run test browser
+	@$(PYTHON) tests/mutants/run $(MUTANTS)
 
 # About twenty minutes, in which nothing else should run. BENCH="--rounds 1 --cases closed" for less.
 bench: $(programs) $(bench)
