@@ -11,13 +11,11 @@ namespace letterbox {
 
 namespace {
 
-void control(int epoll, int op, int fd, uint32_t events, Loop::Watcher* watcher) {
+bool control(int epoll, int op, int fd, uint32_t events, Loop::Watcher* watcher) {
   epoll_event event{};
   event.events = events;
   event.data.ptr = watcher;
-  if (epoll_ctl(epoll, op, fd, &event) != 0 && op == EPOLL_CTL_ADD) {
-    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
-  }
+  return epoll_ctl(epoll, op, fd, &event) == 0;
 }
 
 }  // namespace
@@ -27,12 +25,13 @@ Loop::Loop(const Clock& clock)
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       now_us_(clock.steady_us()) {
-  if (!epoll_ || !wake_) throw std::system_error(errno, std::generic_category(), "epoll");
-  control(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), EPOLLIN, nullptr);
+  if (!epoll_ || !wake_ || !control(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), EPOLLIN, nullptr)) {
+    throw std::system_error(errno, std::generic_category(), "epoll");
+  }
 }
 
-void Loop::watch(int fd, uint32_t events, Watcher* watcher) {
-  control(epoll_.get(), EPOLL_CTL_ADD, fd, events, watcher);
+bool Loop::watch(int fd, uint32_t events, Watcher* watcher) {
+  return control(epoll_.get(), EPOLL_CTL_ADD, fd, events, watcher);
 }
 
 void Loop::rearm(int fd, uint32_t events, Watcher* watcher) {

@@ -46,8 +46,9 @@ class Loop {
 
   explicit Loop(const Clock& clock);
 
-  // Level-triggered. REQUIRES: the watcher outlives its registration.
-  void watch(int fd, uint32_t events, Watcher* watcher);
+  // Level-triggered. False, with errno, if the system watches no more descriptors (ENOSPC, ENOMEM):
+  // `fd` is not registered then. REQUIRES: the watcher outlives its registration.
+  [[nodiscard]] bool watch(int fd, uint32_t events, Watcher* watcher);
   void unwatch(int fd, Watcher* watcher);
   // Any thread: changes what a registered descriptor is watched for.
   void rearm(int fd, uint32_t events, Watcher* watcher);

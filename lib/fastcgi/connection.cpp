@@ -121,11 +121,11 @@ void Connection::to_slow_reader() {
   loop_.unwatch(fd_.get(), this);
 }
 
-void Connection::from_slow_reader() {
+bool Connection::from_slow_reader() {
   Lock lock(mutex_);
-  if (state_ == State::closed) return;
+  if (state_ == State::closed) return false;
   state_ = State::idle;
-  loop_.watch(fd_.get(), kReading, this);
+  return loop_.watch(fd_.get(), kReading, this);
 }
 
 void Connection::close() {

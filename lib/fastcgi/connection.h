@@ -38,7 +38,8 @@ class Connection final : public Loop::Watcher, public std::enable_shared_from_th
   // request is lost by it, also none that is just on its way.
   void retire() EXCLUDES(mutex_);
   void to_slow_reader() EXCLUDES(mutex_);
-  void from_slow_reader() EXCLUDES(mutex_);
+  // False if it can't be watched any more: it is to be closed then.
+  [[nodiscard]] bool from_slow_reader() EXCLUDES(mutex_);
   void close() EXCLUDES(mutex_);
   // Closes it only where nothing is being asked or answered, nor just about to be; whether it did.
   bool close_idle() EXCLUDES(mutex_);

@@ -22,7 +22,8 @@ class SlowReader::Arriving final : public Loop::Watcher {
  public:
   Arriving(SlowReader& reader, int its_fd, Then its_then)
       : fd(its_fd), then(std::move(its_then)), gathering(reader.body_max_), reader_(reader) {
-    reader_.loop_.watch(fd, EPOLLIN | EPOLLRDHUP, this);
+    // One that can't be watched is given up in this turn, as if its peer had been silent for long.
+    if (!reader_.loop_.watch(fd, EPOLLIN | EPOLLRDHUP, this)) last_ms_ -= kPatienceMs;
     be_patient();
   }
   ~Arriving() override { stop(); }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "fastcgi/records.h"
@@ -33,7 +34,7 @@ Switchboard::Switchboard(Loop& loop, int listen_fd, size_t body_max, size_t most
       reader_(std::make_unique<FCGX_Request>()),
       slow_reader_(loop, body_max) {
   FCGX_Init();
-  loop_.watch(listen_fd_, EPOLLIN | EPOLLEXCLUSIVE, this);
+  if (!loop_.watch(listen_fd_, EPOLLIN | EPOLLEXCLUSIVE, this)) pause_accepting();
 }
 
 Switchboard::~Switchboard() {
@@ -77,7 +78,11 @@ Switchboard::Take Switchboard::accept_one() {
   }
   const int number = fd.get();
   auto connection = std::make_shared<Connection>(*this, loop_, std::move(fd));
-  loop_.watch(number, EPOLLIN | EPOLLRDHUP, connection.get());
+  if (!loop_.watch(number, EPOLLIN | EPOLLRDHUP, connection.get())) {
+    log_.warn("a new connection is closed, since it can't be watched: ", std::strerror(errno));
+    connection->close();
+    return Take::again;
+  }
   if (retiring_) connection->retire();
   connections_[number] = std::move(connection);
   open_connections_.set(static_cast<int64_t>(connections_.size()));
@@ -104,7 +109,8 @@ void Switchboard::pause_accepting() {
   }
   loop_.unwatch(listen_fd_, this);
   loop_.at(loop_.now_ms() + kPauseMs, [this] {
-    if (accepting_) loop_.watch(listen_fd_, EPOLLIN | EPOLLEXCLUSIVE, this);
+    if (!accepting_) return;
+    if (!loop_.watch(listen_fd_, EPOLLIN | EPOLLEXCLUSIVE, this)) pause_accepting();
   });
 }
 
@@ -151,8 +157,8 @@ void Switchboard::read_slowly(const std::shared_ptr<Connection>& connection) {
   connection->to_slow_reader();
   ++exchanges_;  // the end of the program waits for it
   slow_reader_.add(connection->fd(), [this, connection](std::optional<Gathering> gathered) {
-    connection->from_slow_reader();
-    if (gathered && gathered_wire_.read(*reader_, gathered->head())) {
+    const bool watched = connection->from_slow_reader();
+    if (watched && gathered && gathered_wire_.read(*reader_, gathered->head())) {
       Request request = to_request(*reader_, body_max_);
       request.head_too_large = gathered->head_too_large();
       request.body_too_large = gathered->body_too_large();

@@ -5,6 +5,8 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/random.h"
@@ -211,7 +213,10 @@ void RedisConnection::connect() {
   fd_ = context_->c.fd;
   // Writable says that the connection stands: hiredis wants to hear that first.
   wants_out_ = true;
-  loop_.watch(fd_, EPOLLIN | EPOLLOUT, this);
+  if (!loop_.watch(fd_, EPOLLIN | EPOLLOUT, this)) {
+    drop(std::strerror(errno));
+    return;
+  }
   redisAsyncSetConnectCallback(context_, Hooks::on_connect);
   redisAsyncSetDisconnectCallback(context_, Hooks::on_disconnect);
   log_in();
