@@ -185,16 +185,21 @@ std::optional<int> Program::open(size_t body_max, size_t for_redis) {
   // descriptor, is worse than one that waits in the backlog.
   const size_t kept_back = std::min(descriptors_ / 2, for_redis + kOwnDescriptors);
   const size_t most = std::max<size_t>((descriptors_ - kept_back) / workers, 1);
+  std::vector<Switchboard*> boards;
   for (size_t i = 0; i < workers; ++i) {
     auto worker =
         std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, watcher);
     Router& router = worker->router;
-    worker->board =
-        std::make_unique<Switchboard>(worker->loop, listening_.get(), body_max, most, *log_,
-                                      [&router](const Request& request, Answer answer) {
-                                        router.route(request, std::move(answer));
-                                      });
+    worker->board = std::make_unique<Switchboard>(worker->loop, body_max, most, *log_,
+                                                  [&router](const Request& request, Answer answer) {
+                                                    router.route(request, std::move(answer));
+                                                  });
+    boards.push_back(worker->board.get());
     workers_.push_back(std::move(worker));
+  }
+  for (auto& worker : workers_) {
+    worker->acceptor =
+        std::make_unique<Acceptor>(worker->loop, listening_.get(), *worker->board, boards, *log_);
   }
   return std::nullopt;
 }
@@ -213,10 +218,10 @@ int Program::run(const std::function<void()>& close) {
   const Moment told = std::chrono::steady_clock::now();
   ending_ = true;
   log_->info("ending");
-  on_every_board(&Switchboard::retire_connections);
+  on_every_worker([](Worker& worker) { worker.board->retire_connections(); });
   close();
   std::this_thread::sleep_for(kLastCalls);
-  on_every_board(&Switchboard::stop_accepting);
+  on_every_worker([](Worker& worker) { worker.acceptor->stop(); });
   drain();
   for (auto& worker : workers_) worker->loop.stop();
   if (!ended->wait_until(told + kEndMost)) {
@@ -228,11 +233,11 @@ int Program::run(const std::function<void()>& close) {
   return 0;
 }
 
-void Program::on_every_board(void (Switchboard::*what)()) {
+void Program::on_every_worker(void (*what)(Worker&)) {
   const auto done = std::make_shared<Countdown>(workers_.size());
   for (auto& worker : workers_) {
-    worker->loop.post([&board = *worker->board, what, done] {
-      (board.*what)();
+    worker->loop.post([&its = *worker, what, done] {
+      what(its);
       done->count_down();
     });
   }

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/metrics.h"
+#include "fastcgi/acceptor.h"
 #include "fastcgi/switchboard.h"
 #include "handlers/router.h"
 #include "mailbox/presence_book.h"
@@ -49,6 +50,7 @@ struct Worker {
   Desk desk;
   Router router;
   std::unique_ptr<Switchboard> board;
+  std::unique_ptr<Acceptor> acceptor;
   std::thread thread;
 };
 
@@ -89,7 +91,7 @@ class Program {
   int check();
   // Has every worker do this on its own thread, and returns when all have done it, or soon after: a
   // worker that hangs is not waited for.
-  void on_every_board(void (Switchboard::*what)());
+  void on_every_worker(void (*what)(Worker&));
   void wait_for_end();
   void drain();
 

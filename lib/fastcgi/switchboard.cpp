@@ -17,15 +17,11 @@ namespace {
 
 // Requests longer than this are left to the slow reader.
 constexpr size_t kPeekMax = 65'536;
-constexpr int kAcceptsATurn = 128;
-constexpr uint64_t kPauseMs = 100;
 
 }  // namespace
 
-Switchboard::Switchboard(Loop& loop, int listen_fd, size_t body_max, size_t most, Log& log,
-                         Handler handler)
+Switchboard::Switchboard(Loop& loop, size_t body_max, size_t most, Log& log, Handler handler)
     : loop_(loop),
-      listen_fd_(listen_fd),
       body_max_(body_max),
       most_(most),
       log_(log),
@@ -34,11 +30,39 @@ Switchboard::Switchboard(Loop& loop, int listen_fd, size_t body_max, size_t most
       reader_(std::make_unique<FCGX_Request>()),
       slow_reader_(loop, body_max) {
   FCGX_Init();
-  if (!loop_.watch(listen_fd_, EPOLLIN | EPOLLEXCLUSIVE, this)) pause_accepting();
 }
 
 Switchboard::~Switchboard() {
   for (auto& [fd, connection] : connections_) connection->close();
+}
+
+void Switchboard::give(Fd fd) {
+  ++open_connections_;
+  // std::function wants to be copied; a descriptor can't be.
+  const auto owned = std::make_shared<Fd>(std::move(fd));
+  loop_.post([this, owned] { take_in(std::move(*owned)); });
+}
+
+void Switchboard::take_in(Fd fd) {
+  const int number = fd.get();
+  auto connection = std::make_shared<Connection>(*this, loop_, std::move(fd));
+  if (!loop_.watch(number, EPOLLIN | EPOLLRDHUP, connection.get())) {
+    log_.warn("a new connection is closed, since it can't be watched: ", std::strerror(errno));
+    connection->close();
+    --open_connections_;
+    return;
+  }
+  if (retiring_) connection->retire();
+  connections_[number] = std::move(connection);
+}
+
+bool Switchboard::close_an_idle_one() {
+  const auto idle = std::find_if(connections_.begin(), connections_.end(),
+                                 [](const auto& entry) { return entry.second->close_idle(); });
+  if (idle == connections_.end()) return false;
+  connections_.erase(idle);
+  --open_connections_;
+  return true;
 }
 
 void Switchboard::retire_connections() {
@@ -46,79 +70,11 @@ void Switchboard::retire_connections() {
   for (auto& [fd, connection] : connections_) connection->retire();
 }
 
-void Switchboard::stop_accepting() {
-  if (!accepting_) return;
-  accepting_ = false;
-  loop_.unwatch(listen_fd_, this);
-  while (accept_one() == Take::again) {
-  }
-}
-
-void Switchboard::on_ready(uint32_t) {
-  for (int i = 0; i < kAcceptsATurn; ++i) {
-    switch (accept_one()) {
-      case Take::again:
-        continue;
-      case Take::done:
-        return;
-      case Take::full:
-        if (make_room()) continue;
-        pause_accepting();
-        return;
-    }
-  }
-}
-
-Switchboard::Take Switchboard::accept_one() {
-  if (connections_.size() >= most_) return Take::full;
-  Fd fd(accept4(listen_fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!fd) {
-    if (errno == EINTR || errno == ECONNABORTED) return Take::again;
-    return errno == EAGAIN ? Take::done : Take::full;
-  }
-  const int number = fd.get();
-  auto connection = std::make_shared<Connection>(*this, loop_, std::move(fd));
-  if (!loop_.watch(number, EPOLLIN | EPOLLRDHUP, connection.get())) {
-    log_.warn("a new connection is closed, since it can't be watched: ", std::strerror(errno));
-    connection->close();
-    return Take::again;
-  }
-  if (retiring_) connection->retire();
-  connections_[number] = std::move(connection);
-  open_connections_.set(static_cast<int64_t>(connections_.size()));
-  full_ = false;
-  return Take::again;
-}
-
-// Out of descriptors (or memory): a connection on which nobody asks anything makes room. Each of
-// nginx's workers keeps some for itself, and what another one asks would wait for a minute behind.
-bool Switchboard::make_room() {
-  const auto idle = std::find_if(connections_.begin(), connections_.end(),
-                                 [](const auto& entry) { return entry.second->close_idle(); });
-  if (idle == connections_.end()) return false;
-  connections_.erase(idle);
-  open_connections_.set(static_cast<int64_t>(connections_.size()));
-  return true;
-}
-
-// Where there is no room, who asks to come in waits in the backlog, those inside go on, and this
-// thread does not spin on the socket that stays readable.
-void Switchboard::pause_accepting() {
-  if (!std::exchange(full_, true)) {
-    log_.warn("no room for another connection beside ", connections_.size(), ", until some close");
-  }
-  loop_.unwatch(listen_fd_, this);
-  loop_.at(loop_.now_ms() + kPauseMs, [this] {
-    if (!accepting_) return;
-    if (!loop_.watch(listen_fd_, EPOLLIN | EPOLLEXCLUSIVE, this)) pause_accepting();
-  });
-}
-
 void Switchboard::forget(const std::shared_ptr<Connection>& connection) {
   const auto found = connections_.find(connection->fd());
   if (found == connections_.end() || found->second != connection) return;
   connections_.erase(found);
-  open_connections_.set(static_cast<int64_t>(connections_.size()));
+  --open_connections_;
 }
 
 void Switchboard::read_request(const std::shared_ptr<Connection>& connection) {

@@ -4,6 +4,7 @@
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,12 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def watched_by_workers(pid):
+    """How many descriptors each worker's epoll watches."""
+    epolls = [fd for fd in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(fd) == "anon_inode:[eventpoll]"]
+    return [Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text().count("tfd:") for fd in epolls]
+
+
 def threads(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
 
@@ -152,6 +159,20 @@ def test_kept_fastcgi_connections(narrow_stack, user, program, path, status):
             assert peer.exchange("GET", path).status == status
     narrow_stack.pushed(user, "hello")
     assert data(narrow_stack.poll(user)) == ["hello"]
+    for peer in peers:
+        peer.close()
+
+
+@pytest.mark.parametrize("program", ["poll", "push"])
+def test_spread_over_workers(new_stack, program):
+    """of a thousand connections that are kept no worker holds more than twice its share"""
+    stack = new_stack(workers=4)
+    peers = []
+    for _ in range(1000):  # one after the other, as they come in by day
+        peers.append(Peer(stack.socket(program)))
+        assert peers[-1].exchange("GET", "/healthz").status == 200
+    watched = watched_by_workers(stack.pid(program))
+    assert len(watched) == 4 and sum(watched) >= 1000 and max(watched) <= 500, watched
     for peer in peers:
         peer.close()
 

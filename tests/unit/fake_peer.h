@@ -3,7 +3,6 @@
 // nginx's end of a FastCGI connection whose request has been read and not yet answered.
 #pragma once
 
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -71,8 +70,7 @@ class FakePeer {
   SystemClock clock_;
   Loop loop_{clock_};
   Log log_{"test", STDERR_FILENO, Log::Level::error};
-  Fd nobody_calls_{eventfd(0, EFD_CLOEXEC)};  // in the place of a listening socket
-  Switchboard board_{loop_, nobody_calls_.get(), 0, 1, log_, [](const Request&, const Answer&) {}};
+  Switchboard board_{loop_, 0, 1, log_, [](const Request&, const Answer&) {}};
   Fd mine_;
   std::shared_ptr<Connection> connection_;
   std::string received_;
