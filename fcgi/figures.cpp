@@ -108,7 +108,7 @@ struct Row {
 constexpr Row kTable[] = {
   {both, Type::gauge,     "letterbox_build_info",                     build, "Always 1: which program this is, and of which version."},
   {both, Type::gauge,     "letterbox_workers",                        [](V v, Out out) { one(out, v.workers.size()); }, "Worker threads."},
-  {both, Type::counter,   "letterbox_requests_total",                 requests, "Requests answered, by route and HTTP status."},
+  {both, Type::counter,   "letterbox_requests_total",                 requests, "Requests that have ended, by route and HTTP status; 499: the client left before its answer."},
   {both, Type::gauge,     "letterbox_requests_in_flight",             [](V v, Out out) { of_workers(v, out, [](W w) { return w.board->open_exchanges(); }); }, "Requests not yet answered, parked polls among them."},
   {both, Type::gauge,     "letterbox_fastcgi_connections",            [](V v, Out out) { of_workers(v, out, [](W w) { return w.board->open_connections(); }); }, "Connections from nginx that are open."},
   {both, Type::gauge,     "letterbox_slow_requests",                  [](V v, Out out) { of_workers(v, out, [](W w) { return w.board->slow_requests(); }); }, "Requests that come in pieces and are not whole yet."},

@@ -25,10 +25,8 @@ Answer::~Answer() { send_forgotten(); }
 void Answer::send(Response response) {
   const auto connection = std::move(connection_);
   if (!connection) return;
-  // Before the answer: who has it and asks for the figures finds it among them.
-  if (counts_) counts_->of(response.status).add();
   if (headers_) response.headers += *headers_;
-  connection->answer(response);
+  connection->answer(response, counts_.get());
 }
 
 bool Answer::when_gone(std::weak_ptr<GoneListener> listener) {

@@ -26,11 +26,13 @@ struct Response {
   std::string_view content_type = "application/json";
 };
 
-// How many answers were given by each status.
+// How many requests have ended by each status.
 class StatusCounts {
  public:
   static constexpr int kFirst = 200;
   static constexpr int kLast = 599;
+  // The client left before its answer: nothing was sent. nginx logs the same number.
+  static constexpr int kClientLeft = 499;
 
   // REQUIRES: kFirst <= status <= kLast.
   Counter& of(int status) { return counts_.at(static_cast<size_t>(status - kFirst)); }
@@ -52,7 +54,7 @@ class Answer {
   // REQUIRES: not sent before.
   void send(Response response);
 
-  // Has its status counted as it is sent, or forgotten.
+  // Has its status counted as it is sent, or kClientLeft if it can't be.
   void count_in(std::shared_ptr<StatusCounts> counts) { counts_ = std::move(counts); }
 
   // Header lines that go with it whatever it will be, each ended by CR LF.

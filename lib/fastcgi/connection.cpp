@@ -67,9 +67,12 @@ bool Connection::when_gone(std::weak_ptr<GoneListener> listener) {
   return true;
 }
 
-void Connection::answer(const Response& response) {
+void Connection::answer(const Response& response, StatusCounts* counts) {
   Lock lock(mutex_);
-  if (state_ != State::busy) return;
+  const bool here = state_ == State::busy;
+  // Before the write: a client that has its answer and asks for the figures finds it among them.
+  if (counts != nullptr) counts->of(here ? response.status : StatusCounts::kClientLeft).add();
+  if (!here) return;
   // Idle before the write: nginx may send its next request the moment it has read the answer, and
   // the loop must not take that for a client that went away. The lock keeps the loop out until
   // then.

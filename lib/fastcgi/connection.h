@@ -27,8 +27,8 @@ class Connection final : public Loop::Watcher, public std::enable_shared_from_th
  public:
   Connection(Switchboard& board, Loop& loop, Fd fd);
 
-  // Any thread.
-  void answer(const Response& response) EXCLUDES(mutex_);
+  // Any thread. Counts the answer in `counts` (null: nowhere), or that the client has left.
+  void answer(const Response& response, StatusCounts* counts) EXCLUDES(mutex_);
   bool when_gone(std::weak_ptr<GoneListener> listener) EXCLUDES(mutex_);
 
   // The loop's thread.

@@ -185,6 +185,17 @@ def test_ended_by_a_newer_one(watched_stack, user):
     newer.leave()
 
 
+def test_clients_that_leave(watched_stack, users):
+    """a client that leaves before its answer counts as 499, and not as an error of the server"""
+    polls = [watched_stack.park(name, after=0) for name in users(3)]
+    route = {"method": "GET", "route": "/poll"}
+    errors = figure(watched_stack, "poll", "letterbox_requests_total", code="500", **route)
+    with grows(watched_stack, "poll", "letterbox_requests_total", by=3, code="499", **route):
+        for poll in polls:
+            poll.leave()
+    assert figure(watched_stack, "poll", "letterbox_requests_total", code="500", **route) == errors
+
+
 def test_ended_by_error(new_stack, user):
     """a poll that finds no place counts as ended by an error, and its status is counted"""
     stack = new_stack(clients_max=1)

@@ -43,6 +43,8 @@ class FakePeer {
   // The answer that is owed.
   Answer owed() { return Answer(connection_); }
 
+  // The worker has seen that it has gone.
+  void leave() { connection_->close(); }
   void retire() { connection_->retire(); }
 
   // Whether something has come.

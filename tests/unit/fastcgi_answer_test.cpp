@@ -40,6 +40,34 @@ TEST_CASE("an answer that is forgotten answers 500 by itself") {
         R"("terminal":false,"retry_after_ms":0}})");
 }
 
+TEST_CASE("an answer is counted by what was sent, and as 499 if its client has left") {
+  FakePeer peer;
+  const auto counts = std::make_shared<StatusCounts>();
+  Answer answer = peer.owed();
+  answer.count_in(counts);
+  int expected = StatusCounts::kClientLeft;
+  SUBCASE("sent") {
+    expected = 202;
+    answer.send({202, "{}"});
+  }
+  SUBCASE("forgotten") {
+    expected = 500;
+    answer = Answer();
+  }
+  SUBCASE("sent to a client that has left") {
+    peer.leave();
+    answer.send({202, "{}"});
+  }
+  SUBCASE("forgotten, since its client has left") {
+    peer.leave();
+    answer = Answer();
+  }
+  for (int status = StatusCounts::kFirst; status <= StatusCounts::kLast; ++status) {
+    CAPTURE(status);
+    CHECK(counts->of(status).value() == (status == expected ? 1 : 0));
+  }
+}
+
 TEST_CASE("an answer that was moved is owed once") {
   FakePeer peer;
   {
