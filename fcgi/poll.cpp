@@ -148,10 +148,13 @@ void add_routes(Worker& worker, House& house, const SignedTokens& keys, const Or
       std::make_shared<PollHandler>(worker.desk, *gate, house.room(), *worker.book, rules);
   const auto alive =
       std::make_shared<AliveHandler>(worker.desk, *gate, *worker.book, rules.timeout_ms);
-  worker.router.add("GET", "/poll",
-                    [gate, poll](const Request& request, const Query& query, Answer answer) {
-                      poll->poll(request, query, std::move(answer));
-                    });
+  // A poll has effects, and its answer is what they are for: it is not asked by HEAD.
+  worker.router.add(
+      "GET", "/poll",
+      [gate, poll](const Request& request, const Query& query, Answer answer) {
+        poll->poll(request, query, std::move(answer));
+      },
+      Router::Head::refused);
   for (const auto method : {"GET", "POST"}) {
     worker.router.add(method, "/alive",
                       [gate, alive](const Request& request, const Query& query, Answer answer) {

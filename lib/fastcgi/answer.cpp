@@ -16,6 +16,7 @@ Answer& Answer::operator=(Answer&& other) noexcept {
     connection_ = std::move(other.connection_);
     counts_ = std::move(other.counts_);
     headers_ = std::move(other.headers_);
+    without_body_ = other.without_body_;
   }
   return *this;
 }
@@ -25,6 +26,7 @@ Answer::~Answer() { send_forgotten(); }
 void Answer::send(Response response) {
   const auto connection = std::move(connection_);
   if (!connection) return;
+  response.without_body = without_body_;
   if (headers_) response.headers += *headers_;
   connection->answer(response, counts_.get());
 }

@@ -24,6 +24,7 @@ struct Response {
   std::string body;
   std::string headers = {};
   std::string_view content_type = "application/json";
+  bool without_body = false;  // its length is told, and that is all: it answers HEAD
 };
 
 // How many requests have ended by each status.
@@ -57,6 +58,9 @@ class Answer {
   // Has its status counted as it is sent, or kClientLeft if it can't be.
   void count_in(std::shared_ptr<StatusCounts> counts) { counts_ = std::move(counts); }
 
+  // It answers HEAD: the headers are those of GET, and no body goes with them.
+  void leave_out_body() { without_body_ = true; }
+
   // Header lines that go with it whatever it will be, each ended by CR LF.
   void carry(std::shared_ptr<const std::string> headers) { headers_ = std::move(headers); }
 
@@ -71,6 +75,7 @@ class Answer {
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<StatusCounts> counts_;
   std::shared_ptr<const std::string> headers_;
+  bool without_body_ = false;
 };
 
 }  // namespace letterbox

@@ -185,12 +185,13 @@ void append_records(std::string& out, uint8_t type, uint16_t id, std::string_vie
 
 std::string answer_records(uint16_t request_id, const Response& response) {
   const std::string head = http_head(response);
-  const size_t total = head.size() + response.body.size();
+  const std::string_view body = response.without_body ? std::string_view() : response.body;
+  const size_t total = head.size() + body.size();
   std::string out;
   out.reserve(total + (total / kRecordMax + 3) * (FCGI_HEADER_LEN + 8));
   StdoutWriter writer(out, request_id, total);
   writer.write(head);
-  writer.write(response.body);
+  writer.write(body);
   append_header(out, FCGI_STDOUT, request_id, 0, 0);
   append_header(out, FCGI_END_REQUEST, request_id, sizeof(FCGI_EndRequestBody), 0);
   out.append(sizeof(FCGI_EndRequestBody), '\0');  // appStatus 0, FCGI_REQUEST_COMPLETE

@@ -11,6 +11,8 @@ namespace letterbox {
 
 namespace {
 
+constexpr std::string_view kHead = "HEAD";
+
 bool matches(std::string_view pattern, std::string_view path) {
   if (pattern.find('*') == std::string_view::npos) return pattern == path;
   if (std::count(pattern.begin(), pattern.end(), '/') !=
@@ -27,8 +29,11 @@ bool matches(std::string_view pattern, std::string_view path) {
 
 }  // namespace
 
-void Router::add(std::string_view method, std::string_view path, Handler handler) {
-  routes_.push_back({method, path, std::move(handler)});
+void Router::add(std::string_view method, std::string_view path, Handler handler, Head head) {
+  routes_.push_back({method, path, handler});
+  if (method == "GET" && head == Head::like_get) {
+    routes_.push_back({kHead, path, std::move(handler)});
+  }
 }
 
 const Router::Route* Router::find(const Request& request) const {
@@ -48,12 +53,13 @@ std::string Router::methods_of(std::string_view path) const {
 }
 
 void Router::route(const Request& request, Answer answer) const {
+  if (request.method == kHead) answer.leave_out_body();
+  const Route* const route = find(request);
+  answer.count_in(route != nullptr ? route->counts : unrouted_);
   if (request.head_too_large) {
     answer.send(to_response({Code::head_too_large, "the query and the headers are too long"}));
     return;
   }
-  const Route* const route = find(request);
-  answer.count_in(route != nullptr ? route->counts : unrouted_);
   if (!guard_(request, answer)) return;
   if (route == nullptr) {
     refuse(request, std::move(answer));

@@ -30,8 +30,12 @@ class Router {
     std::shared_ptr<StatusCounts> counts = std::make_shared<StatusCounts>();
   };
 
+  // Whether a route that takes GET takes HEAD too, by the same handler.
+  enum class Head { like_get, refused };
+
   // The views must be literals. A part `*` of a path stands for any part, but not for none.
-  void add(std::string_view method, std::string_view path, Handler handler);
+  void add(std::string_view method, std::string_view path, Handler handler,
+           Head head = Head::like_get);
 
   // Is asked before anything else about each request, those without a route among them.
   void guard_by(Guard guard) { guard_ = std::move(guard); }

@@ -116,7 +116,7 @@ def test_bad_paths(stack, group):
     for path in ("/groups", "/groups/", f"/groups/{group}/alice/x", f"/groups/{group}/a%2Fb/x"):
         assert is_error(stack.get(path), 404, "unknown_route")
     answer = stack.request("PUT", f"/groups/{group}")
-    assert is_error(answer, 405, "wrong_method") and answer.header("Allow") == "GET, DELETE"
+    assert is_error(answer, 405, "wrong_method") and answer.header("Allow") == "GET, HEAD, DELETE"
     answer = stack.get(f"/groups/{group}/alice")
     assert is_error(answer, 405, "wrong_method") and answer.header("Allow") == "PUT, DELETE"
     for query, code in (({"limit": 0}, "bad_limit"), ({"limit": "x"}, "bad_limit"), ({"limit": 1001}, "bad_limit"),

@@ -420,7 +420,7 @@ def test_wrong_method(watched_stack, what, part):
     """what is asked about a program is asked by GET"""
     answer = watched_stack.request("POST", f"/{what}{SUFFIX[part]}", body=b"x")
     assert is_error(answer, 405, "wrong_method")
-    assert answer.header("Allow") == "GET"
+    assert answer.header("Allow") == "GET, HEAD"
 
 
 # --- who may ask

@@ -136,6 +136,15 @@ TEST_CASE("bodies of every length come back as they were, in records that are al
   }
 }
 
+TEST_CASE("an answer without its body tells its length all the same, and stays aligned") {
+  const std::string bytes =
+      answer_records(1, {.status = 200, .body = "12345", .without_body = true});
+  CHECK(bytes.size() % 8 == 0);
+  const auto answer = parse_answer(bytes);
+  CHECK(answer.header("Content-Length") == "5");
+  CHECK(answer.body.empty());
+}
+
 TEST_CASE("each status of the contract has its phrase") {
   const auto status = [](int number) {
     return parse_answer(answer_records(1, {number, ""})).header("Status");

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,13 +28,22 @@ class Routes {
     router_.add("GET", "/groups/*", [](const Request& request, const Query&, Answer answer) {
       answer.send({200, "group " + std::string(request.path)});
     });
+    router_.add(
+        "GET", "/poll",
+        [](const Request&, const Query&, Answer answer) {
+          answer.send({200, "polled"});
+        },
+        Router::Head::refused);
     router_.add("PUT", "/groups/*/*", [](const Request& request, const Query&, Answer answer) {
       answer.send({200, "member " + std::string(request.path)});
     });
   }
 
-  uint64_t answers(size_t route, int status) {
-    return router_.routes().at(route).counts->of(status).value();
+  uint64_t answers(std::string_view method, std::string_view path, int status) {
+    for (const auto& route : router_.routes()) {
+      if (route.method == method && route.path == path) return route.counts->of(status).value();
+    }
+    throw std::runtime_error("no such route");
   }
   uint64_t unrouted(int status) { return router_.unrouted().of(status).value(); }
 
@@ -77,7 +87,7 @@ TEST_CASE_FIXTURE(Routes, "where a route has a star, any part of a path will do,
   CHECK(ask("GET", "/groups/team").body == "group /groups/team");
   CHECK(ask("GET", "/groups/ *?").body == "group /groups/ *?");
   CHECK(ask("PUT", "/groups/team/alice").body == "member /groups/team/alice");
-  CHECK(ask("PUT", "/groups/team").header("Allow") == "GET");
+  CHECK(ask("PUT", "/groups/team").header("Allow") == "GET, HEAD");
   CHECK(ask("GET", "/groups/team/alice").header("Allow") == "PUT");
   for (const auto path : {"/groups", "/groups/", "/groups//", "/groups/team/", "/groups//alice",
                           "/groups/team/alice/", "/groups/team/alice/x", "groups/team", "//team"}) {
@@ -88,14 +98,38 @@ TEST_CASE_FIXTURE(Routes, "where a route has a star, any part of a path will do,
 }
 
 TEST_CASE_FIXTURE(Routes, "a wrong method is 405, and Allow says which are right") {
-  for (const auto method : {"POST", "get", "HEAD", "", "GETX"}) {
+  for (const auto method : {"POST", "get", "head", "", "GETX"}) {
     CAPTURE(method);
     const auto answer = ask(method, "/mailbox");
     CHECK(answer.status() == 405);
-    CHECK(answer.header("Allow") == "GET, DELETE");
+    CHECK(answer.header("Allow") == "GET, HEAD, DELETE");
     CHECK(answer.body.starts_with(R"({"error":{"code":"wrong_method",)"));
   }
   CHECK(ask("GET", "/push").header("Allow") == "POST");
+}
+
+TEST_CASE_FIXTURE(Routes, "HEAD is answered like GET, with its length, and without its body") {
+  for (const auto path : {"/mailbox", "/groups/team", "/nowhere", "/groups/a/b"}) {
+    CAPTURE(path);
+    const auto get = ask("GET", path);
+    const auto head = ask("HEAD", path);
+    CHECK(head.status() == get.status());
+    CHECK(head.body.empty());
+    if (get.status() == 405) continue;  // its message names the method
+    CHECK(head.head == get.head);
+    CHECK(head.header("Content-Length") == std::to_string(get.body.size()));
+  }
+  CHECK(answers("HEAD", "/mailbox", 200) == 1);
+  CHECK(answers("GET", "/mailbox", 200) == 1);
+}
+
+TEST_CASE_FIXTURE(Routes, "a route may refuse HEAD, and says so without a body") {
+  const auto head = ask("HEAD", "/poll");
+  CHECK(head.status() == 405);
+  CHECK(head.header("Allow") == "GET");
+  CHECK(head.body.empty());
+  CHECK(ask("HEAD", "/push").header("Allow") == "POST");
+  CHECK(ask("GET", "/poll").body == "polled");
 }
 
 TEST_CASE_FIXTURE(Routes, "a query that can't be read is 400, before the handler") {
@@ -114,12 +148,22 @@ TEST_CASE_FIXTURE(Routes, "answers are counted by route and status, what has no 
   ask("POST", "/push");
   ask("PUT", "/push");
   ask("GET", "/nowhere");
-  CHECK(answers(0, 200) == 2);
-  CHECK(answers(0, 400) == 1);
-  CHECK(answers(1, 200) == 0);
-  CHECK(answers(2, 201) == 1);
+  CHECK(answers("GET", "/mailbox", 200) == 2);
+  CHECK(answers("GET", "/mailbox", 400) == 1);
+  CHECK(answers("DELETE", "/mailbox", 200) == 0);
+  CHECK(answers("POST", "/push", 201) == 1);
   CHECK(unrouted(404) == 1);
   CHECK(unrouted(405) == 1);
+}
+
+TEST_CASE("a request whose head is too long is counted among what has no route") {
+  Router router;
+  FakePeer peer;
+  Request request;
+  request.head_too_large = true;
+  router.route(request, peer.owed());
+  CHECK(peer.answer().status() == 431);
+  CHECK(router.unrouted().of(431).value() == 1);
 }
 
 TEST_CASE_FIXTURE(
@@ -132,7 +176,7 @@ TEST_CASE_FIXTURE(
   CHECK(ask("GET", "/mailbox").status() == 200);
   for (const auto path : {"/push", "/nowhere"}) CHECK(ask("POST", path, "user=%").body == "no");
   CHECK(ask("GET", "/push").status() == 403);
-  CHECK(answers(2, 403) == 1);
+  CHECK(answers("POST", "/push", 403) == 1);
   CHECK(unrouted(403) == 2);
 }
 
