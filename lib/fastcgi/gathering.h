@@ -20,7 +20,7 @@ class Gathering {
   // How many bytes to read next: never beyond the end of the request.
   size_t wants() const { return left_; }
 
-  // They have come. REQUIRES: no more than it wants; not whole or broken yet.
+  // They have come. Never padded. REQUIRES: no more than it wants; not whole or broken yet.
   Arrival take(std::span<const unsigned char> bytes);
 
   // Once whole: the records of the request without its body, for libfcgi to read.

@@ -155,6 +155,9 @@ bool PairLengths::take(std::span<const unsigned char> bytes) {
   return true;
 }
 
+// libfcgi forgets the padding of a record where it goes on to the next stream (SetReaderType() in
+// fcgiapp.c), and takes it for the head of the next record: behind BEGIN_REQUEST, and at the ends
+// of PARAMS and STDIN. What Gathering puts together has none.
 Arrival look_at_request(std::span<const unsigned char> bytes) {
   bool begun = false;
   PairLengths lengths;
@@ -164,6 +167,9 @@ Arrival look_at_request(std::span<const unsigned char> bytes) {
     const auto type = record->type;
     if (!begun && type != FCGI_BEGIN_REQUEST && type != FCGI_GET_VALUES) return Arrival::broken;
     begun = begun || type == FCGI_BEGIN_REQUEST;
+    if (record->padding > 0 && (type == FCGI_BEGIN_REQUEST || record->content == 0)) {
+      return Arrival::padded;
+    }
     const size_t whole = FCGI_HEADER_LEN + record->content + record->padding;
     if (bytes.size() < whole) return Arrival::partial;
     if (type == FCGI_STDIN && record->content == 0) return Arrival::whole;

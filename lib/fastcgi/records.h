@@ -19,6 +19,7 @@ namespace letterbox {
 enum class Arrival {
   whole,    // BEGIN_REQUEST to the end of STDIN is there
   partial,  // more must come
+  padded,   // libfcgi would misread it: it is to be gathered
   broken,   // no FastCGI peer would send this
 };
 

@@ -88,6 +88,7 @@ void Switchboard::read_request(const std::shared_ptr<Connection>& connection) {
       forget(connection);
       return;
     case Arrival::partial:
+    case Arrival::padded:
       read_slowly(connection);
       return;
     case Arrival::whole:

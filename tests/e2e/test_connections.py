@@ -2,6 +2,7 @@
 """Connections: clients that leave, connections that stay, and peers that stop in the middle of a word."""
 
 import os
+import struct
 import threading
 import time
 from pathlib import Path
@@ -256,6 +257,25 @@ def test_slow_peer(narrow_stack, user, program):
             narrow_stack.mailbox(user)  # whatever came so far has been looked at by now
         assert peer.receive().status in (200, 202)
         assert peer.exchange("GET", "/nowhere").status == 404, "and the connection is as good as before"
+
+
+PADDED = {"begin": fcgi_peer.BEGIN_REQUEST, "parameters": fcgi_peer.PARAMS, "input": fcgi_peer.STDIN}
+
+
+@pytest.mark.parametrize("padding", [1, 8, 255])
+@pytest.mark.parametrize("kind", PADDED)
+def test_padded_records(narrow_stack, user, kind, padding):
+    """padding of any record, the empty ones too, is no part of the request, and the next one is read as well"""
+    def padded(number, content):
+        return fcgi_peer.record(number, content, padding=padding if number == PADDED[kind] else 0)
+
+    role = struct.pack(">HB5x", fcgi_peer.RESPONDER, fcgi_peer.KEEP_CONNECTION)
+    pairs = fcgi_peer.params({"REQUEST_METHOD": "POST", "PATH_INFO": "/push", "QUERY_STRING": f"to={user}", "CONTENT_LENGTH": "10000"})
+    with Peer(narrow_stack.socket("push")) as peer:
+        for _ in range(3):
+            peer.send(padded(1, role) + padded(4, pairs) + padded(4, b"") + padded(5, b"x" * 7000) + padded(5, b"x" * 3000) + padded(5, b""))
+            assert is_accepted(peer.receive())
+    assert data(narrow_stack.look(user, after=0)) == ["x" * 10_000] * 3
 
 
 BROKEN = {

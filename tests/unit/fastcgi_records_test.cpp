@@ -41,10 +41,15 @@ TEST_CASE("a request without a body is whole") {
   CHECK(look(kBegin + kParams + kNoInput) == Arrival::whole);
 }
 
-TEST_CASE("the padding of the last record belongs to the request") {
-  const std::string end = Record{Record::in, 1, "", 8}.bytes();
-  CHECK(look(kBegin + kParams + end) == Arrival::whole);
-  CHECK(look(kBegin + kParams + end.substr(0, end.size() - 1)) == Arrival::partial);
+TEST_CASE("padding where a stream ends is not for libfcgi to read, elsewhere it is") {
+  const std::string begin = Record{Record::begin_request, 1, "\0\1\1\0\0\0\0\0"s, 1}.bytes();
+  CHECK(look(begin.substr(0, 8)) == Arrival::padded);
+  CHECK(look(begin + kParams + kNoInput) == Arrival::padded);
+  const std::string no_params = Record{Record::params, 1, "", 8}.bytes();
+  CHECK(look(kBegin + no_params + kNoInput) == Arrival::padded);
+  CHECK(look(kBegin + kParams + Record{Record::in, 1, "", 255}.bytes()) == Arrival::padded);
+  CHECK(look(kBegin + kParams + Record{Record::in, 1, "x", 255}.bytes() + kNoInput) ==
+        Arrival::whole);
 }
 
 TEST_CASE("what follows a whole request does not matter") {
