@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "fastcgi/records.h"
+#include "model/error.h"
 #include "tests/unit/fake_records.h"
 
 namespace letterbox::test {
@@ -150,20 +152,30 @@ TEST_CASE("an answer without its body tells its length all the same, and stays a
   CHECK(answer.body.empty());
 }
 
-TEST_CASE("each status of the contract has its phrase") {
-  const auto status = [](int number) {
-    return parse_answer(answer_records(1, {number, ""})).header("Status");
-  };
-  CHECK(status(200) == "200 OK");
-  CHECK(status(202) == "202 Accepted");
-  CHECK(status(204) == "204 No Content");
-  CHECK(status(400) == "400 Bad Request");
-  CHECK(status(401) == "401 Unauthorized");
-  CHECK(status(404) == "404 Not Found");
-  CHECK(status(405) == "405 Method Not Allowed");
-  CHECK(status(413) == "413 Content Too Large");
-  CHECK(status(500) == "500 Internal Server Error");
-  CHECK(status(503) == "503 Service Unavailable");
+TEST_CASE("each status of the contract has its phrase, that of every error code among them") {
+  const std::map<int, std::string> phrases{{200, "OK"},
+                                           {201, "Created"},
+                                           {202, "Accepted"},
+                                           {204, "No Content"},
+                                           {400, "Bad Request"},
+                                           {401, "Unauthorized"},
+                                           {403, "Forbidden"},
+                                           {404, "Not Found"},
+                                           {405, "Method Not Allowed"},
+                                           {409, "Conflict"},
+                                           {413, "Content Too Large"},
+                                           {429, "Too Many Requests"},
+                                           {431, "Request Header Fields Too Large"},
+                                           {500, "Internal Server Error"},
+                                           {503, "Service Unavailable"}};
+  for (const auto& [status, phrase] : phrases) {
+    CHECK(parse_answer(answer_records(1, {status, ""})).header("Status") ==
+          std::to_string(status) + " " + phrase);
+  }
+  for (int code = 0; code <= static_cast<int>(Code::unhealthy); ++code) {
+    CAPTURE(code);
+    CHECK(phrases.contains(info(static_cast<Code>(code)).status));
+  }
 }
 
 }  // namespace
