@@ -7,8 +7,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <future>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,16 @@ class House {
     return polls.room.size() == waiting &&
            pusher.ask({"INFO", "clients"})
                    .text.find("blocked_clients:" + std::to_string(blocked)) != std::string::npos;
+  }
+  // The ids of the connections of that name.
+  std::vector<std::string> connections(const std::string& name) {
+    std::vector<std::string> ids;
+    std::istringstream list(pusher.ask({"CLIENT", "LIST"}).text);
+    for (std::string line; std::getline(list, line);) {
+      if (line.find(" name=" + name + " ") == std::string::npos) continue;
+      ids.push_back(line.substr(3, line.find(' ') - 3));
+    }
+    return ids;
   }
   static Cursor cursor_of(const std::string& answer) {
     return Cursor::parse(field(answer, "cursor")).value();
@@ -345,16 +357,11 @@ TEST_CASE("what is pushed while the lanes have lost their connections is deliver
   for (int i = 0; i < 20; ++i) {
     const auto guest = house.polls.poll("alice", after);
     REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
-    for (const std::string_view name : {"letterbox-lane", "test"}) {
+    for (const std::string name : {"letterbox-lane", "test"}) {
       // All but the one that asks.
-      const std::string list = house.pusher.ask({"CLIENT", "LIST"}).text;
       const std::string own = std::to_string(house.pusher.ask({"CLIENT", "ID"}).integer);
-      for (size_t at = list.find("id="); at < list.size(); at = list.find("\nid=", at) + 1) {
-        const std::string line = list.substr(at, list.find('\n', at) - at);
-        const std::string id = line.substr(3, line.find(' ') - 3);
-        const bool lane = line.find("name=letterbox-lane ") != std::string::npos;
-        if (id != own && (lane || name == "test")) house.pusher.ask({"CLIENT", "KILL", "ID", id});
-        if (list.find("\nid=", at) == std::string::npos) break;
+      for (const auto& id : house.connections(name)) {
+        if (id != own) house.pusher.ask({"CLIENT", "KILL", "ID", id});
       }
       if (i % 2 == 0) break;  // the lanes alone
     }
@@ -366,6 +373,25 @@ TEST_CASE("what is pushed while the lanes have lost their connections is deliver
                          [](const auto& worker) { return worker->is_up(); });
     }));
   }
+}
+
+TEST_CASE("what Redis popped for a lane whose connection died unread is found, and answered") {
+  House house(1);
+  PollHouse polls(RedisServer::shared().login(), 1, 1, "alone");
+  RedisWorker& worker = *polls.workers.front();
+  const auto guest = polls.poll("alice", Cursor{});
+  REQUIRE(eventually([&] { return house.at_rest(1, 0) && polls.room.parked() == 1; }));
+  // While the lane's thread stands still, nothing that is done here is heard of.
+  std::promise<void> go_on;
+  worker.loop.post([&] { go_on.get_future().wait(); });
+  for (const auto& id : house.connections("letterbox-lane")) {
+    CHECK(house.pusher.ask({"CLIENT", "KILL", "ID", id}).ok());
+  }
+  const Cursor pushed = house.push("alice");
+  // This is what Redis does for a lane whose end it has not yet noticed.
+  CHECK(house.pusher.ask({"LPOP", mailbox_key("alice")}).ok());
+  go_on.set_value();
+  CHECK(House::cursor_of(guest->answer()) == pushed);
 }
 
 TEST_CASE("a Redis that stands still and goes on wakes whoever was parked") {
