@@ -85,7 +85,7 @@ class House {
   House(Program& program, size_t most_lanes)
       : first_(*program.workers().front()),
         limits_(room_limits(program.config(), program.descriptors())),
-        lanes_(most_lanes),
+        lanes_(program.clock(), most_lanes),
         room_(
             program.clock(), lanes_, [this] { first_.loop.post([this] { ticker_.look(); }); },
             limits_),
@@ -100,7 +100,7 @@ class House {
     for (auto& worker : program.workers()) {
       hosts.push_back({worker->desk, worker->redis, &worker->lane_figures});
     }
-    lanes_.open(room_, std::move(hosts));
+    lanes_.open(room_, std::move(hosts), program.log());
     first_.loop.post([this] {
       housekeeper_.look();
       notices_.start();

@@ -21,6 +21,9 @@ class Bells {
   virtual Place watch(std::string_view user) = 0;
   // No longer. What was on its way may still ring.
   virtual void unwatch(const Place& place, std::string_view user) = 0;
+  // Whether what comes into the list is heard soon. If not, Room::missed_rings is called for its
+  // user again and again, until it is. Any thread.
+  virtual bool hears(const Place& place) const = 0;
   // Hangs a bell there for another program, and does not listen for a moment, so that it gets it:
   // Redis serves whoever has waited longest, and that may be us again and again. `since_ms` as in
   // Store::ring. Any thread.

@@ -2,10 +2,12 @@
 #include "waiting/lanes.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "mailbox/keys.h"
 #include "waiting/lane.h"
+#include "waiting/room.h"
 
 namespace letterbox {
 
@@ -15,10 +17,12 @@ namespace {
 constexpr size_t kFewKeys = 4;
 // So many lanes may be left without a mailbox until they ask again by themselves.
 constexpr size_t kSpareLanes = 8;
+constexpr uint64_t kNoInterruptsMs = 60'000;
+constexpr uint64_t kLogAgainMs = 3'600'000;
 
 }  // namespace
 
-Lanes::Lanes(size_t most) : most_(most) {}
+Lanes::Lanes(const Clock& clock, size_t most) : clock_(clock), limit_(most) {}
 
 Lanes::~Lanes() {
   Lock lock(mutex_);
@@ -27,17 +31,21 @@ Lanes::~Lanes() {
   }
 }
 
-void Lanes::open(Room& room, std::vector<LaneHost> hosts) {
+void Lanes::open(Room& room, std::vector<LaneHost> hosts, Log& log) {
   room_ = &room;
+  log_ = &log;
   hosts_ = std::move(hosts);
 }
 
 Lanes::LanePtr Lanes::lane_for_one_more() {
-  const auto emptiest = std::min_element(
-      lanes_.begin(), lanes_.end(),
-      [](const LanePtr& a, const LanePtr& b) { return a->keys_.size() < b->keys_.size(); });
-  const bool full = emptiest == lanes_.end() || (*emptiest)->keys_.size() >= kFewKeys;
-  if (!full || lanes_.size() >= most_) return *emptiest;
+  const auto rank = [](const LanePtr& lane) {
+    return std::pair(lane->state_ == Lane::State::deaf, lane->keys_.size());
+  };
+  const auto best =
+      std::min_element(lanes_.begin(), lanes_.end(),
+                       [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  const bool room = best != lanes_.end() && rank(*best) < std::pair(false, kFewKeys);
+  if (room || !limit_.one_more(lanes_.size(), clock_.steady_ms())) return *best;
   const LaneHost& host = hosts_[next_host_++ % hosts_.size()];
   auto lane = std::make_shared<Lane>(*this, host);
   lanes_.push_back(lane);
@@ -53,9 +61,15 @@ Lanes::Place Lanes::watch(std::string_view user) {
   return lane;
 }
 
+Lanes::LanePtr Lanes::lane_at(const Place& place) const {
+  auto lane = std::static_pointer_cast<Lane>(place);
+  while (lane->heir_) lane = lane->heir_;
+  return lane;
+}
+
 void Lanes::unwatch(const Place& place, std::string_view user) {
-  const auto lane = std::static_pointer_cast<Lane>(place);
   Lock lock(mutex_);
+  const auto lane = lane_at(place);
   const auto found = std::find(lane->keys_.begin(), lane->keys_.end(), mailbox_key(user));
   if (found == lane->keys_.end()) return;
   *found = std::move(lane->keys_.back());
@@ -64,8 +78,15 @@ void Lanes::unwatch(const Place& place, std::string_view user) {
   if (lane->keys_.empty() && lanes_.size() > kSpareLanes) wake(lane);
 }
 
+bool Lanes::hears(const Place& place) const {
+  if (std::static_pointer_cast<Lane>(place)->state_ != Lane::State::deaf) return true;
+  Lock lock(mutex_);
+  return lane_at(place)->state_ != Lane::State::deaf;
+}
+
 void Lanes::hand_on(const Place& place, std::string_view user, uint64_t since_ms) {
-  const auto lane = std::static_pointer_cast<Lane>(place);
+  Lock lock(mutex_);
+  const auto lane = lane_at(place);
   lane->host_.desk.loop.post(
       [lane, user = std::string(user), since_ms] { lane->hand_on(user, since_ms); });
 }
@@ -79,11 +100,12 @@ void Lanes::wake(const LanePtr& lane) {
 std::vector<std::string> Lanes::keys_of(const LanePtr& lane) {
   Lock lock(mutex_);
   lane->stale_ = false;
-  if (lane->keys_.empty()) {
-    struck_off_.push_back(lane);
-    std::erase(lanes_, lane);
-  }
+  if (lane->keys_.empty()) strike_off(lane);
   return lane->keys_;
+}
+
+void Lanes::strike_off(const LanePtr& lane) {
+  if (std::erase(lanes_, lane) > 0) struck_off_.push_back(lane);
 }
 
 std::vector<std::string> Lanes::users_of(const Lane& lane) const {
@@ -97,6 +119,78 @@ std::vector<std::string> Lanes::users_of(const Lane& lane) const {
 void Lanes::bury(const LanePtr& lane) {
   Lock lock(mutex_);
   std::erase(struck_off_, lane);
+}
+
+void Lanes::came_up() {
+  Lock lock(mutex_);
+  limit_.came_up(clock_.steady_ms());
+}
+
+void Lanes::forbid_interrupts() {
+  no_interrupts_until_ms_ = clock_.steady_ms() + kNoInterruptsMs;
+}
+
+// --- where Redis has no room -----------------------------------------------------------------
+
+// Where there is no other lane, this one goes on trying, and its mailboxes are looked at.
+void Lanes::refused(const LanePtr& lane) {
+  const auto users = users_of(*lane);
+  {
+    Lock lock(mutex_);
+    if (limit_.refused()) {
+      lane->host_.desk.loop.at(clock_.steady_ms() + LaneLimit::kSettleMs, [this] { settle(); });
+    }
+    if (!lane->heir_) {
+      const auto heir = heir_of(lane);
+      if (!heir) return;
+      hand_over(lane, heir);
+    }
+  }
+  refusals_.add();
+  lane->close();
+  bury(lane);
+  // It may have been up once, and was given what nobody heard.
+  room_->missed_rings(lane->host_.desk, users);
+}
+
+Lanes::LanePtr Lanes::heir_of(const LanePtr& lane) const {
+  const auto rank = [&](const LanePtr& other) {
+    return std::tuple(other == lane, other->state_.load(), other->keys_.size());
+  };
+  const auto best =
+      std::min_element(lanes_.begin(), lanes_.end(),
+                       [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  return best == lanes_.end() || *best == lane ? nullptr : *best;
+}
+
+void Lanes::hand_over(const LanePtr& lane, const LanePtr& heir) {
+  heir->keys_.insert(heir->keys_.end(), lane->keys_.begin(), lane->keys_.end());
+  lane->keys_.clear();
+  lane->heir_ = heir;
+  lane->state_ = Lane::State::deaf;  // so that hears() asks the heir
+  strike_off(lane);
+  wake(heir);
+}
+
+// By now it is known how many lanes Redis takes. Some are closed, so that others may log in.
+void Lanes::settle() {
+  std::vector<LanePtr> up;
+  size_t mailboxes = 0;
+  Lock lock(mutex_);
+  for (const auto& lane : lanes_) {
+    mailboxes += lane->keys_.size();
+    if (lane->state_ == Lane::State::hears) up.push_back(lane);
+  }
+  const uint64_t now = clock_.steady_ms();
+  const size_t closing = limit_.settle(up.size(), now);
+  for (size_t i = 0; i < closing; ++i) {
+    hand_over(up[i], heir_of(up[i]));
+    wake(up[i]);
+  }
+  if (now < log_again_ms_) return;
+  log_again_ms_ = now + kLogAgainMs;
+  log_->warn("redis has no more connections for lanes (its maxclients?): ", up.size() - closing,
+             " listen for ", mailboxes, " mailboxes");
 }
 
 bool Lanes::stale(const Lane& lane) const {

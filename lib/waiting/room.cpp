@@ -58,7 +58,8 @@ void Room::come_in(Mailbox& mailbox, Client& client, const PollPtr& poll, Answer
   take_place(*poll);
   client.cursor = asked.after;
   client.by_cursor = asked.by_cursor && !asked.foreign;
-  const bool up_to_date = client.by_cursor && mailbox.current && !mailbox.shared &&
+  const bool heard = !mailbox.watched || bells_.hears(*mailbox.watched);
+  const bool up_to_date = client.by_cursor && mailbox.current && heard && !mailbox.shared &&
                           asked.after == mailbox.known && poll->has_place;
   if (closing_) {
     end(poll, {.reason = Reason::shutdown}, todo);

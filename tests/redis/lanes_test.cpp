@@ -10,60 +10,14 @@
 #include <future>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "mailbox/keys.h"
-#include "tests/redis/poll_house.h"
-#include "tests/redis/redis_server.h"
-#include "tests/unit/fake_caller.h"
+#include "tests/redis/lanes_house.h"
 
 namespace letterbox::test {
 namespace {
-
-const SystemClock kClock;
-
-class House {
- public:
-  explicit House(size_t lanes, RedisServer& server = RedisServer::shared())
-      : pusher(server.login(), kClock), polls(emptied(server), lanes) {}
-
-  Cursor push(const std::string& user, std::string_view data = "1") {
-    const auto pushed = pusher.push(user, data);
-    REQUIRE(pushed);
-    return pushed->id;
-  }
-  // Whether so many lanes are blocked now, and so many polls in the room.
-  bool at_rest(size_t blocked, size_t waiting) {
-    return polls.room.size() == waiting &&
-           pusher.ask({"INFO", "clients"})
-                   .text.find("blocked_clients:" + std::to_string(blocked)) != std::string::npos;
-  }
-  // The ids of the connections of that name.
-  std::vector<std::string> connections(const std::string& name) {
-    std::vector<std::string> ids;
-    std::istringstream list(pusher.ask({"CLIENT", "LIST"}).text);
-    for (std::string line; std::getline(list, line);) {
-      if (line.find(" name=" + name + " ") == std::string::npos) continue;
-      ids.push_back(line.substr(3, line.find(' ') - 3));
-    }
-    return ids;
-  }
-  static Cursor cursor_of(const std::string& answer) {
-    return Cursor::parse(field(answer, "cursor")).value();
-  }
-
-  RedisWorker pusher;
-  PollHouse polls;
-
- private:
-  RedisLogin emptied(const RedisServer& server) {
-    REQUIRE(pusher.comes_up());
-    pusher.ask({"FLUSHALL"});
-    return server.login();
-  }
-};
 
 // --- waking ------------------------------------------------------------------------------------
 

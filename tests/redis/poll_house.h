@@ -77,13 +77,13 @@ class PollHouse {
  public:
   PollHouse(RedisLogin its_login, size_t most_lanes, size_t count = 2,
             const std::string& watcher = "house")
-      : login(std::move(its_login)), lanes(most_lanes) {
+      : login(std::move(its_login)), lanes(clock, most_lanes) {
     std::vector<LaneHost> hosts;
     for (size_t i = 0; i < count; ++i) {
       workers.push_back(std::make_unique<RedisWorker>(login, clock, MailboxLimits{}, watcher));
       hosts.push_back({workers.back()->desk, workers.back()->redis});
     }
-    lanes.open(room, std::move(hosts));
+    lanes.open(room, std::move(hosts), workers.front()->log);
     for (auto& worker : workers) {
       if (!worker->comes_up()) throw std::runtime_error("no Redis");
     }

@@ -29,6 +29,7 @@ class FakeBells final : public Bells {
     if (found == places_.end() || found->second != place) throw std::logic_error("not watched");
     places_.erase(found);
   }
+  bool hears(const Place&) const override { return hears_; }
   void hand_on(const Place&, std::string_view user, uint64_t since_ms) override {
     ++stood_back_;
     store_.ring(user, since_ms);
@@ -37,11 +38,13 @@ class FakeBells final : public Bells {
   bool watches(const std::string& user) const { return places_.contains(user); }
   size_t size() const { return places_.size(); }
   size_t stood_back() const { return stood_back_; }
+  void deafen() { hears_ = false; }
 
  private:
   Store& store_;
   std::unordered_map<std::string, Place> places_;
   size_t stood_back_ = 0;
+  bool hears_ = true;
 };
 
 }  // namespace letterbox::test

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+//
+// Lanes that Redis has no connection for, or does not let do what they do: whoever waits hears all
+// the same.
+#include <doctest/doctest.h>
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mailbox/keys.h"
+#include "tests/redis/lanes_house.h"
+#include "waiting/lanes.h"
+
+namespace letterbox::test {
+namespace {
+
+// What INFO says behind these words, one after the other.
+int figure(House& house, const char* section, std::initializer_list<std::string_view> words) {
+  const std::string text = house.pusher.ask({"INFO", section}).text;
+  size_t at = 0;
+  for (const auto word : words) {
+    at = text.find(word, at);
+    if (at == std::string::npos) return 0;
+    at += word.size();
+  }
+  return std::stoi(text.substr(at));
+}
+
+// From now on so many more may be connected than are.
+void let_in(House& house, int more) {
+  const int most = figure(house, "clients", {"connected_clients:"}) + more;
+  REQUIRE(house.pusher.ask({"CONFIG", "SET", "maxclients", std::to_string(most)}).ok());
+}
+
+TEST_CASE("the mailboxes of lanes that Redis has no connection for are heard of by the others") {
+  RedisServer server;
+  House house(100, server);
+  let_in(house, 8);
+  std::vector<Cursor> after(200);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::shared_ptr<Guest>> guests;
+    for (size_t i = 0; i < after.size(); ++i) {
+      guests.push_back(house.polls.poll("user" + std::to_string(i), after[i]));
+    }
+    REQUIRE(eventually([&] { return house.polls.room.parked() == after.size(); }));
+    // The first time they are pushed to while lanes are still being refused.
+    if (round > 0) {
+      REQUIRE(eventually([&] { return house.polls.lanes.size() <= 7; }));
+      CHECK(house.polls.lanes.refusals() > 0);
+      // Room is left for somebody else.
+      RedisWorker other(server.login(), kClock);
+      CHECK(other.comes_up());
+    }
+    for (size_t i = 0; i < after.size(); ++i) {
+      after[i] = house.push("user" + std::to_string(i), std::to_string(i));
+    }
+    for (size_t i = 0; i < after.size(); ++i) {
+      CHECK(House::cursor_of(guests[i]->answer()) == after[i]);
+    }
+  }
+}
+
+TEST_CASE("where Redis has no connection for any lane, mailboxes are looked at till it has") {
+  RedisServer server;
+  House house(8, server);
+  let_in(house, 0);
+  Cursor after;
+  for (int i = 0; i < 3; ++i) {
+    const auto guest = house.polls.poll("alice", after);
+    REQUIRE(eventually([&] { return house.polls.room.parked() == 1; }));
+    if (i == 1) {
+      house.pusher.ask({"RPUSH", mailbox_key("alice"), "by hand"});
+    } else {
+      house.push("alice");
+    }
+    const std::string answer = guest->answer();
+    CHECK(field(answer, "reason") == "messages");
+    after = House::cursor_of(answer);
+  }
+  const auto guest = house.polls.poll("alice", after);
+  let_in(house, 8);
+  CHECK(eventually([&] { return house.at_rest(1, 1); }));
+  const Cursor pushed = house.push("alice");
+  CHECK(House::cursor_of(guest->answer()) == pushed);
+}
+
+TEST_CASE("a lane that has lost its connection, and gets none again, is heard for by another") {
+  RedisServer server;
+  House house(2, server);
+  std::vector<std::shared_ptr<Guest>> guests;
+  for (int i = 0; i < 8; ++i) {
+    guests.push_back(house.polls.poll("user" + std::to_string(i), Cursor{}));
+  }
+  REQUIRE(eventually([&] { return house.at_rest(2, 8); }));
+  const auto lanes = house.connections("letterbox-lane");
+  REQUIRE(lanes.size() == 2);
+  let_in(house, -1);
+  house.pusher.ask({"CLIENT", "KILL", "ID", lanes.front()});
+  REQUIRE(eventually([&] { return house.polls.lanes.size() == 1; }));
+  for (int i = 0; i < 8; ++i) {
+    const Cursor pushed = house.push("user" + std::to_string(i));
+    CHECK(House::cursor_of(guests[static_cast<size_t>(i)]->answer()) == pushed);
+  }
+}
+
+TEST_CASE("lanes that may not be interrupted take in mailboxes all the same, and seldom try") {
+  RedisServer server;
+  House house(1, server);
+  const auto first = house.polls.poll("alice", Cursor{});
+  REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
+  house.pusher.ask({"ACL", "SETUSER", "default", "-client|unblock"});
+  for (int i = 0; i < 10; ++i) {
+    const std::string user = "user" + std::to_string(i);
+    const auto guest = house.polls.poll(user, Cursor{});
+    REQUIRE(eventually([&] { return house.polls.room.parked() == 2; }));
+    if (i % 2 == 0) {
+      house.push(user);
+    } else {
+      house.pusher.ask({"RPUSH", mailbox_key(user), "by hand"});
+    }
+    CHECK(field(guest->answer(), "reason") == "messages");
+  }
+  CHECK(first->waits());
+  // Once a minute, by each worker at most.
+  const int refused = figure(house, "commandstats", {"cmdstat_client|unblock:", "rejected_calls="});
+  CHECK(refused >= 1);
+  CHECK(refused <= 2);
+}
+
+}  // namespace
+}  // namespace letterbox::test
