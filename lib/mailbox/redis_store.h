@@ -45,6 +45,7 @@ class RedisStore final : public Store {
   void push_each(std::span<const std::string_view> users, std::string_view element,
                  ThenEach then) override;
   void read(const ReadRequest& request, Then<Reading> then) override;
+  void peek(std::span<const Parked> clients, bool lists, Then<Glimpses> then) override;
   void acknowledge(std::string_view user, std::string_view client, const Cursor& after,
                    uint64_t park_until, Then<bool> then) override;
   void view(std::string_view user, Then<MailboxView> then) override;

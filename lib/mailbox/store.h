@@ -54,6 +54,17 @@ struct Reading {
   bool shared = false;   // other programs watch this mailbox too
 };
 
+// What a light look finds for one client of a mailbox, while it is parked.
+struct Glimpse {
+  Cursor newest;             // {0,0}: nobody ever pushed
+  uint64_t watch_until = 0;  // until when this program is noted as watching; wall clock, 0: not
+  bool shared = false;       // others are noted as well
+  bool noted = false;        // the client's line is there, and says:
+  Cursor cursor;
+  uint64_t park_until = 0;  // wall clock
+  bool raw = false;         // raw elements wait to be adopted, if the lists were looked at
+};
+
 struct MailboxView {
   struct Client {
     std::string name;
@@ -86,6 +97,16 @@ class Store {
               [then = std::move(then)](const auto& outcomes) { then(outcomes.front()); });
   }
   virtual void read(const ReadRequest& request, Then<Reading> then) = 0;
+  // A light look for many clients at once, which changes nothing: in the order in which they were
+  // given, a glimpse of each, or none if its keys hold something else. `lists`: also at what hangs
+  // in the lists, which whoever listens there hears of anyway. Not for so many that the store is
+  // held up.
+  struct Parked {
+    std::string_view user;
+    std::string_view client;
+  };
+  using Glimpses = std::vector<std::optional<Glimpse>>;
+  virtual void peek(std::span<const Parked> clients, bool lists, Then<Glimpses> then) = 0;
   // The least that a client says by coming back: it has everything up to `after`, and is parked
   // until then (wall clock). For one that was read or noted before; false: it is not known there.
   virtual void acknowledge(std::string_view user, std::string_view client, const Cursor& after,

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,6 +28,10 @@ struct Poll;
 struct Desk {
   Loop& loop;
   Store& store;
+  // The room's, on the loop's thread: whose parked polls are to be looked at, oldest first, and
+  // whether some of them just are.
+  std::deque<std::string> to_look_at = {};
+  bool looking = false;
 };
 
 // The way back. An interface, so that the room is tested without connections. Any thread.

@@ -56,7 +56,8 @@ class Room {
   // A lane took something out of a user's list.
   void rung(Desk& desk, std::string_view user, std::string_view element) EXCLUDES(mutex_);
 
-  // A lane lost sight of these users' lists for a while: what rang then, nobody heard.
+  // A lane lost sight of these users' lists for a while: what rang then, nobody heard. Their polls
+  // are looked at by and by. REQUIRES: this is the thread of the desk's loop.
   void missed_rings(Desk& desk, const std::vector<std::string>& users) EXCLUDES(mutex_);
 
   // By what the polls of a user came in, each once; and whose polls there are.
@@ -124,6 +125,7 @@ class Room {
     std::list<Client> clients;  // few, and their addresses stay
     std::optional<Bells::Place> watched;
     bool current = false;
+    bool to_look_at = false;  // stands in the line of a desk
     bool shared = false;  // another program watched it too, when it was last read
     Cursor known;
     uint64_t rings = 0;
@@ -139,6 +141,7 @@ class Room {
 
   // What is done once the mutex is released.
   struct Answers;
+  struct Look;
   struct Note {
     std::string user;
     std::string client;
@@ -156,6 +159,10 @@ class Room {
   void tell_others(Desk& desk, const std::string& user);
   void look_later(Desk& desk, const PollPtr& poll);
   void find_out_whose(Desk& desk, const std::string& user, uint64_t since_ms);
+  void look_on(Desk& desk) EXCLUDES(mutex_);
+  std::vector<Look> next_looks(Desk& desk, bool& lists) EXCLUDES(mutex_);
+  void looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Glimpses>& seen)
+      EXCLUDES(mutex_);
   void read_failed(Desk& desk, const PollPtr& poll, const Error& error) EXCLUDES(mutex_);
   void adopt_then_read(Desk& desk, const PollPtr& poll) EXCLUDES(mutex_);
   void adopt(Desk& desk, const std::string& user, const std::string& raw);
@@ -171,6 +178,9 @@ class Room {
   void turn_away(const PollPtr& poll, Error error, Answers& todo) REQUIRES(mutex_);
   uint64_t hold_ms(Client& client, const Question& asked) const REQUIRES(mutex_);
   void ring_client(Client& client, const Ring& ring, Answers& todo) REQUIRES(mutex_);
+  static void to_look_at(Desk& desk, Mailbox& mailbox);
+  static bool nothing_new(const Client& client, const Glimpse& seen);
+  bool put_notes_right(Client& client, const Glimpse& seen, Answers& todo) REQUIRES(mutex_);
   void park(Mailbox& mailbox, const PollPtr& poll) REQUIRES(mutex_);
   void unpark(const PollPtr& poll) REQUIRES(mutex_);
   void read_again(const PollPtr& poll) REQUIRES(mutex_);

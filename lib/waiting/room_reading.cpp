@@ -239,25 +239,6 @@ void Room::ring_client(Client& client, const Ring& ring, Answers& todo) {
   todo.reads.push_back(poll);
 }
 
-void Room::missed_rings(Desk& desk, const std::vector<std::string>& users) {
-  Answers todo;
-  {
-    Lock lock(mutex_);
-    for (const auto& user : users) {
-      Mailbox* mailbox = known(user);
-      if (mailbox == nullptr) continue;
-      ++mailbox->rings;
-      mailbox->current = false;
-      for (Client& client : mailbox->clients) {
-        if (!client.poll || client.poll->state != Poll::State::parked) continue;
-        read_again(client.poll);
-        todo.reads.push_back(client.poll);
-      }
-    }
-  }
-  carry_out(desk, todo);
-}
-
 // The element is in nobody's hands but ours: not to be given up while Redis is away.
 void Room::adopt(Desk& desk, const std::string& user, const std::string& raw) {
   desk.store.adopt(user, raw, [this, &desk, user, raw](const Or<Pushed>& pushed) {

@@ -72,6 +72,18 @@ class FakeMailbox {
     return reading;
   }
 
+  // What peek.lua sees, but for the notes.
+  Glimpse peek(const std::string& client) const {
+    Glimpse seen;
+    seen.newest = newest_;
+    const auto kept = kept_.find(client);
+    if (kept != kept_.end()) seen.cursor = kept->second;
+    return seen;
+  }
+  bool has_raw() const {
+    return std::any_of(list.begin(), list.end(), [](const auto& e) { return e[0] != '\x01'; });
+  }
+
   bool is_lost(const Cursor& message) const { return lost_.contains(message); }
 
   // Whether there is anything to deliver to a client who stands there.

@@ -33,6 +33,12 @@ class FakeStore final : public Store {
     uint64_t park_until = 0;
     Then<Reading> then;
   };
+  // What peek() was asked, with texts of its own.
+  struct Peek {
+    std::vector<std::pair<std::string, std::string>> clients;  // user and name
+    bool lists = false;
+    Then<Glimpses> then;
+  };
   struct Ack {
     std::string user;
     std::string client;
@@ -85,6 +91,10 @@ class FakeStore final : public Store {
                     request.foreign, request.limit, request.watch_until, request.park_until,
                     std::move(then)});
   }
+  void peek(std::span<const Parked> clients, bool lists, Then<Glimpses> then) override {
+    auto& peek = peeks.emplace_back(Peek{{}, lists, std::move(then)});
+    for (const auto& [user, client] : clients) peek.clients.emplace_back(user, client);
+  }
   void acknowledge(std::string_view user, std::string_view client, const Cursor& after,
                    uint64_t park_until, Then<bool> then) override {
     acks.push_back({std::string(user), std::string(client), after, park_until, std::move(then)});
@@ -108,6 +118,7 @@ class FakeStore final : public Store {
   // What waits for an answer, oldest first.
   std::deque<Read> reads;
   std::deque<Read> notes;  // reads with limit 0: they acknowledge and note
+  std::deque<Peek> peeks;
   std::deque<Ack> acks;
   std::deque<Push> pushes;
   size_t push_calls = 0;

@@ -58,6 +58,7 @@ class Walk {
     std::string name;
     bool by_cursor;
     Cursor after = {};            // of one with a cursor
+    size_t asked = 0;             // times, with one cursor or another
     std::set<Cursor> given = {};  // to one without
   };
   struct Asked {
@@ -167,6 +168,8 @@ class Walk {
       if (!one_in(8)) return;  // it waits; but sometimes it has lost its connection
       asked.superseded = true;
     }
+    // Who asks for the same again and again within a second is held back, and may wait.
+    if (++client.asked % 3 == 0) room_.clock.pass(1'000);
     Question question;
     question.user = client.user;
     question.client = client.name;
@@ -189,6 +192,15 @@ class Walk {
       // Where it fails nobody knows whether it was carried out.
       const Or<Reading> reading = mailboxes_.at(read.user).read(read);
       replies_.emplace_back([=] { read.then(fails ? Or<Reading>(away()) : reading); });
+    } else if (!store.peeks.empty() && !one_in(3)) {
+      const auto peek = take_any(store.peeks);
+      Store::Glimpses seen;
+      for (const auto& [user, name] : peek.clients) {
+        seen.push_back(one_in(10) ? std::nullopt : glimpse(mailboxes_.at(user), name));
+        if (seen.back() && peek.lists) seen.back()->raw = mailboxes_.at(user).has_raw();
+      }
+      replies_.emplace_back(
+          [=] { peek.then(fails ? Or<Store::Glimpses>(away()) : Or<Store::Glimpses>(seen)); });
     } else if (!store.notes.empty()) {
       const auto note = take_any(store.notes);
       replies_.emplace_back(
@@ -210,6 +222,15 @@ class Walk {
     for (const auto& hung : std::exchange(store.rings, {})) {
       mailboxes_.at(hung.user).list.push_back(bell(hung.since_ms));
     }
+  }
+
+  // Of what is noted it finds all, or nothing.
+  std::optional<Glimpse> glimpse(FakeMailbox& mailbox, const std::string& client) {
+    Glimpse seen = mailbox.peek(client);
+    if (one_in(4)) return seen;
+    seen.noted = true;
+    seen.watch_until = seen.park_until = UINT64_MAX / 2;
+    return seen;
   }
 
   // Lanes pop rings; now and then one that has not yet heard that it need not any more.
@@ -243,7 +264,7 @@ class Walk {
     lanes_come_up();
     auto& store = room_.store;
     const auto busy = [&] {
-      return !store.reads.empty() || !store.notes.empty() || !store.adoptions.empty() ||
+      return !store.reads.empty() || !store.peeks.empty() || !store.notes.empty() || !store.adoptions.empty() ||
              !store.adoptions_of_all.empty() || !store.rings.empty() || !replies_.empty() ||
              std::any_of(on_their_way_.begin(), on_their_way_.end(),
                          [](const auto& rings) { return !rings.second.empty(); }) ||

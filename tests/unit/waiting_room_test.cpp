@@ -237,17 +237,6 @@ TEST_CASE_FIXTURE(FakeWaiting, "the first message of all answers who waits from 
   }
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "after rings that were not heard every parked poll is read again") {
-  const auto tab = park(with_cursor(id(4), "tab"));
-  const auto phone = park(with_cursor(id(4), "phone"));
-  room.missed_rings(desk, {"bob", "alice"});
-  CHECK(store.reads.size() == 2);
-  answer_read(nothing_after(id(4)));
-  answer_read(one(id(5)));
-  CHECK(tab->count() == 0);
-  CHECK(reason_of(phone) == "messages");
-}
-
 TEST_CASE_FIXTURE(FakeWaiting, "a ring for nobody is rung on, for whoever else may wait") {
   rung(ring(id(5)));
   rung(bell(), "bob");

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//
+// After rings that nobody heard: which parked polls have news. After an outage that may be all of
+// them, so they are looked at in portions, by one light look each, and only those with news are
+// read. A poll stays parked meanwhile, and its mailbox is not current until it was looked at.
+#include <utility>
+
+#include "base/random.h"
+#include "waiting/room.h"
+#include "waiting/room_parts.h"
+
+namespace letterbox {
+
+namespace {
+
+// Mailboxes looked at by one worker at once, and the pause after each look, in which Redis has time
+// for others.
+constexpr size_t kPortion = 200;
+constexpr uint64_t kPauseMs = 5;
+constexpr uint64_t kLookAgainMs = 300;  // if the store was away
+
+}  // namespace
+
+// A parked poll that is being looked at, and how often its mailbox had rung by then.
+struct Room::Look {
+  PollPtr poll;
+  uint64_t rings_seen = 0;
+};
+
+void Room::missed_rings(Desk& desk, const std::vector<std::string>& users) {
+  {
+    Lock lock(mutex_);
+    for (const auto& user : users) {
+      Mailbox* mailbox = known(user);
+      if (mailbox == nullptr) continue;
+      ++mailbox->rings;
+      mailbox->current = false;
+      to_look_at(desk, *mailbox);
+    }
+  }
+  look_on(desk);
+}
+
+void Room::to_look_at(Desk& desk, Mailbox& mailbox) {
+  if (!std::exchange(mailbox.to_look_at, true)) desk.to_look_at.push_back(mailbox.user);
+}
+
+// One portion is asked for at a time. The next one comes behind the reads that this one has caused,
+// so these are bounded as well.
+void Room::look_on(Desk& desk) {
+  while (!desk.looking && !desk.to_look_at.empty()) {
+    bool lists = false;
+    auto looks = next_looks(desk, lists);
+    if (looks.empty()) continue;  // nobody is parked there any more
+    std::vector<Store::Parked> clients;
+    clients.reserve(looks.size());
+    for (const auto& look : looks) {
+      const Question& asked = look.poll->question;
+      clients.push_back({asked.user, asked.client});
+    }
+    desk.looking = true;
+    desk.store.peek(clients, lists, [this, &desk, looks = std::move(looks)](const auto& seen) {
+      looked(desk, looks, seen);
+    });
+  }
+}
+
+// `lists`: some of these mailboxes have nobody who would hear what hangs in their lists.
+std::vector<Room::Look> Room::next_looks(Desk& desk, bool& lists) {
+  std::vector<Look> looks;
+  Lock lock(mutex_);
+  for (size_t i = 0; i < kPortion && !desk.to_look_at.empty(); ++i) {
+    Mailbox* mailbox = known(desk.to_look_at.front());
+    desk.to_look_at.pop_front();
+    if (mailbox == nullptr) continue;
+    mailbox->to_look_at = false;
+    for (const Client& client : mailbox->clients) {
+      if (!client.poll || client.poll->state != Poll::State::parked) continue;
+      looks.push_back({client.poll, mailbox->rings});
+      lists = lists || (mailbox->watched && !bells_.hears(*mailbox->watched));
+    }
+  }
+  return looks;
+}
+
+void Room::looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Glimpses>& seen) {
+  Answers todo;
+  {
+    Lock lock(mutex_);
+    for (size_t i = 0; i < looks.size(); ++i) {
+      const auto& [poll, rings_seen] = looks[i];
+      if (poll->state != Poll::State::parked) continue;
+      Client& client = *current_client(poll);
+      Mailbox& mailbox = *client.mailbox;
+      if (!seen) {
+        to_look_at(desk, mailbox);
+        continue;
+      }
+      const auto& glimpse = (*seen)[i];
+      if (glimpse && mailbox.rings == rings_seen && nothing_new(client, *glimpse) &&
+          put_notes_right(client, *glimpse, todo)) {
+        mailbox.current = true;
+        mailbox.known = glimpse->newest;
+      } else {
+        read_again(poll);
+        todo.reads.push_back(poll);
+      }
+    }
+  }
+  carry_out(desk, todo);
+  const uint64_t pause = seen ? kPauseMs : kLookAgainMs + random_below(kLookAgainMs);
+  desk.loop.at(clock_.steady_ms() + pause, [this, &desk] {
+    desk.looking = false;
+    look_on(desk);
+  });
+}
+
+// Whether the client has everything, and no bell of its mailbox can be with another program. If the
+// store keeps its cursor, that must be the one which its poll waits with.
+bool Room::nothing_new(const Client& client, const Glimpse& seen) {
+  const Cursor& at = client.poll->cursor;
+  const bool kept_right = client.by_cursor || (seen.noted && seen.cursor == at);
+  return seen.newest == at && kept_right && !seen.raw && !seen.shared && !client.mailbox->shared;
+}
+
+}  // namespace letterbox
