@@ -165,7 +165,7 @@ class Room {
       EXCLUDES(mutex_);
   void read_failed(Desk& desk, const PollPtr& poll, const Error& error) EXCLUDES(mutex_);
   void adopt_then_read(Desk& desk, const PollPtr& poll) EXCLUDES(mutex_);
-  void adopt(Desk& desk, const std::string& user, const std::string& raw);
+  void adopt(Desk& desk, const std::string& user, const std::string& raw, uint64_t again_ms);
   void acknowledge(Desk& desk, const Note& note);
   void carry_out(Desk& desk, const Answers& todo) EXCLUDES(mutex_);
   static void write_down(Desk& desk, const Note& note, Store::Then<Reading> then);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What Redis says of a mailbox, read or rung: answers its polls, or parks them.
+#include <algorithm>
 #include <utility>
 
 #include "base/random.h"
@@ -15,6 +16,7 @@ namespace {
 // bytes than this is noted at once.
 constexpr size_t kDropAtOnceBytes = 1024;
 constexpr uint64_t kRereadMs = 300;
+constexpr uint64_t kAdoptAgainMostMs = 10'000;
 
 Error overloaded() {
   return {Code::overloaded, "as many polls are waiting as this server takes on",
@@ -177,7 +179,7 @@ void Room::read_again(const PollPtr& poll) {
 void Room::rung(Desk& desk, std::string_view user, std::string_view element) {
   const Ring ring = parse_ring(element);
   if (ring.kind == Ring::Kind::raw) {
-    adopt(desk, std::string(user), std::string(element));
+    adopt(desk, std::string(user), std::string(element), kRereadMs);
     return;
   }
   Answers todo;
@@ -239,12 +241,14 @@ void Room::ring_client(Client& client, const Ring& ring, Answers& todo) {
   todo.reads.push_back(poll);
 }
 
-// The element is in nobody's hands but ours: not to be given up while Redis is away.
-void Room::adopt(Desk& desk, const std::string& user, const std::string& raw) {
-  desk.store.adopt(user, raw, [this, &desk, user, raw](const Or<Pushed>& pushed) {
+// The element is in nobody's hands but ours: it is not given up, but tried ever more seldom, since
+// its mailbox may be broken for good.
+void Room::adopt(Desk& desk, const std::string& user, const std::string& raw, uint64_t again_ms) {
+  desk.store.adopt(user, raw, [this, &desk, user, raw, again_ms](const Or<Pushed>& pushed) {
     if (pushed) return;
-    desk.loop.at(clock_.steady_ms() + kRereadMs,
-                 [this, &desk, user, raw] { adopt(desk, user, raw); });
+    desk.loop.at(clock_.steady_ms() + again_ms, [this, &desk, user, raw, again_ms] {
+      adopt(desk, user, raw, std::min(2 * again_ms, kAdoptAgainMostMs));
+    });
   });
 }
 
