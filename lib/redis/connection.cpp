@@ -326,7 +326,7 @@ void RedisConnection::drop(std::string_view why) {
   trouble_ = why;
   if (try_next_address()) return;
   if (!up_ && events_.figures != nullptr) events_.figures->failures.add();
-  if (!outage_logged_) {
+  if (!outage_logged_ && events_.logged) {
     const RedisAddress& address = where() == RedisAddress{} ? login_.address : where();
     log_.warn("redis at ", address.text(), " is away (", name_, "): ", why);
     outage_logged_ = true;

@@ -43,6 +43,7 @@ void Lane::start() {
     if (host_.commands.up()) deafen();
   };
   events.failed = [this](std::string_view) { failed(); };
+  events.logged = false;
   events.figures = host_.figures;
   redis_ = std::make_unique<RedisConnection>(host_.commands, "letterbox-lane", std::move(events));
   redis_->start();
