@@ -66,7 +66,7 @@ TEST_CASE_FIXTURE(AtTheGate,
     change(request);
     FakePeer peer;
     handler.poll(request, Query::parse("after=0&timeout=0&token=" + token).value(), peer.owed());
-    const std::string refusal = peer.answered() ? field(peer.answer().body, "code") : "";
+    std::string refusal = peer.answered() ? field(peer.answer().body, "code") : "";
     store.reads.clear();
     return refusal;
   };
