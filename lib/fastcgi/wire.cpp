@@ -61,6 +61,7 @@ bool read_wire(FCGX_Request& wire, int fd) {
 GatheredWire::GatheredWire() : file_(memfd_create("letterbox-request", MFD_CLOEXEC)) {}
 
 bool GatheredWire::read(FCGX_Request& wire, std::string_view records) {
+  if (!file_) *this = GatheredWire();
   const int fd = file_.get();
   const bool written =
       ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&

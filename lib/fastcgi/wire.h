@@ -18,7 +18,8 @@ namespace letterbox {
 bool read_wire(FCGX_Request& wire, int fd);
 
 // Where the head of a request that was gathered piece by piece is put for libfcgi to read. It holds
-// a descriptor all the time: there may be none left when it is wanted.
+// a descriptor all the time, since there may be none left when it is wanted; if it got none, it
+// tries again with each request.
 class GatheredWire {
  public:
   GatheredWire();
