@@ -47,6 +47,7 @@ terse = $(if $(V),,@echo '$(1) $(2)' &&)
 # --- what there is ----------------------------------------------------------
 
 lua := $(sort $(wildcard lib/mailbox/*.lua))
+lua_parts := $(sort $(wildcard lib/mailbox/parts/*.lua))
 lib_sources := $(sort $(wildcard lib/*/*.cpp))
 fcgi_sources := $(sort $(wildcard fcgi/*.cpp))
 unit_sources := $(sort $(wildcard tests/unit/*.cpp))
@@ -107,7 +108,7 @@ $(OBJ)/scripts.o: $(GEN)/scripts.cpp $(OBJ)/flags | $(generated)
 	$(call terse,compile,$<) $(COMPILE) -MMD -MP -c -o $@ $<
 
 # One run makes both; embed-lua leaves the header untouched if it says the same.
-$(GEN)/scripts.cpp: $(lua) scripts/embed-lua $(OBJ)/flags
+$(GEN)/scripts.cpp: $(lua) $(lua_parts) scripts/embed-lua $(OBJ)/flags
 	$(call terse,embed,$(lua)) scripts/embed-lua $(GEN) $(lua)
 $(GEN)/scripts.h: $(GEN)/scripts.cpp ;
 
@@ -180,7 +181,7 @@ cpp_files = $(sort $(shell find lib fcgi tests -name node_modules -prune -o \( -
 shell_files = $(sort $(shell grep -rlE --exclude-dir=node_modules '^\#!.*[/ ](ba)?sh$$' scripts .ci tests))
 shell_libraries = $(sort $(wildcard scripts/lib/*.sh))
 js_files = $(sort $(wildcard nginx/www/*.js nginx/www/pages/*.js tests/browser/*.mjs tests/browser/*/*.mjs))
-spdx_files = Makefile .clang-format .clang-tidy $(cpp_files) $(lua) $(shell_files) $(shell_libraries) \
+spdx_files = Makefile .clang-format .clang-tidy $(cpp_files) $(lua) $(lua_parts) $(shell_files) $(shell_libraries) \
   $(js_files) $(wildcard nginx/www/*.ts nginx/www/*.html nginx/www/*.css nginx/www/*.svg) scripts/completion.bash \
   $(sort $(shell find nginx scripts tests -name node_modules -prune -o \
     \( -name '*.conf' -o -name '*.awk' -o -name '*.py' -o -name '*.pml' \) -print))
@@ -231,7 +232,7 @@ lint-nginx:
 	scripts/check-nginx
 
 lint-lua:
-	luac5.1 -p $(lua)
+	luac5.1 -p $(lua) $(lua_parts)
 
 # Which file says under which licence it is; without an answer, its name.
 lint-spdx:

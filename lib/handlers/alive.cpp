@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "handlers/alive.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -11,15 +10,6 @@
 namespace letterbox {
 
 namespace {
-
-// What a client has not acknowledged; one that never polled has everything before it.
-uint64_t unread(const MailboxView& view, std::string_view client) {
-  const auto found = std::find_if(view.clients.begin(), view.clients.end(),
-                                  [&](const auto& one) { return one.name == client; });
-  if (found == view.clients.end() || found->cursor.epoch != view.newest.epoch) return view.queued;
-  const uint64_t behind = view.newest.seq - std::min(found->cursor.seq, view.newest.seq);
-  return std::min(behind, view.queued);
-}
 
 std::string to_json(const Admission& admission, uint64_t unread, uint64_t now) {
   JsonWriter json;
@@ -68,12 +58,12 @@ void AliveHandler::tell(const Door::AdmissionPtr& admission, const Sign& sign,
   presence_.seen(admission->claim.user, *client, sign.address, sign.agent,
                  desk_.loop.clock().wall_ms() + online_ms(pace_ms_));
   auto owed = std::make_shared<Answer>(std::move(answer));
-  desk_.store.view(admission->claim.user, [this, admission, client = *client,
-                                           owed](const Or<MailboxView>& view) {
-    const uint64_t now = desk_.loop.clock().wall_ms();
-    owed->send(view ? Response{200, to_json(*admission, unread(*view, client), now)}
-                    : to_response(view.error()));
-  });
+  desk_.store.unread(admission->claim.user, *client,
+                     [this, admission, owed](const Or<uint64_t>& unread) {
+                       const uint64_t now = desk_.loop.clock().wall_ms();
+                       owed->send(unread ? Response{200, to_json(*admission, *unread, now)}
+                                         : to_response(unread.error()));
+                     });
 }
 
 }  // namespace letterbox

@@ -109,7 +109,8 @@ void Delivery::send(const Share& share) {
 void Delivery::settle(const Share& share, const std::vector<Or<Pushed>>& outcomes) {
   const Letter& letter = mail_.letters[share.letter];
   for (size_t i = 0; i < share.count; ++i) {
-    failed_in_a_row_ = outcomes[i] ? 0 : failed_in_a_row_ + 1;
+    const bool away = !outcomes[i] && outcomes[i].error().code == Code::store_unavailable;
+    failed_in_a_row_ = away ? failed_in_a_row_ + 1 : 0;
     if (failed_in_a_row_ == kGiveUpAfter) given_up_ = outcomes[i].error();
     outcomes_.settle(share.at + i, letter.to[share.recipient + i].text, outcomes[i]);
   }

@@ -6,6 +6,8 @@
 //
 // It belongs to one worker. Callbacks come on its thread, once each, possibly before the call
 // returns. Code::store_unavailable: nobody knows then whether it was carried out.
+// Code::broken_data: it was not, and will not be before somebody removes what stands in the place
+// of tokens or standing.
 #pragma once
 
 #include <cstdint>

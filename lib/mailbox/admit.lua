@@ -5,12 +5,19 @@
 -- KEYS  1 tokens  2 standing
 -- ARGV  1 hash of the token, empty: none  2 now (ms)  3 address it came from; empty: it was not used just now
 -- Out   {locked, kicked, revoked, record}, each nil where there is none
-local standing = redis.call('HMGET', KEYS[2], 'locked', 'kicked', 'revoked')
-local record = ARGV[1] ~= '' and redis.call('HGET', KEYS[1], ARGV[1])
+local standing = redis.pcall('HMGET', KEYS[2], 'locked', 'kicked', 'revoked')
+local record = ARGV[1] ~= '' and redis.pcall('HGET', KEYS[1], ARGV[1])
+local met = standing.err and standing or type(record) == 'table' and record
+if met then
+  local first, last = 1, 2
+  -- Part: met.lua
+  return met
+end
 if record then
   local id, created, expires, client, data =
     string.match(record, '^(%S+) (%d+) (%d+) %d+ (%S*) %S* (.*)$')
-  if tonumber(expires) <= tonumber(ARGV[2]) then
+  -- (One that can't be read is as good as expired.)
+  if (expires or 0) - ARGV[2] <= 0 then
     redis.call('HDEL', KEYS[1], ARGV[1])
     record = false
   elseif ARGV[3] ~= '' then

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "mailbox/keys.h"
 
 namespace letterbox {
@@ -13,6 +14,17 @@ constexpr uint64_t kPatienceMs = 1000;
 // However many ask, Redis has no more than four such writes a second from each worker.
 constexpr uint64_t kFreshMs = 250;
 constexpr std::string_view kLifeMs = "60000";
+
+// A reign is the first epoch of its mailboxes. reign.lua refuses the same.
+constexpr uint64_t kAheadMostMs = 31'557'600'000;  // a year
+
+std::string reign_trouble(const Reply& reply, uint64_t now) {
+  if (reply.ok() && reply.is_nil()) return "";
+  if (!reply.ok()) return std::string(kReignKey) + " can't be read: " + std::string(reply.error());
+  const auto reign = parse_u64(reply.text());
+  if (reign && *reign <= now + kAheadMostMs) return "";
+  return std::string(kReignKey) + " in Redis holds no time that can be";
+}
 
 }  // namespace
 
@@ -37,11 +49,17 @@ void WriteProbe::write() {
   });
   const std::string now = std::to_string(loop_.clock().wall_ms());
   redis_.command({"SET", key_, now, "PX", kLifeMs}, [this, round = ++round_](const Reply& reply) {
-    if (round != round_ || waiting_.empty()) return;
-    if (reply.ok()) {
-      settle("");
-    } else if (reply.came()) {
+    if (round != round_ || waiting_.empty() || reply.ok()) return;
+    if (reply.came()) {
       settle("Redis takes no write: " + std::string(reply.error()));
+    } else {
+      settle("Redis is away: " + std::string(redis_.trouble()));
+    }
+  });
+  redis_.command({"GET", kReignKey}, [this, round = round_](const Reply& reply) {
+    if (round != round_ || waiting_.empty()) return;
+    if (reply.came()) {
+      settle(reign_trouble(reply, loop_.clock().wall_ms()));
     } else {
       settle("Redis is away: " + std::string(redis_.trouble()));
     }

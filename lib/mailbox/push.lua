@@ -1,31 +1,24 @@
 -- SPDX-License-Identifier: MIT
 --
--- Puts one message into each of some mailboxes, and rings there. Each has an outcome of its own.
--- Layouts: KEYS.md.
+-- Puts one message into each of some mailboxes, and rings there. Each has an outcome of its own: where
+-- that is an error, nothing was stored. Layouts: KEYS.md.
 -- KEYS  of each mailbox: base, unacked, mailbox, clients; behind them letterbox:reign
 -- ARGV  1 now (ms)  2 element  3 most messages kept  4 longest element a ring may carry
 --       5 expiries older than this are due (ms)  6 life of base (ms)  7 life of the others (ms)
 --       8 life of a client (ms)  9 longest element that is not counted  10 most bytes kept
+--       11 may be left out: the raw element of this one mailbox that the message is made of, and
+--         which is taken out for it
 -- Out   of each mailbox {epoch, seq, queued, waiting (0 or 1)}, or the error it met; where all have
---       met one, the first of these alone
+--       met one, the first of these alone. {}: the raw element is not there any more.
 
--- (Without upvalues: each would cost every call of the script a bit.)
-local function push(reign, base_key, unacked_key, mailbox_key, clients_key)
+-- (Without upvalues: each would cost every call of the script a bit. And `x + 0` makes a number of a
+-- text once, tonumber(x) twice.)
+local function push(now, reign, base_key, unacked_key, mailbox_key, clients_key)
   local call = redis.call
-  local now = tonumber(ARGV[1])
-
-  local record = call('GET', base_key)
-  local epoch, base, touched, watchers = '0', 0, 0, ''
-  if record then
-    epoch, base, touched, watchers = string.match(record, '^(%d+) (%d+) (%d+)(.*)$')
-    base, touched = tonumber(base), tonumber(touched)
-  end
-  -- What stands between the counts and the watchers, if anything: `+BYTES`, `<EPOCH:LAST` of forks.
-  local changed, bytes, forks = false, nil, ''
-  if string.byte(watchers) ~= 32 then
-    bytes, forks, watchers = string.match(watchers, '^%+?(%d*)([<:%d]*)(.*)$')
-    bytes = tonumber(bytes)
-  end
+  local record, its_key = call('GET', base_key), base_key
+  -- Part: record.lua
+  if fault then error(fault) end
+  local changed, acknowledged = false, 0
 
   -- Nobody has pushed yet: the mailbox begins here. `touched` then holds the epoch to stay above.
   if epoch == '0' then
@@ -35,32 +28,57 @@ local function push(reign, base_key, unacked_key, mailbox_key, clients_key)
     if call('EXISTS', unacked_key) == 1 then call('DEL', unacked_key) end
   end
 
+  -- Under an earlier reign more may have been given than is known here, with ids that must not be
+  -- given again: they go on in a new epoch.
+  local forked = epoch - reign < 0 and epoch
+  if forked then epoch = string.format('%.0f', math.max(now, reign, epoch + 1)) end
+
   local length = call('RPUSH', unacked_key, ARGV[2])
   local seq = string.format('%.0f', base + length)
-  local acknowledged = 0
+  local lines = length > 1 and redis.pcall('HVALS', clients_key) or {}
 
-  -- Under an earlier reign more may have been given than is known here, with ids that must not be
-  -- given again: they go on in a new epoch. (What clients have of the old one is translated, now and
-  -- later.)
-  if epoch - reign < 0 then
-    local last = base + length - 1
-    local new = string.format('%.0f', math.max(now, reign, tonumber(epoch) + 1))
-    local lines = call('HGETALL', clients_key)
-    forks = string.format('%s<%s:%.0f', forks, epoch, last)
-    for i = 1, #lines, 2 do
-      local e, s, rest = string.match(lines[i + 1], '^(%d+) (%d+)(.*)$')
-      local most = string.match(forks, '<' .. e .. ':(%d+)')
+  -- Programs that watch this mailbox. Each gets a ring of its own.
+  local watching = 0
+  for till in string.gmatch(watchers, ' %S+ (%d+)') do
+    if till + 0 > now then watching = watching + 1 end
+  end
+
+  -- A ring carries the message. A program that watches alone gets one for each, and takes them in
+  -- their order.
+  local ring = #ARGV[2] <= ARGV[4] + 0 and '\1' .. epoch .. '-' .. seq .. ' ' .. ARGV[2]
+  local alone = watching == 1 and ring
+  local rung
+  if lines.err then
+    rung = lines
+  elseif alone then
+    rung = redis.pcall('RPUSH', mailbox_key, ring)
+  else
+    rung = redis.pcall('LLEN', mailbox_key)
+  end
+  -- One of the keys is no mailbox's: what is answered by an error is not stored.
+  if type(rung) == 'table' then
+    call('RPOP', unacked_key)
+    error(rung)
+  end
+
+  -- What the clients have of the old epoch is translated, now and later.
+  if forked then
+    forks = string.format('%s<%s:%.0f', forks, forked, base + length - 1)
+    local fields = redis.pcall('HGETALL', clients_key)
+    for i = 1, #fields, 2 do
+      local e, s, rest = string.match(fields[i + 1], '^(%d+) (%d+)(.*)$')
+      local most = e and string.match(forks, '<' .. e .. ':(%d+)')
       if most then
-        call('HSET', clients_key, lines[i], string.format('%s %.0f%s', new, math.min(s, most), rest))
+        call('HSET', clients_key, fields[i], string.format('%s %.0f%s', epoch, math.min(s, most), rest))
       end
     end
     if select(2, string.gsub(forks, '<', '')) > 8 then forks = string.match(forks, '^<[^<]*(.*)$') end
-    epoch, changed = new, true
+    changed = true
   end
 
   -- From the first long message on, until the list has been empty, the bytes in it are counted: as
   -- many short ones as may be kept never are too many.
-  local long = #ARGV[2] > tonumber(ARGV[9])
+  local long = #ARGV[2] > ARGV[9] + 0
   if long or bytes then
     changed = true
     if length == 1 then
@@ -81,21 +99,21 @@ local function push(reign, base_key, unacked_key, mailbox_key, clients_key)
     -- A list that was emptied has lost its expiry.
     call('PEXPIRE', unacked_key, ARGV[7])
   else
-    -- What every live client has acknowledged leaves by eights.
+    -- What every live client has acknowledged leaves by eights. (A line that can't be read may be a
+    -- client's that has nothing yet.)
     local least
-    for _, line in ipairs(call('HVALS', clients_key)) do
-      local e, s, seen, parked = string.match(line, '^(%d+) (%d+) (%d+) (%d+)')
-      if tonumber(parked) > now or tonumber(seen) + tonumber(ARGV[8]) > now then
-        local most = e ~= epoch and string.match(forks, '<' .. e .. ':(%d+)')
-        s = e == epoch and tonumber(s) or most and math.min(s, most) or base
-        if not least or s < least then least = s end
+    for _, line in ipairs(lines) do
+      -- Part: line.lua
+      if not at or parked + 0 > now or seen + ARGV[8] > now then
+        at = at or base
+        if not least or at < least then least = at end
       end
     end
     acknowledged = least and math.min(math.max(least - base, 0), length - 1) or 0
     if bytes then
       -- What goes is looked at; the newest message stays, however long.
-      local surplus = math.max(acknowledged, length - tonumber(ARGV[3]))
-      while length > 1 and (surplus > 0 or bytes > tonumber(ARGV[10])) do
+      local surplus = math.max(acknowledged, length - ARGV[3])
+      while length > 1 and (surplus > 0 or bytes > ARGV[10] + 0) do
         bytes = bytes - #call('LPOP', unacked_key)
         base, length, surplus = base + 1, length - 1, surplus - 1
       end
@@ -106,25 +124,33 @@ local function push(reign, base_key, unacked_key, mailbox_key, clients_key)
       base, length, acknowledged, changed = base + acknowledged, length - acknowledged, 0, true
     end
 
-    local surplus = length - acknowledged - tonumber(ARGV[3])
+    local surplus = length - acknowledged - ARGV[3]
     if surplus > 0 then
       surplus, acknowledged = surplus + acknowledged, 0
       call('LTRIM', unacked_key, surplus, -1)
       base, length, changed = base + surplus, length - surplus, true
     end
-    -- What has expired at the front goes now: only the front can, ids have no holes.
-    while length > 1 and acknowledged == 0 do
-      local expires = tonumber(string.match(call('LINDEX', unacked_key, 0), '^(%d+) '))
-      if expires == 0 or expires > now then break end
-      local gone = call('LPOP', unacked_key)
-      base, length, changed = base + 1, length - 1, true
-      if bytes then bytes = bytes - #gone end
+    -- What has expired at the front goes now, 32 at most, the rest with later pushes: only the front
+    -- can, ids have no holes.
+    -- (One that can't be read is as good as expired.)
+    local expires = acknowledged == 0 and length > 1
+      and (string.match(call('LINDEX', unacked_key, 0), '^(%d+) ') or 1) + 0
+    if expires and expires ~= 0 and expires <= now then
+      local gone = 0
+      for _, element in ipairs(call('LRANGE', unacked_key, 0, math.min(32, length - 1) - 1)) do
+        expires = (string.match(element, '^(%d+) ') or 1) + 0
+        if expires == 0 or expires > now then break end
+        gone = gone + 1
+        if bytes then bytes = bytes - #element end
+      end
+      call('LTRIM', unacked_key, gone, -1)
+      base, length, changed = base + gone, length - gone, true
     end
   end
 
   -- Expiries are renewed now and then. `base` goes first of all, so that no list is ever without
   -- the epoch and the count that give it its ids.
-  if touched < tonumber(ARGV[5]) then
+  if touched < ARGV[5] + 0 then
     touched, changed = now, true
     call('PEXPIRE', unacked_key, ARGV[7])
     call('PEXPIRE', clients_key, ARGV[7])
@@ -135,25 +161,10 @@ local function push(reign, base_key, unacked_key, mailbox_key, clients_key)
       string.format('%s %.0f %.0f%s%s%s', epoch, base, touched, count, forks, watchers), 'PX', ARGV[6])
   end
 
-  -- Programs that watch this mailbox. Each gets a ring of its own.
-  local watching, rest = 0, watchers
-  while rest ~= '' do
-    local till
-    till, rest = string.match(rest, '^ %S+ (%d+)(.*)$')
-    if tonumber(till) > now then watching = watching + 1 end
-  end
-
-  -- A ring carries the message. A program that watches alone gets one for each, and takes them in
-  -- their order. Mostly it takes this one as soon as we are through: no expiry is set for that
-  -- moment.
-  local ring = #ARGV[2] <= tonumber(ARGV[4]) and '\1' .. epoch .. '-' .. seq .. ' ' .. ARGV[2]
-  local alone = watching == 1 and ring
-  local rung
+  -- Mostly the ring is taken as soon as we are through: no expiry is set for that moment.
   if alone then
-    rung = call('RPUSH', mailbox_key, ring) - 1
+    rung = rung - 1
     if rung == 0 then return {epoch, seq, length - acknowledged, 1} end
-  else
-    rung = call('LLEN', mailbox_key)
   end
 
   -- What hung there already and was not taken: the run of rings and bells at the end, behind
@@ -193,18 +204,25 @@ local function push(reign, base_key, unacked_key, mailbox_key, clients_key)
   return {epoch, seq, length - acknowledged, watching > 0 and now - since < 2000 and 1 or 0}
 end
 
-local reign = redis.call('GET', KEYS[#KEYS]) or 0
-if #KEYS == 5 then return {push(reign, KEYS[1], KEYS[2], KEYS[3], KEYS[4])} end
+local now, reign = ARGV[1] + 0, redis.call('GET', KEYS[#KEYS])
+-- Part: reign.lua
+if fault then return fault end
+-- (What is taken out makes room: in a Redis that is full it is adopted all the same.)
+local raw = ARGV[11]
+if raw and redis.call('LREM', KEYS[3], 1, raw) == 0 then return {} end
 
-local outcomes, failures, first = {}, 0, nil
-for i = 1, #KEYS - 1, 4 do
-  local done, outcome = pcall(push, reign, KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3])
+local outcomes, failures, failure = {}, 0, nil
+for first = 1, #KEYS - 1, 4 do
+  local last = first + 3
+  local done, outcome =
+    pcall(push, now, reign, KEYS[first], KEYS[first + 1], KEYS[first + 2], KEYS[last])
   if not done then
-    -- (A table since Redis 7, a text before.)
-    outcome = type(outcome) == 'table' and outcome or {err = outcome}
-    failures, first = failures + 1, first or outcome
+    local met = outcome
+    -- Part: met.lua
+    outcome, failures, failure = met, failures + 1, failure or met
   end
   outcomes[#outcomes + 1] = outcome
 end
-if failures == #outcomes then return first end
+if raw and failure then redis.call('LPUSH', KEYS[3], raw) end
+if failures == #outcomes then return failure end
 return outcomes

@@ -15,27 +15,30 @@
 --       the cursor epoch-start without a hole; `raw` is 1 where a raw element waits to be adopted;
 --       `forks` are as in base.
 --       {}: a new client, while as many as there may be are all parked. Nothing was changed.
-local now, client_life = tonumber(ARGV[1]), tonumber(ARGV[7])
-local limit, bytes_most = tonumber(ARGV[5]), tonumber(ARGV[6])
-local watch_until, park_until = tonumber(ARGV[9]), tonumber(ARGV[10])
+--       An error, where something that the client needs can't be read: nothing was acknowledged.
+local now, client_life = ARGV[1] + 0, ARGV[7] + 0 -- (tonumber does it twice)
+local limit, bytes_most = ARGV[5] + 0, ARGV[6] + 0
+local watch_until, park_until = ARGV[9] + 0, ARGV[10] + 0
 
-local record = redis.call('GET', KEYS[1])
-local epoch, base, touched, watchers = '0', 0, 0, ''
-if record then
-  local b, t
-  epoch, b, t, watchers = string.match(record, '^(%d+) (%d+) (%d+)(.*)$')
-  base, touched = tonumber(b), tonumber(t)
+-- Each key is looked at before anything is written: where one is no mailbox's, that is all.
+local record, its_key = redis.pcall('GET', KEYS[1]), KEYS[1]
+local length, lines = redis.pcall('LLEN', KEYS[2]), redis.pcall('HGETALL', KEYS[4])
+local hung = limit > 0 and redis.pcall('LRANGE', KEYS[3], 0, 15) or {}
+local met = type(record) == 'table' and record or type(length) == 'table' and length
+  or hung.err and hung or lines.err and lines
+if met then
+  local first, last = 1, 4
+  -- Part: met.lua
+  return met
 end
--- (The bytes in the list, where they are counted; and what the epoch goes on from: see push.lua.)
-local counted, forks
-counted, forks, watchers = string.match(watchers, '^%+?(%d*)([<:%d]*)(.*)$')
-counted = tonumber(counted)
+-- Part: record.lua
+if fault then return fault end
 local exists = epoch ~= '0'
-local length = exists and redis.call('LLEN', KEYS[2]) or 0
+if not exists then length = 0 end
 local newest = base + length
 
 -- A position of an epoch that this one goes on from is one of this epoch. What it had beyond that
--- is not known here.
+-- is not known here. (As in line.lua, but an epoch that is foreign here stays what it is.)
 local function translated(e, s)
   local most = forks ~= '' and string.match(forks, '<' .. e .. ':(%d+)')
   if most then return epoch, math.min(s, most) end
@@ -48,15 +51,14 @@ redis.call('HDEL', KEYS[4], ' ')
 
 -- A client more than there may be: those that have been away longest are forgotten for it. Who is
 -- not parked, and was forgotten since it was here, stays so.
-local lines = redis.call('HGETALL', KEYS[4])
 local forgotten = false
-if #lines >= 2 * tonumber(ARGV[14]) and redis.call('HEXISTS', KEYS[4], ARGV[2]) == 0 then
+if #lines >= 2 * ARGV[14] and redis.call('HEXISTS', KEYS[4], ARGV[2]) == 0 then
   local absent = {}
   for i = 1, #lines, 2 do
     local seen, parked = string.match(lines[i + 1], '^%d+ %d+ (%d+) (%d+)')
-    if tonumber(parked) <= now then absent[#absent + 1] = {tonumber(seen), lines[i]} end
+    if tonumber(parked or 0) <= now then absent[#absent + 1] = {tonumber(seen or 0), lines[i]} end
   end
-  local surplus = #lines / 2 + 1 - tonumber(ARGV[14])
+  local surplus = #lines / 2 + 1 - ARGV[14]
   if limit > 0 and #absent < surplus then return {} end
   forgotten = limit == 0 and park_until <= now
   if not forgotten then
@@ -68,24 +70,27 @@ end
 
 -- Where the clients are. What all that live have acknowledged may still stand at the front of the
 -- list: it is as good as gone.
-local kept, slowest, slowest_other
+local kept, own_at, slowest, slowest_other
 for i = 1, #lines, 2 do
-  local e, s, seen, parked = string.match(lines[i + 1], '^(%d+) (%d+) (%d+) (%d+)')
-  local own = lines[i] == ARGV[2]
-  if own then kept = lines[i + 1] end
-  if tonumber(seen) + client_life > now or tonumber(parked) > now then
-    e, s = translated(e, s)
-    local at = e == epoch and s or base
+  local line, own = lines[i + 1], lines[i] == ARGV[2]
+  -- Part: line.lua
+  if own then kept, own_at = line, at end
+  -- (A line that can't be read may be a client's that has nothing yet.)
+  if not at or seen + client_life > now or parked + 0 > now then
+    at = at or base
     slowest = math.min(slowest or at, at)
     if not own then slowest_other = math.min(slowest_other or at, at) end
   end
+end
+if kept and not own_at then
+  return {err = 'BROKEN ' .. KEYS[4] .. " can't be read, of client '" .. ARGV[2] .. "'"}
 end
 local front = base
 if slowest then base = math.min(math.max(slowest, base), newest) end
 
 -- A cursor of another epoch, or from the future, is answered by a reset.
 -- (A note that took its time: what was seen of the client later counts.)
-local late = limit == 0 and kept and tonumber(string.match(kept, '^%d+ %d+ (%d+)')) > now
+local late = limit == 0 and kept and string.match(kept, '^%d+ %d+ (%d+)') + 0 > now
 late = late or forgotten
 local by_itself = ARGV[3] ~= ''
 local given, seq = ARGV[3], tonumber(ARGV[4])
@@ -99,7 +104,10 @@ end
 given, seq = translated(given, seq)
 -- What an earlier reign gave last may be missing here, and nothing has been pushed since: see push.lua.
 if given == epoch and seq > newest then
-  if epoch - (redis.call('GET', KEYS[5]) or 0) < 0 then seq = newest end
+  local reign = redis.call('GET', KEYS[5])
+  -- Part: reign.lua
+  if fault then return fault end
+  if epoch - reign < 0 then seq = newest end
 end
 local start, missed, reset = base, 0, 0
 if given == epoch and seq <= newest then
@@ -110,13 +118,13 @@ end
 if start < base then start, missed = base, base - start end
 
 -- What follows. In slices, so that a full mailbox of large messages is never read whole.
-local found, bytes, at = {}, 0, start - front
-while #found < limit and at < length and bytes < bytes_most do
+local found, found_bytes, at = {}, 0, start - front
+while #found < limit and at < length and found_bytes < bytes_most do
   local slice = redis.call('LRANGE', KEYS[2], at, at + math.min(32, limit - #found) - 1)
   for _, element in ipairs(slice) do
-    if bytes >= bytes_most then break end
+    if found_bytes >= bytes_most then break end
     found[#found + 1] = element
-    bytes = bytes + #element
+    found_bytes = found_bytes + #element
   end
   at = at + #slice
 end
@@ -136,10 +144,10 @@ end
 if acked_epoch == epoch and not late then
   base = math.max(base, math.min(acked, slowest_other or acked))
 end
-if base > front and counted then
+if base > front and bytes then
   for at = front, base - 1, 32 do
     for _, gone in ipairs(redis.call('LPOP', KEYS[2], math.min(32, base - at))) do
-      counted = counted - #gone
+      bytes = bytes - #gone
     end
   end
 elseif base > front then
@@ -157,7 +165,7 @@ if limit == 0 then
     watch_until = own
   elseif watch_until < own then
     for i = 1, #lines, 2 do
-      local parked = tonumber(string.match(lines[i + 1], ' (%d+)$'))
+      local parked = tonumber(string.match(lines[i + 1], ' (%d+)$') or 0)
       if lines[i] ~= ARGV[2] and parked > now then watch_until = own end
     end
   end
@@ -175,7 +183,7 @@ if watch_until > now then
 end
 
 if exists then
-  if touched < tonumber(ARGV[11]) then
+  if touched < ARGV[11] + 0 then
     touched = now
     redis.call('PEXPIRE', KEYS[2], ARGV[13])
     redis.call('PEXPIRE', KEYS[3], ARGV[13])
@@ -183,7 +191,7 @@ if exists then
   elseif client_is_new then
     redis.call('PEXPIRE', KEYS[4], ARGV[13])
   end
-  local count = counted and base < newest and string.format('+%.0f', counted) or ''
+  local count = bytes and base < newest and string.format('+%.0f', bytes) or ''
   redis.call('SET', KEYS[1],
     string.format('%s %.0f %.0f%s%s%s', epoch, base, touched, count, forks, others), 'PX', ARGV[12])
 else
@@ -198,10 +206,8 @@ else
 end
 
 local raw = 0
-if limit > 0 then
-  for _, element in ipairs(redis.call('LRANGE', KEYS[3], 0, 15)) do
-    if string.byte(element) ~= 1 then raw = 1 end
-  end
+for _, element in ipairs(hung) do
+  if string.byte(element) ~= 1 then raw = 1 end
 end
 local out = {epoch, string.format('%.0f', start), string.format('%.0f', newest),
   string.format('%.0f', missed), reset, raw, count, forks}

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "mailbox/failure.h"
 #include "mailbox/keys.h"
 #include "scripts.h"
 
@@ -42,8 +43,10 @@ Token to_token(std::string_view record) {
   return token;
 }
 
-// "SINCE REASON", "AT UNTIL REASON", "AT".
+// "SINCE REASON", "AT UNTIL REASON", "AT". One that can't be read keeps out rather than in: a kick
+// that never ends, and a revocation of whatever there is.
 Standing to_standing(const Reply& locked, const Reply& kicked, const Reply& revoked) {
+  constexpr uint64_t kForEver = UINT64_MAX;
   Standing standing;
   if (!locked.is_nil()) {
     std::string_view text = locked.text();
@@ -52,11 +55,12 @@ Standing to_standing(const Reply& locked, const Reply& kicked, const Reply& revo
   }
   if (!kicked.is_nil()) {
     std::string_view text = kicked.text();
-    const uint64_t at = next_number(text);
-    const uint64_t until = next_number(text);
-    standing.kicked = {at, until, std::string(text)};
+    const auto at = parse_u64(take_until(text, ' '));
+    const auto until = parse_u64(take_until(text, ' '));
+    standing.kicked = {kForEver, kForEver, ""};
+    if (at && until) standing.kicked = {*at, *until, std::string(text)};
   }
-  if (!revoked.is_nil()) standing.revoked_ms = parse_u64(revoked.text());
+  if (!revoked.is_nil()) standing.revoked_ms = parse_u64(revoked.text()).value_or(kForEver);
   return standing;
 }
 
@@ -74,7 +78,7 @@ void RedisAccess::admit(const Claim& claim, std::string_view address, Then<Admis
       lua::admit, std::array<std::string_view, 2>{tokens, standing},
       std::array<std::string_view, 3>{hash, now, address},
       [this, claim, then = std::move(then)](const Reply& reply) {
-        if (!reply.ok() || reply.size() != 4) return then(store_unavailable());
+        if (!reply.ok() || reply.size() != 4) return then(failure_of(reply));
         std::optional<Token> token;
         if (!reply[3].is_nil()) token = to_token(reply[3].text());
         then(judge(claim, to_standing(reply[0], reply[1], reply[2]), token, clock_.wall_ms()));
@@ -90,15 +94,15 @@ void RedisAccess::issue(std::string_view user, std::string_view hash, const Toke
   redis_.eval(lua::issue, std::array<std::string_view, 3>{tokens, kNoticesKey, kNoticeCountKey},
               std::array<std::string_view, 6>{user, hash, record, now, most_text, kNoticeLifeMs},
               [then = std::move(then)](const Reply& reply) {
-                if (!reply.ok()) return then(store_unavailable());
+                if (!reply.ok()) return then(failure_of(reply));
                 then(true);
               });
 }
 
 void RedisAccess::tokens(std::string_view user, Then<std::vector<Token>> then) {
   const std::string key = tokens_key(user);
-  redis_.command({"HGETALL", key}, [this, then = std::move(then)](const Reply& reply) {
-    if (!reply.ok()) return then(store_unavailable());
+  redis_.command({"HGETALL", key}, [this, key, then = std::move(then)](const Reply& reply) {
+    if (!reply.ok()) return then(failure_of(reply, key));
     std::vector<Token> tokens;
     for (size_t i = 0; i + 1 < reply.size(); i += 2) {
       Token token = to_token(reply[i + 1].text());
@@ -120,7 +124,7 @@ void RedisAccess::revoke(std::string_view user, std::string_view id, Then<uint64
               std::array<std::string_view, 4>{tokens, standing, kNoticesKey, kNoticeCountKey},
               std::array<std::string_view, 5>{user, id, now, life, kNoticeLifeMs},
               [then = std::move(then)](const Reply& reply) {
-                if (!reply.ok()) return then(store_unavailable());
+                if (!reply.ok()) return then(failure_of(reply));
                 then(static_cast<uint64_t>(reply.integer()));
               });
 }
@@ -128,8 +132,8 @@ void RedisAccess::revoke(std::string_view user, std::string_view id, Then<uint64
 void RedisAccess::standing(std::string_view user, Then<Standing> then) {
   const std::string key = standing_key(user);
   redis_.command({"HMGET", key, "locked", "kicked", "revoked"},
-                 [then = std::move(then)](const Reply& reply) {
-                   if (!reply.ok() || reply.size() != 3) return then(store_unavailable());
+                 [key, then = std::move(then)](const Reply& reply) {
+                   if (!reply.ok() || reply.size() != 3) return then(failure_of(reply, key));
                    then(to_standing(reply[0], reply[1], reply[2]));
                  });
 }
@@ -161,7 +165,7 @@ void RedisAccess::stand(std::string_view user, std::string_view field, std::stri
               std::array<std::string_view, 4>{tokens, standing, kNoticesKey, kNoticeCountKey},
               std::array<std::string_view, 6>{user, field, value, now, life, kNoticeLifeMs},
               [then = std::move(then)](const Reply& reply) {
-                if (!reply.ok()) return then(store_unavailable());
+                if (!reply.ok()) return then(failure_of(reply));
                 then(reply.integer() != 0);
               });
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "mailbox/failure.h"
 #include "mailbox/keys.h"
 #include "model/json.h"
 #include "model/message.h"
@@ -20,7 +21,13 @@ namespace {
 // Of read.lua's reply: where the elements begin.
 constexpr size_t kReadHead = 8;
 
-constexpr std::string_view kAdoptedAtOnce = "16";
+// As many of the list's first elements as read.lua looks at for raw ones.
+constexpr std::string_view kAdoptedUpTo = "15";
+
+// Whether messages have expired is found out by looking at them: at most so many of a mailbox, as
+// somebody looks at it, and so many for a client's count.
+constexpr std::string_view kViewedMost = "10000";
+constexpr std::string_view kUnreadViewedMost = "32";
 
 // So many acknowledged messages may stand in a list besides those that count: push.lua.
 constexpr size_t kNotYetDropped = 7;
@@ -32,9 +39,9 @@ std::vector<Or<Pushed>> to_outcomes(const Reply& reply, size_t mailboxes) {
   std::vector<Or<Pushed>> outcomes;
   outcomes.reserve(mailboxes);
   for (size_t i = 0; i < mailboxes; ++i) {
-    const Reply one = i < reply.size() ? reply[i] : Reply::away();
+    const Reply one = i < reply.size() ? reply[i] : reply;
     if (one.size() < 4) {
-      outcomes.emplace_back(store_unavailable());
+      outcomes.emplace_back(failure_of(one));
     } else {
       outcomes.emplace_back(
           Pushed{{number(one[0]), number(one[1])}, number(one[2]), one[3].integer() != 0});
@@ -49,6 +56,12 @@ std::vector<Or<Pushed>> unconfirmed(std::vector<Or<Pushed>> outcomes) {
     if (outcome) outcome = store_unavailable("not enough replicas of the message store have it");
   }
   return outcomes;
+}
+
+// The message that a raw element becomes. It is on nobody's account: no replica is waited for,
+// since nobody was promised that it is kept.
+std::string adopted(std::string_view raw, uint64_t now) {
+  return make_element(kDefaultType, json_string(utf8_lossy(raw)), now, 0);
 }
 
 // Of a mailbox that has forked: what was given in an earlier epoch keeps its id. `forks` is
@@ -119,6 +132,21 @@ RedisStore::Lives RedisStore::lives(uint64_t now) const {
 
 void RedisStore::push_each(std::span<const std::string_view> users, std::string_view element,
                            ThenEach then) {
+  send_push(users, element, std::nullopt,
+            [this, count = users.size(), bytes = element.size(),
+             then = std::move(then)](const Reply& reply) {
+              auto outcomes = to_outcomes(reply, count);
+              const size_t taken = count_taken(outcomes, bytes);
+              if (replicas_ == 0 || taken == 0) return then(outcomes);
+              taken_.push_back({std::move(outcomes), then});
+              confirm_taken();
+            });
+}
+
+// `raw`: the element of the list that this is made of, and which goes out of it in the same step.
+void RedisStore::send_push(std::span<const std::string_view> users, std::string_view element,
+                           std::optional<std::string_view> raw,
+                           RedisConnection::Callback callback) {
   const std::vector<MailboxKeys> mailboxes(users.begin(), users.end());
   std::vector<std::string_view> keys;
   keys.reserve(4 * users.size() + 1);
@@ -135,21 +163,18 @@ void RedisStore::push_each(std::span<const std::string_view> users, std::string_
   const std::string bytes_cap = std::to_string(limits_.bytes_kept);
   const std::string ring_bytes = std::to_string(limits_.ring_bytes);
   const std::string client_life = std::to_string(limits_.client_life_ms);
-  const std::array<std::string_view, 10> arguments{
-      now,       element,     cap,         ring_bytes,  life.due_before,
-      life.base, life.others, client_life, short_bytes, bytes_cap};
-  redis_.eval(lua::push, keys, arguments,
-              [this, count = users.size(), bytes = element.size(),
-               then = std::move(then)](const Reply& reply) {
-                auto outcomes = to_outcomes(reply, count);
-                const auto taken = std::count_if(outcomes.begin(), outcomes.end(),
-                                                 [](const auto& outcome) { return bool(outcome); });
-                pushed_.messages.add(static_cast<uint64_t>(taken));
-                pushed_.bytes.add(static_cast<uint64_t>(taken) * bytes);
-                if (replicas_ == 0 || taken == 0) return then(outcomes);
-                taken_.push_back({std::move(outcomes), then});
-                confirm_taken();
-              });
+  const std::array<std::string_view, 11> arguments{
+      now,         element,     cap,         ring_bytes, life.due_before, life.base,
+      life.others, client_life, short_bytes, bytes_cap,  raw.value_or("")};
+  redis_.eval(lua::push, keys, std::span(arguments).first(raw ? 11 : 10), std::move(callback));
+}
+
+size_t RedisStore::count_taken(const std::vector<Or<Pushed>>& outcomes, size_t bytes) {
+  const auto taken = static_cast<size_t>(std::count_if(
+      outcomes.begin(), outcomes.end(), [](const auto& outcome) { return bool(outcome); }));
+  pushed_.messages.add(taken);
+  pushed_.bytes.add(taken * bytes);
+  return taken;
 }
 
 void RedisStore::confirm_by(size_t replicas, uint64_t most_ms) {
@@ -229,9 +254,14 @@ void RedisStore::acknowledge(std::string_view user, std::string_view client, con
   const std::string key = clients_key(user);
   redis_.command(
       {"HSET", key, client, line},
-      [then = std::move(then)](const Reply& reply) {
-        if (!reply.ok()) return then(store_unavailable());
-        then(reply.integer() == 0);
+      [this, key, then = std::move(then)](const Reply& reply) {
+        if (!reply.ok()) return then(failure_of(reply, key));
+        const bool new_line = reply.integer() != 0;
+        // It may be the first: then the key has just been made, and must go by itself some day.
+        if (new_line) {
+          redis_.command({"PEXPIRE", key, lives(clock_.wall_ms()).others}, [](const Reply&) {});
+        }
+        then(!new_line);
       },
       RedisConnection::Hurry::soon);
 }
@@ -259,7 +289,7 @@ void RedisStore::read_all(const ReadRequest& request, uint64_t now, Then<Reading
   redis_.eval(lua::read, keys.with_reign(), arguments,
               [then = std::move(then), now](const Reply& reply) {
                 if (reply.ok() && reply.size() == 0) return then(too_many_clients());
-                if (!reply.ok() || reply.size() < kReadHead) return then(store_unavailable());
+                if (!reply.ok() || reply.size() < kReadHead) return then(failure_of(reply));
                 then(to_reading(reply, now));
               });
 }
@@ -269,11 +299,11 @@ void RedisStore::view(std::string_view user, Then<MailboxView> then) {
   const uint64_t now = clock_.wall_ms();
   const std::string now_text = std::to_string(now);
   const std::string client_life = std::to_string(limits_.client_life_ms);
-  const std::array<std::string_view, 2> arguments{now_text, client_life};
+  const std::array<std::string_view, 3> arguments{now_text, client_life, kViewedMost};
   redis_.eval(
       lua::view, keys.views(), arguments,
       [then = std::move(then), now, life = limits_.client_life_ms](const Reply& reply) {
-        if (!reply.ok() || reply.size() < 6) return then(store_unavailable());
+        if (!reply.ok() || reply.size() < 6) return then(failure_of(reply));
         const uint64_t epoch = number(reply[0]);
         MailboxView view;
         view.queued = number(reply[3]);
@@ -289,12 +319,24 @@ void RedisStore::view(std::string_view user, Then<MailboxView> then) {
       });
 }
 
+void RedisStore::unread(std::string_view user, std::string_view client, Then<uint64_t> then) {
+  const MailboxKeys keys(user);
+  const std::string now = std::to_string(clock_.wall_ms());
+  const std::string client_life = std::to_string(limits_.client_life_ms);
+  const std::array<std::string_view, 3> names{keys.base, keys.unacked, keys.clients};
+  const std::array<std::string_view, 4> arguments{now, client, client_life, kUnreadViewedMost};
+  redis_.eval(lua::unread, names, arguments, [then = std::move(then)](const Reply& reply) {
+    if (!reply.ok()) return then(failure_of(reply));
+    then(number(reply));
+  });
+}
+
 void RedisStore::remove(std::string_view user, Then<bool> then) {
   const MailboxKeys keys(user);
   const std::string now = std::to_string(clock_.wall_ms());
   const std::array<std::string_view, 1> arguments{now};
   redis_.eval(lua::remove, keys.views(), arguments, [then = std::move(then)](const Reply& reply) {
-    if (!reply.ok()) return then(store_unavailable());
+    if (!reply.ok()) return then(failure_of(reply));
     then(reply.integer() != 0);
   });
 }
@@ -308,45 +350,47 @@ void RedisStore::ring(std::string_view user, uint64_t since_ms) {
 }
 
 void RedisStore::adopt(std::string_view user, std::string_view raw, Then<Pushed> then) {
-  const std::string text = json_string(utf8_lossy(raw));
-  push(user, make_element(kDefaultType, text, clock_.wall_ms(), 0), std::move(then));
+  const std::string element = adopted(raw, clock_.wall_ms());
+  send_push({&user, 1}, element, std::nullopt,
+            [this, bytes = element.size(), then = std::move(then)](const Reply& reply) {
+              const auto outcomes = to_outcomes(reply, 1);
+              count_taken(outcomes, bytes);
+              then(outcomes.front());
+            });
 }
 
 void RedisStore::adopt_all(std::string_view user, Then<bool> then) {
   const std::string key = mailbox_key(user);
-  redis_.command({"LPOP", key, kAdoptedAtOnce},
-                 [this, owner = std::string(user), then = std::move(then)](const Reply& reply) {
-                   if (!reply.ok()) return then(store_unavailable());
-                   std::deque<std::string> raws;
-                   bool rang = false;
-                   for (size_t i = 0; i < reply.size(); ++i) {
-                     const auto element = reply[i].text();
-                     const bool raw = parse_ring(element).kind == Ring::Kind::raw;
-                     if (raw) raws.emplace_back(element);
-                     rang = rang || !raw;
-                   }
-                   // Ours were taken along: who waits for them must still be woken.
-                   if (rang) ring(owner, clock_.wall_ms());
-                   adopt_each(owner, std::move(raws), then);
-                 });
+  redis_.command({"LRANGE", key, "0", kAdoptedUpTo}, [this, key, owner = std::string(user),
+                                                      then = std::move(then)](const Reply& reply) {
+    if (!reply.ok()) return then(failure_of(reply, key));
+    std::deque<std::string> raws;
+    for (size_t i = 0; i < reply.size(); ++i) {
+      const auto element = reply[i].text();
+      if (parse_ring(element).kind == Ring::Kind::raw) raws.emplace_back(element);
+    }
+    adopt_each(owner, std::move(raws), then);
+  });
 }
 
+// One after the other: where one can't be adopted, none behind it overtakes it.
 void RedisStore::adopt_each(const std::string& user, std::deque<std::string> raws,
                             const Then<bool>& then) {
   if (raws.empty()) return then(true);
   const std::string raw = std::move(raws.front());
   raws.pop_front();
-  adopt(user, raw, [this, user, raw, raws = std::move(raws), then](const Or<Pushed>& pushed) {
-    if (!pushed) {
-      // Back to where they were, in their order.
-      const std::string key = mailbox_key(user);
-      std::vector<std::string_view> words{"RPUSH", key, raw};
-      words.insert(words.end(), raws.begin(), raws.end());
-      redis_.command(words, [](const Reply&) {});
-      return then(pushed.error());
-    }
-    adopt_each(user, raws, then);
-  });
+  const std::string element = adopted(raw, clock_.wall_ms());
+  const std::string_view owner = user;
+  send_push({&owner, 1}, element, raw,
+            [this, user, bytes = element.size(), raws = std::move(raws), then](const Reply& reply) {
+              // (Empty: somebody else was quicker, and has it.)
+              if (!reply.ok() || reply.size() > 0) {
+                const auto outcomes = to_outcomes(reply, 1);
+                count_taken(outcomes, bytes);
+                if (!outcomes.front()) return then(outcomes.front().error());
+              }
+              adopt_each(user, raws, then);
+            });
 }
 
 }  // namespace letterbox

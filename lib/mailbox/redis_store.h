@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +51,7 @@ class RedisStore final : public Store {
   void acknowledge(std::string_view user, std::string_view client, const Cursor& after,
                    uint64_t park_until, Then<bool> then) override;
   void view(std::string_view user, Then<MailboxView> then) override;
+  void unread(std::string_view user, std::string_view client, Then<uint64_t> then) override;
   void remove(std::string_view user, Then<bool> then) override;
   void ring(std::string_view user, uint64_t since_ms) override;
   void adopt(std::string_view user, std::string_view raw, Then<Pushed> then) override;
@@ -75,7 +78,10 @@ class RedisStore final : public Store {
   Lives lives(uint64_t now) const;
   void confirm_taken();
   void note(const ReadRequest& request, Then<Reading> then);
+  void send_push(std::span<const std::string_view> users, std::string_view element,
+                 std::optional<std::string_view> raw, RedisConnection::Callback callback);
   void adopt_each(const std::string& user, std::deque<std::string> raws, const Then<bool>& then);
+  size_t count_taken(const std::vector<Or<Pushed>>& outcomes, size_t bytes);
   void read_all(const ReadRequest& request, uint64_t now, Then<Reading> then);
 
   const MailboxLimits limits_;

@@ -5,7 +5,9 @@
 // one.
 //
 // A store belongs to one worker. Callbacks come on its thread, once each, possibly before the call
-// returns. The only error is Code::store_unavailable: nobody knows then whether it was carried out.
+// returns. Code::store_unavailable: nobody knows whether it was carried out. Code::broken_data: it
+// was not, and will not be before somebody removes what stands in the mailbox's place; the message
+// names the key.
 #pragma once
 
 #include <cstdint>
@@ -112,14 +114,20 @@ class Store {
   virtual void acknowledge(std::string_view user, std::string_view client, const Cursor& after,
                            uint64_t park_until, Then<bool> then) = 0;
   virtual void view(std::string_view user, Then<MailboxView> then) = 0;
-  // Whether there was a mailbox.
+  // How many messages follow what a client has acknowledged, or are kept at all where the client is
+  // not known. Costs the same however many they are; of those that have expired, only the oldest
+  // are left out.
+  virtual void unread(std::string_view user, std::string_view client, Then<uint64_t> then) = 0;
+  // Whether there was a mailbox, or anything in its place.
   virtual void remove(std::string_view user, Then<bool> then) = 0;
 
   // Hangs a bell again for whoever else may be waiting. `since_ms`: when it first hung, wall clock.
   virtual void ring(std::string_view user, uint64_t since_ms) = 0;
-  // Makes a text message of what somebody put into the list by hand: any bytes.
+  // Makes a text message of what somebody put into the list by hand: any bytes. It is out of the
+  // list already, in the caller's hands.
   virtual void adopt(std::string_view user, std::string_view raw, Then<Pushed> then) = 0;
-  // Takes the raw elements at the front of the list out of it, a few at most, and adopts them.
+  // Adopts raw elements among the first of the list, in their order, each in the step that takes it
+  // out: whatever happens, each stands in the list or is a message.
   virtual void adopt_all(std::string_view user, Then<bool> then) = 0;
 };
 

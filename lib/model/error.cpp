@@ -38,6 +38,7 @@ constexpr std::array kCodes = {
     CodeInfo{"unknown_route", 404, true},
     CodeInfo{"wrong_method", 405, true},
     CodeInfo{"group_full", 409, true},
+    CodeInfo{"broken_data", 409, true},
     CodeInfo{"too_large", 413, true},
     CodeInfo{"too_many_clients", 429, false},
     CodeInfo{"too_fast", 429, false},
@@ -61,6 +62,10 @@ Error too_many_clients() {
 
 Error store_unavailable(std::string_view why) {
   return {Code::store_unavailable, std::string(why), static_cast<int>(1000 + random_below(1000))};
+}
+
+Error broken_data(std::string_view what) {
+  return {Code::broken_data, "what Redis holds is broken: " + std::string(what)};
 }
 
 std::string error_json(const Error& error) {

@@ -39,6 +39,7 @@ enum class Code : uint8_t {
   unknown_route,
   wrong_method,
   group_full,
+  broken_data,  // something in Redis is not as it must be, and stays so until it is removed
   too_large,
   too_many_clients,
   too_fast,
@@ -75,6 +76,9 @@ Error too_many_clients();
 
 // Redis is away, or did not answer. Spread as well.
 Error store_unavailable(std::string_view why = "the message store can't be reached now");
+
+// What stands in Redis can't be right. `what` names the key.
+Error broken_data(std::string_view what);
 
 // The error document of the contract. The message may hold any bytes.
 std::string error_json(const Error& error);

@@ -349,52 +349,106 @@ TEST_CASE_FIXTURE(Accesses, "notices are counted, of all users, and are kept for
 
 // --- what may go wrong -------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Accesses, "something else in the place of tokens is an error, and no more") {
+TEST_CASE_FIXTURE(
+    Accesses, "something else in the place of tokens is said to be there, and goes with them all") {
   worker.ask({"SET", tokens_kept, "x"});
-  CHECK(refusal(by_token("1")) == Code::store_unavailable);
-  CHECK(try_issue("2").error().code == Code::store_unavailable);
-  CHECK(tokens().error().code == Code::store_unavailable);
-  CHECK(revoke().error().code == Code::store_unavailable);
-  CHECK(revoke("alice.1").error().code == Code::store_unavailable);
+  CHECK(refusal(by_token("1")) == Code::broken_data);
+  CHECK(try_issue("2").error().code == Code::broken_data);
+  CHECK(try_issue("2").error().message.find(tokens_kept) != std::string::npos);
+  CHECK(tokens().error().code == Code::broken_data);
+  CHECK(tokens().error().message.find(tokens_kept) != std::string::npos);
+  CHECK(revoke("alice.1").error().code == Code::broken_data);
   CHECK(admit(vouched()));
   CHECK(worker.downs == 0);
-}
-
-TEST_CASE_FIXTURE(Accesses,
-                  "a token of which nothing can be read lets nobody in, and can be taken back") {
-  SUBCASE("no record") { worker.ask({"HSET", tokens_kept, "1", "x"}); }
-  SUBCASE("one without its end") { worker.ask({"HSET", tokens_kept, "1", "alice.1 5"}); }
-  SUBCASE("an empty one") { worker.ask({"HSET", tokens_kept, "1", ""}); }
-  CHECK(refusal(by_token("1")) == Code::store_unavailable);
-  CHECK(try_issue("2").error().code == Code::store_unavailable);
-  CHECK(tokens()->empty());
-  CHECK(worker.downs == 0);
-  CHECK(revoke());
+  CHECK(revoke().value() == 0);
   CHECK(try_issue("2"));
   CHECK(admit(by_token("2")));
 }
 
-TEST_CASE_FIXTURE(Accesses, "something else in the place of a standing is an error, and no more") {
-  worker.ask({"SET", standing_kept, "x"});
-  CHECK(refusal(vouched()) == Code::store_unavailable);
-  CHECK(standing().error().code == Code::store_unavailable);
-  CHECK(lock().error().code == Code::store_unavailable);
-  CHECK(unlock().error().code == Code::store_unavailable);
-  CHECK(kick().error().code == Code::store_unavailable);
+TEST_CASE_FIXTURE(
+    Accesses,
+    "a token of which nothing can be read lets nobody in, and goes with the next one made") {
+  SUBCASE("no record") { worker.ask({"HSET", tokens_kept, "1", "x"}); }
+  SUBCASE("one without its end") { worker.ask({"HSET", tokens_kept, "1", "alice.1 5"}); }
+  SUBCASE("an empty one") { worker.ask({"HSET", tokens_kept, "1", ""}); }
+  CHECK(tokens()->empty());
+  CHECK(try_issue("2"));
+  CHECK(worker.ask({"HLEN", tokens_kept}).integer == 1);
+  CHECK(admit(by_token("2")));
+  worker.ask({"HSET", tokens_kept, "1", "x"});
+  CHECK(refusal(by_token("1")) == Code::bad_token);
   CHECK(worker.downs == 0);
 }
 
-TEST_CASE_FIXTURE(Accesses, "a standing of which nothing can be read keeps out rather than in") {
-  worker.ask({"HSET", standing_kept, "locked", "x"});
-  CHECK(refusal(vouched()) == Code::locked);
-  CHECK(unlock().value());
-  CHECK(admit(vouched()));
+TEST_CASE_FIXTURE(Accesses,
+                  "something else in the place of a standing keeps out until there is a new one") {
+  worker.ask({"SET", standing_kept, "x"});
+  CHECK(refusal(vouched()) == Code::broken_data);
+  CHECK(standing().error().code == Code::broken_data);
+  CHECK(standing().error().message.find(standing_kept) != std::string::npos);
+  CHECK(revoke().error().code == Code::broken_data);
+  CHECK(worker.downs == 0);
+  SUBCASE("an unlocking") {
+    CHECK(unlock().value());
+    CHECK(admit(vouched()));
+  }
+  SUBCASE("a lock") {
+    CHECK(lock().value());
+    CHECK(refusal(vouched()) == Code::locked);
+  }
+  SUBCASE("a kick") {
+    CHECK(kick().value());
+    CHECK(refusal(vouched()) == Code::kicked);
+  }
 }
 
-TEST_CASE_FIXTURE(Accesses, "where nobody can be told, nobody is said to be locked out") {
-  worker.ask({"SET", kNoticesKey, "x"});
+TEST_CASE_FIXTURE(Accesses, "a standing of which nothing can be read keeps out rather than in") {
+  SUBCASE("a lock") {
+    worker.ask({"HSET", standing_kept, "locked", "x"});
+    CHECK(refusal(vouched()) == Code::locked);
+    CHECK(unlock().value());
+    CHECK(admit(vouched()));
+  }
+  SUBCASE("a kick") {
+    std::string kicked;
+    SUBCASE("no time") { kicked = "x"; }
+    SUBCASE("one time") { kicked = "5"; }
+    SUBCASE("nothing") { kicked = ""; }
+    issue("1");
+    worker.ask({"HSET", standing_kept, "kicked", kicked});
+    CHECK(refusal(vouched()) == Code::kicked);
+    CHECK(refusal(by_token("1")) == Code::kicked);
+    CHECK(refusal(signed_at(clock.wall_ms())) == Code::kicked);
+    CHECK_FALSE(unlock().value());
+    CHECK(lock().value());
+    CHECK(unlock().value());
+    CHECK(refusal(vouched()) == Code::kicked);
+    CHECK(kick().value());
+    clock.pass(kHour);
+    CHECK(admit(vouched()));
+  }
+  SUBCASE("a revocation") {
+    worker.ask({"HSET", standing_kept, "revoked", "x"});
+    CHECK(refusal(signed_at(clock.wall_ms())) == Code::bad_token);
+    CHECK(admit(vouched()));
+  }
+}
+
+TEST_CASE_FIXTURE(
+    Accesses, "where nobody can be told, nothing is done, and nobody is said to be locked out") {
+  issue("1");
+  issue("2");
+  CHECK(lock().value());
+  const auto before = worker.ask({"DUMP", standing_kept}).text;
+  SUBCASE("no stream") { worker.ask({"SET", kNoticesKey, "x"}); }
+  SUBCASE("no number") { worker.ask({"SET", kNoticeCountKey, "x"}); }
   CHECK(lock().error().code == Code::store_unavailable);
   CHECK(kick().error().code == Code::store_unavailable);
+  CHECK(unlock().error().code == Code::store_unavailable);
+  CHECK(revoke().error().code == Code::store_unavailable);
+  CHECK(revoke("alice.1").error().code == Code::store_unavailable);
+  CHECK(worker.ask({"DUMP", standing_kept}).text == before);
+  CHECK(ids() == std::vector<std::string>{"alice.1", "alice.2"});
   CHECK(worker.downs == 0);
 }
 

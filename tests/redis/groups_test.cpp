@@ -212,10 +212,10 @@ TEST_CASE_FIXTURE(Several, "what one mailbox can't take, the others do") {
   const auto outcomes = push_to({"alice", "broken", "carol"});
   REQUIRE(outcomes.size() == 3);
   CHECK(outcomes[0]);
-  CHECK(outcomes[1].error().code == Code::store_unavailable);
+  CHECK(outcomes[1].error().code == Code::broken_data);
   CHECK(outcomes[2]);
-  CHECK(push_to({"broken"}).front().error().code == Code::store_unavailable);
-  CHECK(push_to({"broken", "broken"}).back().error().code == Code::store_unavailable);
+  CHECK(push_to({"broken"}).front().error().code == Code::broken_data);
+  CHECK(push_to({"broken", "broken"}).back().error().code == Code::broken_data);
   CHECK(worker.store.pushed().messages.value() == 2);
 }
 

@@ -64,6 +64,20 @@ TEST_CASE_FIXTURE(Probing, "a Redis that takes writes has taken one, which goes 
   CHECK(life <= 60'000);
 }
 
+TEST_CASE_FIXTURE(Probing, "a Redis whose reign can't be is not well, and the key is named") {
+  std::string reign;
+  SUBCASE("no number") { reign = "x"; }
+  SUBCASE("negative") { reign = "-5"; }
+  SUBCASE("sixteen digits") { reign = "1795287654123000"; }
+  SUBCASE("two years ahead") { reign = std::to_string(kClock.wall_ms() + 2 * 31'557'600'000); }
+  admin.ask({"SET", kReignKey, reign});
+  CHECK(becomes("letterbox:reign in Redis holds no time that can be"));
+  admin.ask({"DEL", kReignKey});
+  CHECK(is_well());
+  admin.ask({"HSET", kReignKey, "a", "b"});
+  CHECK(becomes("letterbox:reign can't be read: WRONGTYPE"));
+}
+
 TEST_CASE_FIXTURE(Probing, "who asks at the same time, or a moment later, shares one write") {
   const auto troubles = worker.await<std::vector<std::string>>([&](const auto& then) {
     const auto all = std::make_shared<std::vector<std::string>>();

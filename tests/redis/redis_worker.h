@@ -144,6 +144,9 @@ class RedisWorker {
   Or<MailboxView> view(std::string_view user) {
     return await<Or<MailboxView>>([&](const auto& then) { store.view(user, then); });
   }
+  Or<uint64_t> unread(std::string_view user, std::string_view client) {
+    return await<Or<uint64_t>>([&](const auto& then) { store.unread(user, client, then); });
+  }
   Or<bool> remove(std::string_view user) {
     return await<Or<bool>>([&](const auto& then) { store.remove(user, then); });
   }

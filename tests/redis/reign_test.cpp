@@ -101,6 +101,17 @@ TEST_CASE_FIXTURE(Reign, "a reign begins also in a Redis that is full") {
   CHECK(begun > 0);
 }
 
+TEST_CASE_FIXTURE(Reign, "by a reign that can't be nobody is logged in") {
+  SUBCASE("no number") { admin.ask({"SET", kReignKey, "x"}); }
+  SUBCASE("negative") { admin.ask({"SET", kReignKey, "-5"}); }
+  SUBCASE("sixteen digits") { admin.ask({"SET", kReignKey, "1795287654123000"}); }
+  CHECK(log_in() == "REIGN letterbox:reign holds no time that can be");
+  admin.ask({"DEL", kReignKey});
+  const uint64_t before = clock.wall_ms();
+  CHECK(log_in().empty());
+  CHECK(begun >= before);
+}
+
 TEST_CASE_FIXTURE(Reign, "where it can't be noted nobody is logged in") {
   admin.ask({"RPUSH", kReignKeys[1], "a list"});
   CHECK(log_in().starts_with("WRONGTYPE"));

@@ -37,6 +37,16 @@ TEST_CASE_FIXTURE(Acknowledged, "it is known whether the client had a line") {
   CHECK(acknowledge(1));
 }
 
+TEST_CASE_FIXTURE(Acknowledged,
+                  "a line that is written where there was none goes by itself some day") {
+  const auto life = [&] { return worker.ask({"PTTL", keys.clients}).integer; };
+  three_of_five();
+  worker.ask({"DEL", keys.clients});
+  CHECK_FALSE(acknowledge(4));
+  CHECK(eventually([&] { return life() > 1'000'000; }));
+  CHECK(life() < 1'100'000);
+}
+
 TEST_CASE_FIXTURE(Acknowledged, "the client's line says what it has and until when it is parked") {
   three_of_five();
   const auto clients = view().clients;

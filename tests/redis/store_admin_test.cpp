@@ -114,6 +114,60 @@ TEST_CASE_FIXTURE(Administered, "who waits where nobody has ever pushed is shown
   CHECK(view().newest == Cursor{});
 }
 
+TEST_CASE_FIXTURE(Administered,
+                  "a look at a full mailbox costs Redis a few commands, not one a message") {
+  for (int i = 0; i < 40; ++i) push("1", i % 2 == 0 ? 0 : in(1'000));
+  clock.pass(1'000);
+  worker.ask({"CONFIG", "RESETSTAT"});
+  CHECK(view().queued == 20);
+  CHECK(worker.unread("alice", "new").value() == 24);  // of the last eight nothing is known
+  const std::string stats = worker.ask({"INFO", "commandstats"}).text;
+  CHECK(stats.find("cmdstat_lindex") == std::string::npos);
+  const size_t at = stats.find("cmdstat_lrange:calls=");
+  REQUIRE(at != std::string::npos);
+  CHECK(std::stoi(stats.substr(at + 21)) < 20);
+}
+
+// --- unread ------------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Administered, "unread is what follows what a client has acknowledged") {
+  push_many(10);
+  read_after(3, "slow");
+  read_after(8, "tab");
+  read_after(10, "");
+  CHECK(worker.unread("alice", "slow").value() == 7);
+  CHECK(worker.unread("alice", "tab").value() == 2);
+  CHECK(worker.unread("alice", "").value() == 0);
+}
+
+TEST_CASE_FIXTURE(Administered, "for a client that is not known all that is kept is unread") {
+  CHECK(worker.unread("alice", "new").value() == 0);
+  push_many(10);
+  CHECK(worker.unread("alice", "new").value() == 10);
+  read_after(4, "slow");
+  CHECK(worker.unread("alice", "new").value() == 6);
+  worker.ask({"HSET", keys.clients, "other",
+              std::to_string(epoch - 1) + " 9 " + std::to_string(epoch) + " 0"});
+  CHECK(worker.unread("alice", "other").value() == 6);
+}
+
+TEST_CASE_FIXTURE(Administered, "what has expired is not unread, as far as the oldest go") {
+  push("1", in(1'000));
+  push("2");
+  push("3", in(1'000));
+  read_after(0, "tab");
+  clock.pass(1'000);
+  CHECK(worker.unread("alice", "tab").value() == 1);
+}
+
+TEST_CASE_FIXTURE(Administered, "unread changes nothing") {
+  push_many(5);
+  read_after(2, "tab");
+  const auto before = everything();
+  CHECK(worker.unread("alice", "tab").value() == 3);
+  CHECK(everything() == before);
+}
+
 // --- removing ----------------------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(Administered, "a mailbox that is removed holds nothing any more") {
@@ -178,18 +232,10 @@ TEST_CASE(
   check(worker.read({}).error());
   check(worker.read({.after = Cursor{1, 1}, .limit = 0}).error());
   check(worker.view("alice").error());
+  check(worker.unread("alice", "").error());
   check(worker.remove("alice").error());
   check(worker.adopt("alice", "x").error());
   check(worker.adopt_all("alice").error());
-}
-
-TEST_CASE_FIXTURE(
-    Mailboxes,
-    "a mailbox whose keys somebody has made something else is unavailable, others are not") {
-  worker.ask({"HSET", keys.base, "a", "b"});
-  CHECK(worker.push("alice").error().code == Code::store_unavailable);
-  CHECK(worker.push("bob"));
-  CHECK(worker.downs == 0);
 }
 
 }  // namespace

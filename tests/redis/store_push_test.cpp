@@ -135,6 +135,27 @@ TEST_CASE_FIXTURE(Mailboxes, "what has expired at the front goes with the next p
   CHECK(reading.missed == 2);
 }
 
+TEST_CASE_FIXTURE(Mailboxes,
+                  "32 expired messages at most go with a push, the others with later ones") {
+  std::string data = "1";
+  SUBCASE("short ones") {}
+  SUBCASE("long ones, of which the bytes are counted") {
+    data = '"' + std::string(500'000, 'x') + '"';
+  }
+  for (int i = 0; i < 36; ++i) push(i == 0 ? data : "1", in(1'000));
+  clock.pass(1'000);
+  const auto stored = [&] { return worker.ask({"LLEN", keys.unacked}).integer; };
+  CHECK(push().queued == 5);
+  CHECK(stored() == 5);
+  CHECK(view().queued == 1);
+  const auto reading = read_after(0);
+  CHECK(seqs(reading) == Seqs{37});
+  CHECK(reading.missed == 36);
+  CHECK(push().queued == 2);
+  CHECK(stored() == 2);
+  CHECK(view().oldest == id(37));
+}
+
 TEST_CASE_FIXTURE(Mailboxes, "a mailbox of which all has expired goes on counting") {
   push("1", in(1'000));
   clock.pass(1'000);

@@ -67,26 +67,63 @@ TEST_CASE_FIXTURE(Raw, "where there are none nothing happens") {
   CHECK(view().newest == Cursor{});
 }
 
-TEST_CASE_FIXTURE(Raw, "a ring among raw elements is rung again, so that nobody misses it") {
+TEST_CASE_FIXTURE(Raw, "a ring or bell among raw elements stays, so that nobody misses it") {
   push();
   hang("one");
   push();
   hang("two");
   CHECK(consume().raw);
   CHECK(worker.adopt_all("alice").value());
-  worker.ask({"PING"});  // the bell was rung by then
   CHECK(data() == std::vector<std::string>{"\"one\"", "\"two\""});
   CHECK_FALSE(list().empty());
-  for (const auto& element : list()) CHECK(parse_ring(element).kind == Ring::Kind::bell);
+  for (const auto& element : list()) CHECK(parse_ring(element).kind != Ring::Kind::raw);
 }
 
-TEST_CASE_FIXTURE(Raw, "a ring alone that was taken by mistake is rung again") {
+TEST_CASE_FIXTURE(Raw, "a ring alone is left as it is") {
   push();
+  const auto before = list();
   CHECK(worker.adopt_all("alice").value());
-  worker.ask({"PING"});
-  REQUIRE(list().size() == 1);
-  CHECK(parse_ring(list()[0]).kind == Ring::Kind::bell);
+  CHECK(list() == before);
   CHECK(data().size() == 1);
+}
+
+TEST_CASE_FIXTURE(Raw, "a raw element that somebody else was quicker to take is left to him") {
+  hang("one");
+  CHECK(worker
+            .await<Or<bool>>([&](const auto& then) {
+              worker.store.adopt_all("alice", then);
+              worker.redis.command({"LPOP", keys.mailbox}, [](const Reply&) {});
+            })
+            .value());
+  CHECK(list().empty());
+  CHECK(data().empty());
+}
+
+TEST_CASE_FIXTURE(Raw, "a raw element is not lost where the connection breaks as it is adopted") {
+  hang("one");
+  const auto adopted = worker.await<Or<bool>>([&](const auto& then) {
+    worker.store.adopt_all("alice", then);
+    worker.redis.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"}, [](const Reply&) {});
+  });
+  CHECK_FALSE(adopted);
+  CHECK(eventually([&] { return worker.is_up() && bool(worker.adopt_all("alice")); }));
+  CHECK(data() == std::vector<std::string>{"\"one\""});
+}
+
+TEST_CASE_FIXTURE(Raw, "raw elements stay in their order where the mailbox is broken") {
+  hang("one");
+  hang("two");
+  SUBCASE("its record") { worker.ask({"SET", keys.base, "no record"}); }
+  SUBCASE("its messages") {
+    push();
+    worker.ask({"SET", keys.unacked, "no list"});
+  }
+  const auto adopted = worker.adopt_all("alice");
+  REQUIRE_FALSE(adopted);
+  CHECK(adopted.error().code == Code::broken_data);
+  worker.ask({"DEL", keys.base, keys.unacked});
+  CHECK(worker.adopt_all("alice").value());
+  CHECK(data() == std::vector<std::string>{"\"one\"", "\"two\""});
 }
 
 TEST_CASE_FIXTURE(Raw, "more raw elements than are taken at once are all found") {
@@ -108,6 +145,17 @@ TEST_CASE_FIXTURE(Raw, "a raw element that looks much like one of ours is raw al
   CHECK(consume().raw);
   CHECK(worker.adopt_all("alice").value());
   CHECK(data().size() == much_alike.size());
+}
+
+TEST_CASE("in a Redis that is full raw elements are adopted all the same") {
+  RedisServer server;
+  FakeClock clock;
+  RedisWorker worker(server.login(), clock);
+  REQUIRE(worker.comes_up());
+  worker.ask({"RPUSH", mailbox_key("alice"), "one", "two"});
+  REQUIRE(worker.ask({"CONFIG", "SET", "maxmemory", "1"}).ok());
+  CHECK(worker.adopt_all("alice").value());
+  CHECK(worker.view("alice")->queued == 2);
 }
 
 TEST_CASE("a raw element is not lost where its message can't be pushed") {

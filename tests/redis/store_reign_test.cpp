@@ -323,5 +323,21 @@ TEST_CASE_FIXTURE(Reigns, "the bytes that are counted are counted on") {
   CHECK(base().find("+" + std::to_string(bytes) + "<") != std::string::npos);
 }
 
+// --- unread ------------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Reigns, "what a client had before the fork is not unread after it") {
+  push_many(3);
+  read_after(0, "new here");
+  read_after(3, "tab");
+  begin_reign();
+  push();
+  CHECK(worker.unread("alice", "tab").value() == 1);
+  CHECK(worker.unread("alice", "new here").value() == 4);
+  SUBCASE("whose line is of the old epoch still") { CHECK(acknowledge(id(2), "tab")); }
+  SUBCASE("which has more than is known here") { CHECK(acknowledge(lost(9), "tab")); }
+  const uint64_t behind = line("tab").find(" 2 ") != std::string::npos ? 2 : 1;
+  CHECK(worker.unread("alice", "tab").value() == behind);
+}
+
 }  // namespace
 }  // namespace letterbox::test

@@ -56,6 +56,11 @@ class FakeStore final : public Store {
     std::string raw;
     Then<Pushed> then;
   };
+  struct Unread {
+    std::string user;
+    std::string client;
+    Then<uint64_t> then;
+  };
   struct Bell {
     std::string user;
     uint64_t since_ms = 0;
@@ -102,6 +107,9 @@ class FakeStore final : public Store {
   void view(std::string_view user, Then<MailboxView> then) override {
     views.emplace_back(user, std::move(then));
   }
+  void unread(std::string_view user, std::string_view client, Then<uint64_t> then) override {
+    unreads.push_back({std::string(user), std::string(client), std::move(then)});
+  }
   void remove(std::string_view user, Then<bool> then) override {
     removals.emplace_back(user, std::move(then));
   }
@@ -123,6 +131,7 @@ class FakeStore final : public Store {
   std::deque<Push> pushes;
   size_t push_calls = 0;
   std::deque<std::pair<std::string, Then<MailboxView>>> views;
+  std::deque<Unread> unreads;
   std::deque<std::pair<std::string, Then<bool>>> removals;
   std::deque<Adoption> adoptions;
   std::deque<AdoptionOfAll> adoptions_of_all;

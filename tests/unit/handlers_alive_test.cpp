@@ -20,16 +20,6 @@ struct Living : FakeEntrance {
     request.remote_addr = "192.0.2.1";
     handler.alive(request, Query::parse(query).value(), peer.owed());
   }
-  // How many messages such a client is told that it has not read.
-  std::string unread(const std::string& query, const MailboxView& view) {
-    FakePeer another;
-    handler.alive({}, Query::parse(query).value(), another.owed());
-    REQUIRE(store.views.size() == 1);
-    const auto then = store.views.front().second;
-    store.views.clear();
-    then(view);
-    return field(another.answer().body, "unread");
-  }
   std::string code() { return field(peer.answer().body, "code"); }
 
   FakePeer peer;
@@ -38,25 +28,12 @@ struct Living : FakeEntrance {
   AliveHandler handler{desk, gate, book, 20'000};
 };
 
-// Ten messages, of which seven are kept.
-MailboxView seven_of_ten() {
-  MailboxView view;
-  view.oldest = id(4);
-  view.newest = id(10);
-  view.queued = 7;
-  view.clients = {{"tab", id(8), 5, false, true},
-                  {"slow", id(1), 5, false, true},
-                  {"ahead", id(12), 5, false, true},
-                  {"", id(10), 5, false, true},
-                  {"other", {kEpoch - 1, 9}, 5, false, true}};
-  return view;
-}
-
 TEST_CASE_FIXTURE(Living, "whoever is vouched for hears his name, what is unread, and the time") {
   alive("user=alice&client=tab");
-  REQUIRE(store.views.size() == 1);
-  CHECK(store.views.front().first == "alice");
-  store.views.front().second(seven_of_ten());
+  REQUIRE(store.unreads.size() == 1);
+  CHECK(store.unreads.front().user == "alice");
+  CHECK(store.unreads.front().client == "tab");
+  store.unreads.front().then(uint64_t{2});
   CHECK(peer.answer().status() == 200);
   CHECK(peer.answer().header("Cache-Control") == "no-store");
   CHECK(peer.answer().body == R"({"user":"alice","unread":2,"time":)" +
@@ -69,27 +46,19 @@ TEST_CASE_FIXTURE(Living, "whoever has a token hears when it ends, and what goes
   Token& record = hand_out(sha256_hex(token));
   record.data = R"({"name":"Alice","roles":[1,null]})";
   alive("", token);
-  REQUIRE(store.views.size() == 1);
-  store.views.front().second(MailboxView{});
+  REQUIRE(store.unreads.size() == 1);
+  store.unreads.front().then(uint64_t{0});
   CHECK(peer.answer().body == R"({"user":"alice","unread":0,"time":)" +
                                   std::to_string(clock.wall_ms()) + R"(,"expires":)" +
                                   std::to_string(record.expires_ms) + R"(,"data":)" + record.data +
                                   "}\n");
 }
 
-TEST_CASE_FIXTURE(Living, "unread is what follows a client's cursor and is kept") {
-  const auto view = seven_of_ten();
-  CHECK(unread("user=alice&client=tab", view) == "2");
-  CHECK(unread("user=alice&client=slow", view) == "7");
-  CHECK(unread("user=alice&client=ahead", view) == "0");
-  CHECK(unread("user=alice", view) == "0");
-}
-
-TEST_CASE_FIXTURE(Living, "for a client that never polled, or of another epoch, all is unread") {
-  const auto view = seven_of_ten();
-  CHECK(unread("user=alice&client=new", view) == "7");
-  CHECK(unread("user=alice&client=other", view) == "7");
-  CHECK(unread("user=alice", MailboxView{}) == "0");
+TEST_CASE_FIXTURE(Living, "the unread messages are those of the client that asks") {
+  alive("user=alice");
+  REQUIRE(store.unreads.size() == 1);
+  CHECK(store.unreads.front().client.empty());
+  CHECK(store.views.empty());
 }
 
 TEST_CASE_FIXTURE(Living, "to say that one is there is to use a token, and is asked about once") {
@@ -99,15 +68,15 @@ TEST_CASE_FIXTURE(Living, "to say that one is there is to use a token, and is as
   alive("", token);
   REQUIRE(access.admits.size() == 1);
   CHECK(access.admits.front().address == "192.0.2.1");
-  CHECK(store.views.empty());
+  CHECK(store.unreads.empty());
   access.answer_admit();
-  CHECK(store.views.size() == 1);
+  CHECK(store.unreads.size() == 1);
   FakePeer another;
   Request request;
   const std::string cookie = "letterbox_token=" + token;
   request.cookie = cookie;
   handler.alive(request, Query::parse("").value(), another.owed());
-  CHECK(store.views.size() == 2);
+  CHECK(store.unreads.size() == 2);
   CHECK(access.asked == 1);
 }
 
@@ -146,14 +115,21 @@ TEST_CASE_FIXTURE(Living, "whoever may not come in hears why") {
   }
   CHECK(peer.answer().status() >= 400);
   CHECK(code() == expected);
-  CHECK(store.views.empty());
+  CHECK(store.unreads.empty());
 }
 
 TEST_CASE_FIXTURE(Living, "while the store is away it is 503") {
   alive("user=alice");
-  store.views.front().second(away());
+  store.unreads.front().then(away());
   CHECK(peer.answer().status() == 503);
   CHECK(code() == "store_unavailable");
+}
+
+TEST_CASE_FIXTURE(Living, "where the mailbox is broken it is 409, for good") {
+  alive("user=alice");
+  store.unreads.front().then(broken_data("base:{alice} can't be read"));
+  CHECK(peer.answer().status() == 409);
+  CHECK(code() == "broken_data");
 }
 
 TEST_CASE_FIXTURE(Living, "whoever says to be there is online as by a poll") {

@@ -369,5 +369,14 @@ TEST_CASE_FIXTURE(Telling, "a store that has failed a hundred in a row is not as
   CHECK(peer.answer().body.starts_with(R"({"count":400,"accepted":1,"waiting":1,"failed":399,)"));
 }
 
+TEST_CASE_FIXTURE(Telling,
+                  "a store in which a hundred mailboxes are broken is asked for the rest") {
+  fill("g", 400);
+  push("to=group:g");
+  settle_all(broken_data("base:{g0} can't be read"));
+  CHECK(store.push_calls >= 8);
+  CHECK(peer.answer().status() == 409);
+}
+
 }  // namespace
 }  // namespace letterbox::test

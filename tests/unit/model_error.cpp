@@ -39,6 +39,8 @@ TEST_CASE("each code has the name and status of the contract") {
       {"cross_site", 403, Code::cross_site},
       {"unknown_route", 404, Code::unknown_route},
       {"wrong_method", 405, Code::wrong_method},
+      {"group_full", 409, Code::group_full},
+      {"broken_data", 409, Code::broken_data},
       {"too_large", 413, Code::too_large},
       {"too_many_clients", 429, Code::too_many_clients},
       {"too_fast", 429, Code::too_fast},

@@ -535,6 +535,30 @@ TEST_CASE_FIXTURE(FakeWaiting, "a raw element is adopted again later where the s
   CHECK(store.adoptions.size() == 1);
 }
 
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a raw element of a broken mailbox is kept, and tried now and then") {
+  rung("a word by hand");
+  auto adoption = std::move(store.adoptions.front());
+  store.adoptions.pop_front();
+  adoption.then(broken_data("base:{alice} can't be read"));
+  uint64_t later = 0;
+  SUBCASE("not at once") { later = 9'000; }
+  SUBCASE("after ten seconds") { later = 10'000; }
+  clock.pass(later);
+  run_timers();
+  REQUIRE(store.adoptions.size() == (later < 10'000 ? 0 : 1));
+  if (later == 10'000) CHECK(store.adoptions.front().raw == "a word by hand");
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a parked poll of a mailbox that is broken hears so") {
+  const auto heard = park(with_cursor(id(4)));
+  rung(bell());
+  answer_read(broken_data("base:{alice} can't be read"));
+  REQUIRE(heard->refusals.size() == 1);
+  CHECK(heard->refusals.front().code == Code::broken_data);
+  CHECK(room.size() == 0);
+}
+
 TEST_CASE_FIXTURE(FakeWaiting, "raw elements that a read sees are adopted, then it reads again") {
   const auto heard = enter(with_cursor(id(4)));
   Reading reading = nothing_after(id(4));
