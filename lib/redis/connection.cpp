@@ -3,6 +3,7 @@
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -455,24 +456,39 @@ void RedisConnection::send(std::span<const std::string_view> words, Pending pend
   watch_patience();
 }
 
-// Replies come in the order of the commands, so only the oldest needs watching.
+// Replies come in the order of the commands, so only the oldest needs watching. Redis is given up
+// when nothing has come for as long as patience lasts, never while answers flow: what waits behind
+// much that was asked before it, waits.
+uint64_t RedisConnection::patience_ends_ms() const {
+  return std::max(pending_.front().deadline_ms, heard_ms_ + login_.patience_ms);
+}
+
 void RedisConnection::watch_patience() {
-  if (patience_ || pending_.empty()) return;
-  patience_ = loop_.at(pending_.front().deadline_ms, [this] {
+  if (pending_.empty() || context_ == nullptr) return;
+  const uint64_t ends = patience_ends_ms();
+  if (patience_ && (*patience_)->first <= ends) return;  // looks again by then
+  if (patience_) loop_.cancel(*patience_);
+  patience_ = loop_.at(ends, [this] {
     patience_.reset();
-    if (pending_.empty()) return;
-    if (pending_.front().deadline_ms <= loop_.now_ms()) {
-      drop("no answer in time");
-    } else {
-      watch_patience();
-    }
+    if (pending_.empty() || context_ == nullptr) return;
+    const bool over = patience_ends_ms() <= loop_.now_ms();
+    if (over && !bytes_wait()) return drop("no answer in time");
+    if (over) heard_ms_ = loop_.now_ms();
+    watch_patience();
   });
+}
+
+// A loop that was held up may look at the clock before it has read from all of its connections.
+bool RedisConnection::bytes_wait() const {
+  char next = 0;
+  return recv(fd_, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void RedisConnection::answered(const Reply& reply) {
   if (pending_.empty()) return;
   Pending pending = std::move(pending_.front());
   pending_.pop_front();
+  watch_patience();  // the next may have less patience than one that was meant to block
   if (up_ && reply.came() && events_.latency != nullptr) {
     events_.latency->observe(loop_.now_us() - pending.asked_us);
   }
@@ -515,6 +531,7 @@ void RedisConnection::on_ready(uint32_t events) {
     flushing_ = false;
   }
   if (context_ != nullptr && (events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) {
+    heard_ms_ = loop_.now_ms();
     redisAsyncHandleRead(context_);
   }
 }

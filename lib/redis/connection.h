@@ -4,11 +4,12 @@
 // asked during one turn of the loop leaves in one write, and the answers come back in order through
 // callbacks, so a worker never waits. Everything here is for the loop's thread alone.
 //
-// A command is answered exactly once: by Redis, or by Reply::away() where there is no connection,
-// it broke, or Redis took longer than the command's patience. Away means not known: the command may
-// have been carried out. While Redis is away the connection tries again after a random wait that
-// doubles from 50 ms to 1 s. One that has nothing to ask sends a PING each second, so that it
-// notices where a host has gone without a word.
+// A command is answered exactly once: by Redis, or by Reply::away() if there is no connection, it
+// broke, or nothing came from Redis for as long as the patience of the oldest command lasts. What
+// waits behind others, or for a long reply, waits while bytes come. Away means not known: the
+// command may have been carried out. While Redis is away the connection tries again after a random
+// wait that doubles from 50 ms to 1 s. One that has nothing to ask sends a PING each second, so
+// that it notices where a host has gone without a word.
 //
 // A replica does not count as up, however well it answers. Where there are sentinels, they are
 // asked before each attempt, and the connection leaves a master as soon as they name another. A
@@ -151,7 +152,9 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   void send_source(const Call& call, Callback callback);
   uint64_t deadline(uint64_t extra_ms = 0) const;
   void answered(const Reply& reply);
+  uint64_t patience_ends_ms() const;
   void watch_patience();
+  bool bytes_wait() const;
 
   // Constant from start() on.
   const Script* greeting_ = nullptr;  // null: none
@@ -186,6 +189,7 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   bool was_up_ = false;  // ever
   std::string trouble_ = "no connection yet";
   unsigned failures_ = 0;  // attempts in a row
+  uint64_t heard_ms_ = 0;  // when anything came from Redis last; steady
   std::deque<Pending> pending_;
   std::vector<Held> held_;
   // For handing words to hiredis; kept for their capacity.
