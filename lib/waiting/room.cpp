@@ -2,6 +2,7 @@
 #include "waiting/room.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "waiting/room_parts.h"
@@ -202,19 +203,21 @@ bool Room::anybody_asks(const Mailbox& mailbox) {
 // --- who is here ---------------------------------------------------------------------------------
 
 std::vector<std::shared_ptr<const Admission>> Room::admissions(std::string_view user) const {
-  std::vector<std::shared_ptr<const Admission>> admissions;
-  Lock lock(mutex_);
-  const Mailbox* mailbox = known(user);
-  if (mailbox == nullptr) return admissions;
-  for (const Client& client : mailbox->clients) {
-    if (!client.poll || !client.poll->question.admission) continue;
-    const auto& admission = client.poll->question.admission;
-    const bool there = std::any_of(admissions.begin(), admissions.end(), [&](const auto& other) {
-      return other->claim.key() == admission->claim.key();
-    });
-    if (!there) admissions.push_back(admission);
+  std::vector<std::shared_ptr<const Admission>> all;
+  {
+    Lock lock(mutex_);
+    const Mailbox* mailbox = known(user);
+    if (mailbox == nullptr) return all;
+    for (const Client& client : mailbox->clients) {
+      if (client.poll) all.push_back(client.poll->question.admission);
+    }
   }
-  return admissions;
+  // Keys are texts: they are made once a client, while nobody waits for the mutex.
+  std::unordered_set<std::string> keys;
+  std::erase_if(all, [&](const auto& admission) {
+    return !admission || !keys.insert(admission->claim.key()).second;
+  });
+  return all;
 }
 
 std::vector<std::string> Room::users() const {
