@@ -111,6 +111,34 @@ TEST_CASE_FIXTURE(NarrowWaiting, "polls that are being read for have their place
   CHECK(room.size() == 2);
 }
 
+TEST_CASE_FIXTURE(NarrowWaiting,
+                  "a client whose going is told after its poll has ended gives back one place") {
+  const auto heard = std::make_shared<Heard>();
+  SUBCASE("it had gone before it came in, and the program ends") {
+    heard->here = false;
+    room.close(desk);
+    room.enter(desk, of("alice"), std::make_unique<FakeCaller>(heard));
+    CHECK(room.ended(Reason::shutdown) == 1);
+  }
+  SUBCASE("it goes as its user is thrown out, and is still read for") {
+    Question question = of("alice");
+    question.admission = std::make_shared<const Admission>(Admission{.claim = {.user = "alice"}});
+    room.enter(desk, std::move(question), std::make_unique<FakeCaller>(heard));
+    room.kick(desk, "alice", Claim{.user = "alice"}.key());
+    heard->leave();
+    CHECK(room.ended(Reason::kicked) == 1);
+    answer_read(nothing_after(id(4)));
+    fill();
+    enter(of("dave"));
+    answer_read(nothing_after(id(4)));
+    CHECK_MESSAGE(room.size() == 2, "there are as many places as before");
+    CHECK(room.ended(Reason::error) == 1);
+    room.close(desk);
+  }
+  CHECK(room.ended(Reason::gone) == 0);
+  CHECK(room.size() == 0);
+}
+
 // --- clients of a user -------------------------------------------------------------------------
 
 struct Crowded : FakeWaiting {
