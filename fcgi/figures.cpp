@@ -113,6 +113,8 @@ constexpr Row kTable[] = {
   {both, Type::gauge,     "letterbox_fastcgi_connections",            [](V v, Out out) { of_workers(v, out, [](W w) { return w.board->open_connections(); }); }, "Connections from nginx that are open."},
   {both, Type::gauge,     "letterbox_slow_requests",                  [](V v, Out out) { of_workers(v, out, [](W w) { return w.board->slow_requests(); }); }, "Requests that come in pieces and are not whole yet."},
   {poll, Type::gauge,     "letterbox_polls_parked",                   [](V v, Out out) { one(out, v.from.room->parked()); }, "Polls that wait for a message."},
+  {poll, Type::gauge,     "letterbox_polls_queued",                   [](V v, Out out) { one(out, v.from.room->waiting_reads()); }, "Polls that wait for their turn to be read for."},
+  {poll, Type::gauge,     "letterbox_reads_under_way",                [](V v, Out out) { one(out, v.from.room->reads_under_way()); }, "Reads of mailboxes that Redis was asked for, and has not answered."},
   {poll, Type::counter,   "letterbox_polls_ended_total",              polls_ended, "Polls that have ended, by reason."},
   {poll, Type::gauge,     "letterbox_mailboxes_watched",              [](V v, Out out) { one(out, v.from.room->mailboxes()); }, "Mailboxes whose clients poll, or did a moment ago."},
   {poll, Type::gauge,     "letterbox_lanes",                          [](V v, Out out) { one(out, v.from.lanes->size()); }, "Lanes: connections to Redis that listen for messages, or try to."},

@@ -32,6 +32,8 @@ struct Desk {
   // whether some of them just are.
   std::deque<std::string> to_look_at = {};
   bool looking = false;
+  bool reading =
+      false;  // the room is asking the store for polls whose turn it is; its thread alone
 };
 
 // The way back. An interface, so that the room is tested without connections. Any thread.
@@ -61,7 +63,8 @@ struct Question {
 
 struct Poll final : GoneListener, std::enable_shared_from_this<Poll> {
   enum class State {
-    reading,  // the store was asked
+    reading,  // the store was asked, or is about to be
+    queued,   // waits its turn to be read for
     parked,   // waits for a ring
     late,     // superseded soon after it was parked: its answer is held back
     slowed,   // asks again and again for what it was given: held back before it is read for

@@ -54,6 +54,9 @@ void Room::enter(Desk& desk, Question question, std::unique_ptr<Caller> caller) 
 void Room::come_in(Mailbox& mailbox, Client& client, const PollPtr& poll, Answers& todo) {
   const Question& asked = poll->question;
   const uint64_t hold = hold_ms(client, asked);
+  // One after the other they are held back for as long as the first of them, or none would ever be
+  // read for.
+  const bool slowed = client.poll && client.poll->state == Poll::State::slowed;
   place_of(client, nullptr);
   if (const PollPtr older = std::exchange(client.poll, poll)) supersede(older, todo);
   take_place(*poll);
@@ -69,9 +72,9 @@ void Room::come_in(Mailbox& mailbox, Client& client, const PollPtr& poll, Answer
     todo.notes.push_back(acknowledgement_of(client));
   } else if (hold > 0) {
     poll->state = Poll::State::slowed;
-    slowed_.emplace(clock_.steady_ms() + hold, poll);
+    if (!slowed) client.held_until_ms = clock_.steady_ms() + hold;
+    slowed_.emplace(client.held_until_ms, poll);
   } else {
-    poll->rings_seen = mailbox.rings;
     todo.reads.push_back(poll);
   }
 }
@@ -91,13 +94,15 @@ void Room::turn_away(const PollPtr& poll, Error error, Answers& todo) {
   if (client != nullptr) forget(*client);
 }
 
-// How long a client is held back that asks again for what it has just been given.
+// How long a client is held back that asks again for what it has just been given, or is about to
+// be.
 uint64_t Room::hold_ms(Client& client, const Question& asked) const {
-  const bool same = asked.by_cursor && asked.after == client.cursor &&
-                    asked.foreign == !client.by_cursor && client.given_ms;
+  const bool same =
+      asked.by_cursor && asked.after == client.cursor && asked.foreign == !client.by_cursor;
   if (!same) client.given_ms.reset();
-  const bool soon = same && clock_.steady_ms() < *client.given_ms + kLoopMs;
-  client.repeats = soon ? client.repeats + 1 : 0;
+  const bool soon = same && client.given_ms && clock_.steady_ms() < *client.given_ms + kLoopMs;
+  const bool under_way = same && client.poll && client.poll->state != Poll::State::parked;
+  client.repeats = soon || under_way ? client.repeats + 1 : 0;
   if (client.repeats <= kRepeatsBelieved) return 0;
   const unsigned doublings = std::min(client.repeats - kRepeatsBelieved - 1, 3U);
   return std::min(kHoldFirstMs << doublings, kHoldMostMs);
@@ -111,7 +116,8 @@ void Room::supersede(const PollPtr& older, Answers& todo) {
     unpark(older);
     older->state = Poll::State::late;
     late_.emplace(older->parked_ms + kFightMs, older);
-  } else if (older->state == Poll::State::slowed) {
+  } else if (older->state == Poll::State::slowed || older->state == Poll::State::queued) {
+    unpark(older);
     older->state = Poll::State::late;
     late_.emplace(clock_.steady_ms() + kFightMs, older);
   } else if (older->state == Poll::State::parked) {
@@ -127,8 +133,10 @@ void Room::park(Mailbox& mailbox, const PollPtr& poll) {
   if (!mailbox.watched) mailbox.watched = bells_.watch(mailbox.user);
 }
 
+// Wherever it waits, it waits there no longer.
 void Room::unpark(const PollPtr& poll) {
   if (poll->state == Poll::State::parked) deadlines_.erase(poll->deadline);
+  if (poll->state == Poll::State::queued) turns_.step_out(*poll);
 }
 
 // --- clients -------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@
 #include "waiting/bells.h"
 #include "waiting/ending.h"
 #include "waiting/poll.h"
+#include "waiting/read_turns.h"
 
 namespace letterbox {
 
@@ -87,6 +88,9 @@ class Room {
   uint64_t ended(Reason reason) const { return ended_.at(static_cast<size_t>(reason)); }
   // Polls that wait.
   size_t parked() const EXCLUDES(mutex_);
+  // Polls that wait their turn to be read for; and reads under way.
+  size_t waiting_reads() const EXCLUDES(mutex_);
+  size_t reads_under_way() const EXCLUDES(mutex_);
   // What was given to those that ended.
   struct Figures {
     Counter messages;
@@ -116,7 +120,8 @@ class Room {
     // with the same one within a second.
     std::optional<uint64_t> given_ms;
     unsigned repeats = 0;
-    Absent* list = nullptr;  // where it stands, if it has no poll
+    uint64_t held_until_ms = 0;  // it is read for no sooner, if its poll is slowed; steady
+    Absent* list = nullptr;      // where it stands, if it has no poll
     Absent::iterator place;
   };
 
@@ -153,6 +158,10 @@ class Room {
 
   void leave(const PollPtr& poll) EXCLUDES(mutex_);
   void read(Desk& desk, const PollPtr& poll) EXCLUDES(mutex_);
+  void take_turns(Desk& desk) EXCLUDES(mutex_);
+  ReadRequest request_for(Poll& poll) REQUIRES(mutex_);
+  void ask(Desk& desk, const PollPtr& poll, const ReadRequest& request) EXCLUDES(mutex_);
+  void end_overdue(uint64_t now_ms, Answers& todo) REQUIRES(mutex_);
   void read_done(Desk& desk, const PollPtr& poll, const Reading& reading) EXCLUDES(mutex_);
   void pass_on(Desk& desk, const std::string& user, uint64_t since_ms);
   void hand_on(Desk& desk, const std::string& user, uint64_t since_ms);
@@ -226,6 +235,8 @@ class Room {
   std::multimap<uint64_t, PollPtr> late_ GUARDED_BY(mutex_);
   // Slowed: when they are to be read for.
   std::multimap<uint64_t, PollPtr> slowed_ GUARDED_BY(mutex_);
+  // Queued.
+  ReadTurns turns_ GUARDED_BY(mutex_);
 
   // When whoever ticks means to come back.
   std::optional<uint64_t> next_tick_ GUARDED_BY(mutex_);

@@ -119,6 +119,7 @@ void Room::close(Desk& desk) {
       if (poll->state == Poll::State::slowed) end(poll, {.reason = Reason::shutdown}, todo);
     }
     slowed_.clear();
+    end_overdue(UINT64_MAX, todo);
     while (!deadlines_.empty()) {
       const PollPtr poll = deadlines_.begin()->second;
       Client* client = current_client(poll);
@@ -143,6 +144,7 @@ std::optional<uint64_t> Room::tick(Desk& desk) {
       const PollPtr poll = deadlines_.begin()->second;
       end(poll, {.reason = out_of_time(*poll)}, todo);
     }
+    end_overdue(now, todo);
     while (!late_.empty() && late_.begin()->first <= now) {
       const PollPtr poll = std::move(late_.begin()->second);
       late_.erase(late_.begin());
@@ -179,6 +181,7 @@ std::optional<uint64_t> Room::next_due() const {
   if (!deadlines_.empty()) consider(deadlines_.begin()->first);
   if (!late_.empty()) consider(late_.begin()->first);
   if (!slowed_.empty()) consider(slowed_.begin()->first);
+  if (const auto overdue = turns_.next_overdue()) consider(*overdue);
   if (!lapsing_.empty()) consider(lapsing_.front()->since_ms + kLapseMs);
   if (!resting_.empty()) consider(resting_.front()->since_ms + kWarmMs);
   return next;

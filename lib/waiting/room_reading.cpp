@@ -18,50 +18,13 @@ constexpr size_t kDropAtOnceBytes = 1024;
 constexpr uint64_t kRereadMs = 300;
 constexpr uint64_t kAdoptAgainMostMs = 10'000;
 
-Error overloaded() {
-  return {Code::overloaded, "as many polls are waiting as this server takes on",
-          static_cast<int>(5000 + random_below(10'000))};
-}
-
 }  // namespace
-
-void Room::read(Desk& desk, const PollPtr& poll) {
-  ++poll->reads;
-  const Question& asked = poll->question;
-  ReadRequest request;
-  request.user = asked.user;
-  request.client = asked.client;
-  request.limit = asked.limit;
-  {
-    Lock lock(mutex_);
-    if (asked.by_cursor) request.after = poll->cursor;
-    request.foreign = asked.foreign && !poll->reset;
-    if (poll->has_place) request.park_until = wall(poll->deadline_ms);
-    if (Mailbox* mailbox = known(asked.user)) {
-      request.watch_until = mailbox->watch_noted = watch_until(*mailbox);
-    }
-  }
-  desk.store.read(request, [this, &desk, poll](const Or<Reading>& result) {
-    if (!result) {
-      read_failed(desk, poll, result.error());
-    } else if (result->raw && result->count == 0) {
-      adopt_then_read(desk, poll);
-    } else {
-      read_done(desk, poll, *result);
-    }
-  });
-}
 
 void Room::adopt_then_read(Desk& desk, const PollPtr& poll) {
   desk.store.adopt_all(poll->question.user, [this, &desk, poll](const Or<bool>& adopted) {
     if (!adopted) {
       read_failed(desk, poll, adopted.error());
       return;
-    }
-    {
-      Lock lock(mutex_);
-      if (poll->state == Poll::State::ended) return;
-      if (const Mailbox* mailbox = known(poll->question.user)) poll->rings_seen = mailbox->rings;
     }
     read(desk, poll);
   });
@@ -122,7 +85,7 @@ void Room::go_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& readi
     read_again(poll);
     todo.reads.push_back(poll);
   } else if (!poll->has_place) {
-    turn_away(poll, overloaded(), todo);
+    turn_away(poll, overloaded("as many polls are waiting as this server takes on"), todo);
   } else {
     park(*undisturbed, poll);
   }
@@ -171,7 +134,6 @@ void Room::read_failed(Desk& desk, const PollPtr& poll, const Error& error) {
 void Room::read_again(const PollPtr& poll) {
   unpark(poll);
   poll->state = Poll::State::reading;
-  poll->rings_seen = mailbox_of(poll->question.user).rings;
 }
 
 // --- ringing -------------------------------------------------------------------------------------

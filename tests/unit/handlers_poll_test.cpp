@@ -25,13 +25,14 @@ class Polling : public FakeEntrance {
 
   // What the store is asked for such a poll.
   FakeStore::Read asked(std::string_view query, std::string_view last_event_id = "") {
-    store.reads.clear();
     FakePeer another;
     Request request;
     request.last_event_id = last_event_id;
     handler_.poll(request, Query::parse(query).value(), another.owed());
     REQUIRE(store.reads.size() == 1);
-    return store.reads.front();
+    const auto read = store.reads.front();
+    answer_read(away());
+    return read;
   }
 
   std::string refused(std::string_view query) {

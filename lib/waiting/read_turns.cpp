@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "waiting/read_turns.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "waiting/poll.h"
+
+namespace letterbox {
+
+namespace {
+
+// What a read is likely to bring moves by an eighth towards what the last one brought: if full
+// mailboxes are read for, a worker has `of_worker` reads under way for a dozen reads at most.
+constexpr size_t kMemory = 8;
+
+}  // namespace
+
+void ReadTurns::line_up(const PollPtr& poll, uint64_t until_ms) {
+  auto& entry = *users_.try_emplace(poll->question.user).first;
+  entry.second.waiting.push_back({poll, overdue_.emplace(until_ms, poll)});
+  settle(entry);
+}
+
+void ReadTurns::step_out(const Poll& poll) {
+  auto& entry = *users_.find(poll.question.user);
+  auto& waiting = entry.second.waiting;
+  const auto own = std::find_if(waiting.begin(), waiting.end(),
+                                [&](const Waiting& one) { return one.poll.get() == &poll; });
+  assert(own != waiting.end());
+  overdue_.erase(own->overdue);
+  waiting.erase(own);
+  settle(entry);
+}
+
+ReadTurns::PollPtr ReadTurns::next(const Desk& worker) {
+  Worker& reader = of(worker);
+  if (order_.empty() || !may_read(reader)) return nullptr;
+  auto& entry = *order_.front();
+  User& user = entry.second;
+  order_.pop_front();
+  user.in_turn.reset();
+
+  const auto first = readable(user);
+  assert(first != user.waiting.end());
+  PollPtr poll = std::move(first->poll);
+  overdue_.erase(first->overdue);
+  user.waiting.erase(first);
+  user.clients.push_back(poll->question.client);
+  ++reader.reads;
+  ++under_way_;
+  settle(entry);
+  return poll;
+}
+
+void ReadTurns::returned(const Desk& worker, const Poll& poll, size_t bytes) {
+  Worker& reader = of(worker);
+  assert(reader.reads > 0);
+  --reader.reads;
+  --under_way_;
+  reader.likely_bytes = (reader.likely_bytes * (kMemory - 1) + bytes) / kMemory;
+
+  auto& entry = *users_.find(poll.question.user);
+  auto& clients = entry.second.clients;
+  const auto own = std::find(clients.begin(), clients.end(), poll.question.client);
+  assert(own != clients.end());
+  clients.erase(own);
+  settle(entry);
+}
+
+ReadTurns::PollPtr ReadTurns::overdue(uint64_t now_ms) const {
+  if (overdue_.empty() || overdue_.begin()->first > now_ms) return nullptr;
+  return overdue_.begin()->second;
+}
+
+std::optional<uint64_t> ReadTurns::next_overdue() const {
+  if (overdue_.empty()) return std::nullopt;
+  return overdue_.begin()->first;
+}
+
+ReadTurns::Worker& ReadTurns::of(const Desk& worker) {
+  return workers_.try_emplace(&worker, Worker{.likely_bytes = limits_.bytes_first}).first->second;
+}
+
+bool ReadTurns::may_read(const Worker& worker) const {
+  if (worker.reads == 0) return true;
+  return worker.reads < limits_.of_worker &&
+         (worker.reads + 1) * worker.likely_bytes <= limits_.bytes;
+}
+
+// The oldest of a user's polls that may be read for.
+std::list<ReadTurns::Waiting>::iterator ReadTurns::readable(User& user) const {
+  if (user.clients.size() >= limits_.of_user) return user.waiting.end();
+  return std::find_if(user.waiting.begin(), user.waiting.end(), [&](const Waiting& one) {
+    const auto& reading = user.clients;
+    return std::find(reading.begin(), reading.end(), one.poll->question.client) == reading.end();
+  });
+}
+
+// After each change of a user: it has a place in the order if one of its polls may be read for, the
+// last one if it had none; and it is forgotten if nothing is left of it.
+void ReadTurns::settle(Users::value_type& entry) {
+  User& user = entry.second;
+  const bool may = readable(user) != user.waiting.end();
+  if (may && !user.in_turn) user.in_turn = order_.insert(order_.end(), &entry);
+  if (!may && user.in_turn) {
+    order_.erase(*user.in_turn);
+    user.in_turn.reset();
+  }
+  if (user.waiting.empty() && user.clients.empty()) users_.erase(users_.find(entry.first));
+}
+
+}  // namespace letterbox
