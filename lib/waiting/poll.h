@@ -28,12 +28,11 @@ struct Poll;
 struct Desk {
   Loop& loop;
   Store& store;
-  // The room's, on the loop's thread: whose parked polls are to be looked at, oldest first, and
-  // whether some of them just are.
+  // The room's, on the loop's thread: whose parked polls are to be looked at, oldest first; whether
+  // some of them just are; and whether the store is being asked for polls whose turn it is.
   std::deque<std::string> to_look_at = {};
   bool looking = false;
-  bool reading =
-      false;  // the room is asking the store for polls whose turn it is; its thread alone
+  bool reading = false;
 };
 
 // The way back. An interface, so that the room is tested without connections. Any thread.
