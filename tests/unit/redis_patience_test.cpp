@@ -191,7 +191,7 @@ TEST_CASE_FIXTURE(Patience, "answers that have come, and were not read yet, are 
   others.reserve(200);
   for (int i = 0; i < 200; ++i) others.emplace_back(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK));
   on_loop([&] {
-    for (const auto& other : others) loop.watch(other.get(), EPOLLIN, &idle);
+    for (const auto& other : others) REQUIRE(loop.watch(other.get(), EPOLLIN, &idle));
   });
   ask(leader);
   on_loop([&] {
