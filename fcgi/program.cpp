@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <future>
 #include <random>
 #include <utility>
@@ -170,6 +172,7 @@ std::optional<int> Program::open(size_t body_max, size_t for_redis) {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   signals_.reset(signalfd(-1, &set, SFD_CLOEXEC));
+  if (!signals_) return complain(std::string("signals can't be read: ") + std::strerror(errno));
 
   auto listening = listen_on(config_->text("listen"));
   if (!listening) return complain(listening.error());
@@ -183,7 +186,7 @@ std::optional<int> Program::open(size_t body_max, size_t for_redis) {
   descriptors_ = raise_descriptors();
   // How many connections a worker may hold. A poll that nothing can wake, since no lane gets a
   // descriptor, is worse than one that waits in the backlog.
-  const size_t kept_back = std::min(descriptors_ / 2, for_redis + kOwnDescriptors);
+  const size_t kept_back = std::min(descriptors_ / 2, for_redis + own_descriptors(workers));
   const size_t most = std::max<size_t>((descriptors_ - kept_back) / workers, 1);
   std::vector<Switchboard*> boards;
   for (size_t i = 0; i < workers; ++i) {
@@ -249,7 +252,13 @@ void Program::on_every_worker(void (*what)(Worker&)) {
 void Program::wait_for_end() {
   while (true) {
     signalfd_siginfo signal{};
-    if (read(signals_.get(), &signal, sizeof signal) != sizeof signal) continue;
+    const ssize_t got = read(signals_.get(), &signal, sizeof signal);
+    if (got < 0 && errno == EINTR) continue;
+    if (got != sizeof signal) {
+      // It could not be told to end any more.
+      log_->error("signals can't be read: ", std::strerror(errno));
+      return;
+    }
     if (signal.ssi_signo != SIGHUP && signal.ssi_signo != SIGUSR2) return;
     const auto reopened = log_->reopen();
     if (!reopened) log_->error("the log can't be opened anew: ", reopened.error());

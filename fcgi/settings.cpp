@@ -116,8 +116,8 @@ MailboxLimits mailbox_limits(const Config& config) {
 // A poll that waits holds a descriptor. Some are left: for lanes, files and Redis, and for the
 // connections of requests that are answered at once, among them those that are turned away.
 RoomLimits room_limits(const Config& config, size_t descriptors) {
-  const size_t reserve =
-      static_cast<size_t>(config.integer("lanes")) + kOwnDescriptors + descriptors / 8;
+  const size_t reserve = static_cast<size_t>(config.integer("lanes")) +
+                         own_descriptors(worker_count(config)) + descriptors / 8;
   const size_t left = descriptors - std::min(descriptors, reserve);
   RoomLimits limits;
   limits.parked =

@@ -25,8 +25,10 @@ namespace letterbox {
 
 inline constexpr std::string_view kVersion = "0.1.0";
 
-// Descriptors for the log, epoll, the listening socket, the workers' Redis connections.
-inline constexpr size_t kOwnDescriptors = 64;
+// Descriptors that a program opens besides lanes and nginx's connections: standard streams, log,
+// listening socket, signals, notices, and what is read for /metrics; for each worker epoll, what
+// wakes it, the file of gathered requests, Redis, a sentinel. Both with some to spare.
+constexpr size_t own_descriptors(size_t workers) { return 32 + 8 * workers; }
 
 std::span<const Option> poll_options();
 std::span<const Option> push_options();

@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -99,6 +100,17 @@ def test_flag_wins(program):
 def test_no_listening_socket(program, stack):
     """a program whose descriptor 0 is no listening socket says so and how to give it one"""
     assert is_refusal(run(program, "--redis", f"unix:{stack.socket('redis')}"), "--listen")
+
+
+@PROGRAMS
+def test_no_signals(program, tmp_path):
+    """a program that can't read signals, so that nobody could end it, does not start and says why"""
+    def few():  # standard streams and the log
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+
+    ended = subprocess.run([str(BUILD / f"letterbox-{program}"), "--log", str(tmp_path / "log")], env=environment(), stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30, preexec_fn=few)
+    assert is_refusal((ended.returncode, ended.stdout, ended.stderr), "signals can't be read", "Too many open files")
 
 
 @PROGRAMS
