@@ -38,7 +38,7 @@ bool Answer::when_gone(std::weak_ptr<GoneListener> listener) {
 void Answer::send_forgotten() noexcept {
   if (!connection_) return;
   const Error error{Code::internal, "the server forgot this request", 0};
-  send({info(error.code).status, error_json(error)});
+  send({info(error.code).status, error_json(error) + "\n"});
 }
 
 }  // namespace letterbox

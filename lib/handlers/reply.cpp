@@ -20,7 +20,7 @@ Error bad_group() {
 }
 
 Response to_response(const Error& error) {
-  Response response{info(error.code).status, error_json(error)};
+  Response response{info(error.code).status, error_json(error) + "\n"};
   if (error.retry_after_ms > 0) response.headers += retry_after(error.retry_after_ms);
   if (response.status == 401) response.headers += "WWW-Authenticate: Bearer\r\n";
   return response;

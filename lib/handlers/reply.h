@@ -27,7 +27,7 @@ auto answering(Answer answer, Tell tell, int status = 200) {
   };
 }
 
-// `Retry-After` in whole seconds, as a header line.
+// `Retry-After` in whole seconds, rounded up, as a header line.
 std::string retry_after(int ms);
 
 // A name that none can be.

@@ -80,7 +80,8 @@ Error store_unavailable(std::string_view why = "the message store can't be reach
 // What stands in Redis can't be right. `what` names the key.
 Error broken_data(std::string_view what);
 
-// The error document of the contract. The message may hold any bytes.
+// The error document of the contract, as a JSON value: without the line's end that an answer has.
+// The message may hold any bytes.
 std::string error_json(const Error& error);
 
 }  // namespace letterbox

@@ -37,7 +37,8 @@ TEST_CASE("an answer that is forgotten answers 500 by itself") {
   CHECK(peer.answer().status() == 500);
   CHECK(peer.answer().body ==
         R"({"error":{"code":"internal","message":"the server forgot this request",)"
-        R"("terminal":false,"retry_after_ms":0}})");
+        R"("terminal":false,"retry_after_ms":0}})"
+        "\n");
 }
 
 TEST_CASE("an answer is counted by what was sent, and as 499 if its client has left") {

@@ -12,7 +12,8 @@ TEST_CASE("an error becomes its status and its document") {
   CHECK(response.content_type == "application/json");
   CHECK(response.headers.empty());
   CHECK(response.body == R"({"error":{"code":"bad_limit","message":"limit must be a number",)"
-                         R"("terminal":true,"retry_after_ms":0}})");
+                         R"("terminal":true,"retry_after_ms":0}})"
+                         "\n");
 }
 
 TEST_CASE("an error that passes says when to come back, in whole seconds, rounded up") {
