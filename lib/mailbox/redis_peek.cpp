@@ -60,9 +60,8 @@ std::optional<Glimpse> to_glimpse(const Reply& reply, size_t at, size_t width,
   const Reply record = reply[at + kBase];
   const auto length = static_cast<uint64_t>(reply[at + kLength].integer());
   const Reply line = reply[at + kLine];
-  const bool right =
-      (record.is_nil() || take_base(record.text(), length, watcher, now, glimpse)) &&
-      (line.is_nil() || take_line(line.text(), glimpse));
+  const bool right = (record.is_nil() || take_base(record.text(), length, watcher, now, glimpse)) &&
+                     (line.is_nil() || take_line(line.text(), glimpse));
   if (!right) return std::nullopt;
   if (width <= kList) return glimpse;
   const Reply list = reply[at + kList];
@@ -86,17 +85,17 @@ void RedisStore::peek(std::span<const Parked> clients, bool lists, Then<Glimpses
     if (lists) keys.push_back(mailbox.mailbox);
     names.push_back(client);
   }
-  redis_.eval(lua::peek, keys, names,
-              [this, width, count = clients.size(), then = std::move(then)](const Reply& reply) {
-                if (!reply.ok() || reply.size() != count * width) return then(store_unavailable());
-                Glimpses glimpses;
-                glimpses.reserve(count);
-                for (size_t i = 0; i < count; ++i) {
-                  glimpses.push_back(
-                      to_glimpse(reply, i * width, width, watcher_, clock_.wall_ms()));
-                }
-                then(std::move(glimpses));
-              });
+  redis_.eval(
+      lua::peek, keys, names,
+      [this, width, count = clients.size(), then = std::move(then)](const Reply& reply) {
+        if (!reply.ok() || reply.size() != count * width) return then(store_unavailable());
+        Glimpses glimpses;
+        glimpses.reserve(count);
+        for (size_t i = 0; i < count; ++i) {
+          glimpses.push_back(to_glimpse(reply, i * width, width, watcher_, clock_.wall_ms()));
+        }
+        then(std::move(glimpses));
+      });
 }
 
 }  // namespace letterbox

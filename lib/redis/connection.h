@@ -55,7 +55,8 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
     std::function<void()> up = [] {};    // logged in, and the first answer is there
     std::function<void()> down = [] {};  // once an `up`; every pending command was answered away
     std::function<void(std::string_view)> failed = [](std::string_view) {};  // never came up: why
-    // False: it is one of hundreds, and its owner logs what is to be said of their coming and going.
+    // False: it is one of hundreds, and its owner logs what is to be said of their coming and
+    // going.
     bool logged = true;
     // Where they are given, they must outlive the connection.
     RedisFigures* figures = nullptr;

@@ -49,8 +49,8 @@ void Lane::start() {
   redis_->start();
 }
 
-// While Redis itself is away, that is nothing of this lane's own: nobody hears then, and the room is
-// told once the lane is back.
+// While Redis itself is away, that is nothing of this lane's own: nobody hears then, and the room
+// is told once the lane is back.
 void Lane::failed() {
   failures_ = host_.commands.up() ? failures_ + 1 : 0;
   if (failures_ > 0) deafen();

@@ -126,9 +126,7 @@ void Lanes::came_up() {
   limit_.came_up(clock_.steady_ms());
 }
 
-void Lanes::forbid_interrupts() {
-  no_interrupts_until_ms_ = clock_.steady_ms() + kNoInterruptsMs;
-}
+void Lanes::forbid_interrupts() { no_interrupts_until_ms_ = clock_.steady_ms() + kNoInterruptsMs; }
 
 // --- where Redis has no room -----------------------------------------------------------------
 

@@ -131,7 +131,7 @@ class Room {
     std::optional<Bells::Place> watched;
     bool current = false;
     bool to_look_at = false;  // stands in the line of a desk
-    bool shared = false;  // another program watched it too, when it was last read
+    bool shared = false;      // another program watched it too, when it was last read
     Cursor known;
     uint64_t rings = 0;
     uint64_t watch_noted = 0;  // until when the store knows it to be watched, wall clock

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // How many lanes are opened where Redis has fewer connections than are wanted.
-#include "waiting/lane_limit.h"
-
 #include <doctest/doctest.h>
+
+#include "waiting/lane_limit.h"
 
 namespace letterbox::test {
 namespace {

@@ -264,8 +264,9 @@ class Walk {
     lanes_come_up();
     auto& store = room_.store;
     const auto busy = [&] {
-      return !store.reads.empty() || !store.peeks.empty() || !store.notes.empty() || !store.adoptions.empty() ||
-             !store.adoptions_of_all.empty() || !store.rings.empty() || !replies_.empty() ||
+      return !store.reads.empty() || !store.peeks.empty() || !store.notes.empty() ||
+             !store.adoptions.empty() || !store.adoptions_of_all.empty() || !store.rings.empty() ||
+             !replies_.empty() ||
              std::any_of(on_their_way_.begin(), on_their_way_.end(),
                          [](const auto& rings) { return !rings.second.empty(); }) ||
              std::any_of(mailboxes_.begin(), mailboxes_.end(), [this](const auto& mailbox) {
