@@ -165,7 +165,9 @@ TEST_CASE("a store that fails at once fails for all that wait, in one go") {
     }
     void acknowledge(std::string_view, std::string_view, const Cursor&, uint64_t,
                      Then<bool>) override {}
+    void peek(std::span<const Parked>, bool, Then<Glimpses>) override {}
     void view(std::string_view, Then<MailboxView>) override {}
+    void unread(std::string_view, std::string_view, Then<uint64_t>) override {}
     void remove(std::string_view, Then<bool>) override {}
     void ring(std::string_view, uint64_t) override {}
     void adopt(std::string_view, std::string_view, Then<Pushed>) override {}
