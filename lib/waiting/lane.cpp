@@ -40,7 +40,6 @@ void Lane::start() {
   events.down = [this] {
     was_down_ = true;
     client_id_.clear();
-    if (host_.commands.up()) deafen();
   };
   events.failed = [this](std::string_view) { failed(); };
   events.logged = false;

@@ -4,6 +4,8 @@
 // the same.
 #include <doctest/doctest.h>
 
+#include <functional>
+#include <future>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -81,29 +83,65 @@ TEST_CASE("where Redis has no connection for any lane, mailboxes are looked at t
     after = House::cursor_of(answer);
   }
   const auto guest = house.polls.poll("alice", after);
+  const auto place = house.polls.lanes.watch("bob");
+  CHECK_FALSE(house.polls.lanes.hears(place));
   let_in(house, 8);
+  CHECK(eventually([&] { return house.polls.lanes.hears(place); }));
   CHECK(eventually([&] { return house.at_rest(1, 1); }));
   const Cursor pushed = house.push("alice");
   CHECK(House::cursor_of(guest->answer()) == pushed);
 }
 
-TEST_CASE("a lane that has lost its connection, and gets none again, is heard for by another") {
+// Two lanes, the first of which has user0 to user3, and loses its connection for good.
+struct TwoLanes {
+  TwoLanes() {
+    for (size_t i = 0; i < 8; ++i) {
+      guests.push_back(house.polls.poll("user" + std::to_string(i), Cursor{}));
+      REQUIRE(eventually([&] { return house.at_rest(i < 4 ? 1 : 2, i + 1); }));
+      if (i == 3) first = house.connections("letterbox-lane").at(0);
+    }
+  }
+
+  // Does `meanwhile` before anybody here can hear that the connection is lost.
+  void lose_the_first(const std::function<void()>& meanwhile) {
+    std::promise<void> go_on;
+    const auto gone_on = go_on.get_future().share();
+    for (auto& worker : house.polls.workers) worker->loop.post([gone_on] { gone_on.wait(); });
+    let_in(house, -1);
+    house.pusher.ask({"CLIENT", "KILL", "ID", first});
+    meanwhile();
+    go_on.set_value();
+  }
+
   RedisServer server;
-  House house(2, server);
+  House house{2, server};
   std::vector<std::shared_ptr<Guest>> guests;
-  for (int i = 0; i < 8; ++i) {
-    guests.push_back(house.polls.poll("user" + std::to_string(i), Cursor{}));
-  }
-  REQUIRE(eventually([&] { return house.at_rest(2, 8); }));
-  const auto lanes = house.connections("letterbox-lane");
-  REQUIRE(lanes.size() == 2);
-  let_in(house, -1);
-  house.pusher.ask({"CLIENT", "KILL", "ID", lanes.front()});
+  std::string first;
+};
+
+TEST_CASE_FIXTURE(TwoLanes,
+                  "a lane that has lost its connection, and gets none, is heard for by another") {
+  std::vector<Bells::Place> places;
+  for (int i = 0; i < 8; ++i)
+    places.push_back(house.polls.lanes.watch("other" + std::to_string(i)));
+  lose_the_first([] {});
   REQUIRE(eventually([&] { return house.polls.lanes.size() == 1; }));
-  for (int i = 0; i < 8; ++i) {
-    const Cursor pushed = house.push("user" + std::to_string(i));
-    CHECK(House::cursor_of(guests[static_cast<size_t>(i)]->answer()) == pushed);
+  for (const auto& place : places) {
+    CHECK(eventually([&] { return house.polls.lanes.hears(place); }));
   }
+  for (size_t i = 0; i < guests.size(); ++i) {
+    const Cursor pushed = house.push("user" + std::to_string(i));
+    CHECK(House::cursor_of(guests[i]->answer()) == pushed);
+  }
+}
+
+TEST_CASE_FIXTURE(TwoLanes, "what Redis had popped for a lane that gets no connection is found") {
+  lose_the_first([this] {
+    house.push("user0");
+    house.pusher.ask({"LPOP", mailbox_key("user0")});
+  });
+  CHECK(field(guests[0]->answer(), "count") == "1");
+  CHECK(eventually([&] { return house.polls.lanes.size() == 1; }));
 }
 
 TEST_CASE("lanes that may not be interrupted take in mailboxes all the same, and seldom try") {
