@@ -255,6 +255,13 @@ TEST_CASE_FIXTURE(Accesses, "all tokens are taken back, signed ones of before am
 
 // --- locks and kicks ---------------------------------------------------------------------------
 
+TEST_CASE_FIXTURE(Accesses, "a lock of whoever was kicked before has no end either") {
+  CHECK(kick(60'000, "too loud").value());
+  CHECK(worker.ask({"PTTL", standing_kept}).integer > 0);
+  CHECK(lock("has not paid").value());
+  CHECK(worker.ask({"PTTL", standing_kept}).integer == -1);
+}
+
 TEST_CASE_FIXTURE(Accesses, "a lock keeps out until it is taken away, however long that is") {
   issue("1");
   CHECK(lock("has not paid, für März").value());

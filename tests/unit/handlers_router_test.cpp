@@ -180,6 +180,30 @@ TEST_CASE_FIXTURE(
   CHECK(unrouted(403) == 2);
 }
 
+TEST_CASE("what a guard refuses reaches no handler") {
+  Router router;
+  int reached = 0;
+  router.add("GET", "/here", [&reached](const Request&, const Query&, Answer answer) {
+    ++reached;
+    answer.send({200, "here"});
+  });
+  bool admits = false;
+  router.guard_by([&admits](const Request&, Answer& answer) {
+    if (!admits) answer.send({403, "no"});
+    return admits;
+  });
+  Request request;
+  request.method = "GET";
+  request.path = "/here";
+  for (const int expected : {0, 1}) {
+    FakePeer peer;
+    router.route(request, peer.owed());
+    CHECK(peer.answer().status() == (expected == 0 ? 403 : 200));
+    CHECK(reached == expected);
+    admits = true;
+  }
+}
+
 TEST_CASE("an answer is counted though its router has gone, a forgotten one as 500") {
   std::vector<Answer> owed;
   std::shared_ptr<StatusCounts> counts;

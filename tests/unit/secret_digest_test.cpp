@@ -28,6 +28,18 @@ TEST_CASE("secrets are the same where every byte is") {
   }
 }
 
+TEST_CASE("secrets of which the digests begin alike are not the same") {
+  const std::string key = "a secret";
+  const std::string digest = sha256_hex(key);
+  int alike = 0;
+  for (int i = 0; alike < 4; ++i) {
+    const std::string other = std::to_string(i);
+    if (sha256_hex(other).substr(0, 2) != digest.substr(0, 2)) continue;
+    ++alike;
+    CHECK_FALSE(same_secret(key, other));
+  }
+}
+
 TEST_CASE("random secrets have the length asked for, and are not made twice") {
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
