@@ -59,8 +59,7 @@ Result<Log::Level, std::string> log_level(std::string_view name) {
   if (name == "error") return Log::Level::error;
   if (name == "warn") return Log::Level::warn;
   if (name == "info") return Log::Level::info;
-  if (name == "debug") return Log::Level::debug;
-  return "--log-level is error, warn, info or debug, not '" + std::string(name) + "'";
+  return "--log-level is error, warn or info, not '" + std::string(name) + "'";
 }
 
 Result<std::unique_ptr<Log>, std::string> open_log(const std::string& name, const Config& config) {

@@ -57,7 +57,7 @@ constexpr Row kTable[] = {
   {both, {"client-life",      "SECONDS", "86400",          0.1, 3.2e9,      Option::seconds,     "how long messages are kept for a client that stays away"}},
   {both, {"events-to",        "NAME",    "",               0, 0,            Option::text,        "who gets a message as users come online and leave: a user, group:NAME or *; the same for both programs"}},
   {both, {"log",              "FILE",    "",               0, 0,            Option::path,        "where the log goes; none: standard error. SIGHUP opens it anew"}},
-  {both, {"log-level",        "LEVEL",   "info",           0, 0,            Option::text,        "error, warn, info or debug"}},
+  {both, {"log-level",        "LEVEL",   "info",           0, 0,            Option::text,        "error, warn or info"}},
   {both, {"check",            "",        "",               0, 0,            Option::action,      "test the settings and Redis, and exit"}},
   {both, {"help",             "",        "",               0, 0,            Option::action,      "print this, and exit"}},
   {both, {"version",          "",        "",               0, 0,            Option::action,      "print the version, and exit"}},

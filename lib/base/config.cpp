@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "base/fd.h"
+#include "base/text.h"
 
 namespace letterbox {
 namespace {
@@ -33,12 +34,6 @@ bool is_path(const Option& option) {
 std::string dashed(std::string_view name) { return "--" + std::string(name); }
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
-
-std::string decimal(double number) {
-  char digits[512];  // the longest double takes 309 and a sign
-  const auto end = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed);
-  return std::string(digits, end.ptr);
-}
 
 std::string range_of(const Option& option) {
   return decimal(option.min) + " to " + decimal(option.max);

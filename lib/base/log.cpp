@@ -37,8 +37,6 @@ std::string_view name_of(Log::Level level) {
       return "warn";
     case Log::Level::info:
       return "info";
-    case Log::Level::debug:
-      return "debug";
   }
   return "?";
 }
@@ -56,8 +54,7 @@ void append_time(std::string& out, uint64_t time_ms) {
   out += 'Z';
 }
 
-void append_escape(std::string& out, unsigned char byte) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
+void append_escape(std::string& out, char byte) {
   switch (byte) {
     case '\n':
       out += "\\n";
@@ -70,8 +67,7 @@ void append_escape(std::string& out, unsigned char byte) {
       return;
     default:
       out += "\\x";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
+      out += hex({&byte, 1});
   }
 }
 
@@ -82,10 +78,10 @@ void append_escaped(std::string& out, std::string_view text) {
     // U+0080 to U+009F, the other control characters: some terminals obey them.
     const bool c1 = byte == 0xC2 && utf8 && static_cast<unsigned char>(text[i + 1]) < 0xA0;
     if (c1) {
-      append_escape(out, byte);
-      append_escape(out, static_cast<unsigned char>(text[++i]));
+      append_escape(out, text[i]);
+      append_escape(out, text[++i]);
     } else if (byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !utf8)) {
-      append_escape(out, byte);
+      append_escape(out, text[i]);
     } else {
       out += text[i];
     }

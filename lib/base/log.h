@@ -6,7 +6,7 @@
 //
 // `main()` makes one and hands it down. Any thread may write at any time, also while another calls
 // reopen(): a line is one write(2) and needs no lock. Bytes that could end a line or steer a
-// terminal are written as escapes (`\n`, `\x1B`), so that nothing from outside forges a line.
+// terminal are written as escapes (`\n`, `\x1b`), so that nothing from outside forges a line.
 // What can't be written (a full disk) is dropped; logging never stops the program.
 //
 // An error that comes again and again (one wrong key in Redis is one for each push) is written at
@@ -32,7 +32,7 @@ namespace letterbox {
 
 class Log {
  public:
-  enum class Level { error, warn, info, debug };
+  enum class Level { error, warn, info };
 
   // Appends to the file at `path`, made if need be. The error says why it can't.
   static Result<std::unique_ptr<Log>, std::string> open(std::string program, std::string path,
@@ -60,10 +60,6 @@ class Log {
   template <class... Parts>
   void info(const Parts&... parts) {
     say(Level::info, parts...);
-  }
-  template <class... Parts>
-  void debug(const Parts&... parts) {
-    say(Level::debug, parts...);
   }
 
   bool enabled(Level level) const { return level <= level_; }

@@ -2,22 +2,15 @@
 #include "base/metrics.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
+
+#include "base/text.h"
 
 namespace letterbox {
 
 namespace {
 
 constexpr std::array<std::string_view, 3> kTypes{"counter", "gauge", "histogram"};
-
-// Whole numbers below 2^53 come out exact, and nothing in powers of ten.
-std::string decimal(double number) {
-  std::array<char, 400> digits{};
-  const auto end =
-      std::to_chars(digits.data(), digits.data() + digits.size(), number, std::chars_format::fixed);
-  return {digits.data(), end.ptr};
-}
 
 double seconds(uint64_t us) { return static_cast<double>(us) / 1e6; }
 

@@ -101,6 +101,12 @@ void append_u64(std::string& out, uint64_t number) {
   out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
+std::string decimal(double number) {
+  char digits[400];  // the largest double takes 309, the smallest 326, and a sign
+  return {digits,
+          std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed).ptr};
+}
+
 std::optional<size_t> percent_decode_in_place(char* text, size_t size, bool plus_is_space) {
   size_t out = 0;
   for (size_t in = 0; in < size; ++in, ++out) {
@@ -135,14 +141,6 @@ std::string hex(std::string_view bytes) {
     text += kDigits[static_cast<unsigned char>(byte) & 15];
   }
   return text;
-}
-
-std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
-  std::string decoded(text);
-  const auto size = percent_decode_in_place(decoded.data(), decoded.size(), plus_is_space);
-  if (!size) return std::nullopt;
-  decoded.resize(*size);
-  return decoded;
 }
 
 }  // namespace letterbox

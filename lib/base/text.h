@@ -32,6 +32,9 @@ std::optional<uint64_t> parse_u64(std::string_view text);
 // `number` in decimal, behind what stands in `out`.
 void append_u64(std::string& out, uint64_t number);
 
+// `number` in decimal, never in powers of ten. Whole numbers below 2^53 come out exact.
+std::string decimal(double number);
+
 // Takes what stands before the next `end` off `rest`, and the `end` with it; where there is none,
 // all of it.
 std::string_view take_until(std::string_view& rest, char end);
@@ -39,11 +42,9 @@ std::string_view take_until(std::string_view& rest, char end);
 // Two digits for each byte.
 std::string hex(std::string_view bytes);
 
-// Undoes `%41`; with `plus_is_space` also `+`, as in a query. Nothing where a `%` is not followed
-// by two hexadecimal digits. The result may be any bytes: check it with valid_utf8.
-std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
-
-// The same within the `size` bytes at `text`, for those who own the buffer. The new size.
+// Undoes `%41` within the `size` bytes at `text`; with `plus_is_space` also `+`, as in a query. The
+// new size, or nothing if a `%` is not followed by two hexadecimal digits. The result may be any
+// bytes: check it with valid_utf8.
 std::optional<size_t> percent_decode_in_place(char* text, size_t size, bool plus_is_space);
 
 }  // namespace letterbox

@@ -4,9 +4,10 @@
 #include <fastcgi.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <utility>
+
+#include "base/text.h"
 
 namespace letterbox {
 
@@ -26,12 +27,6 @@ void append_header(std::string& out, unsigned char type, uint16_t id, size_t len
                                                  static_cast<unsigned char>(padding),
                                                  0};
   out.append(reinterpret_cast<const char*>(header), sizeof header);
-}
-
-void append_number(std::string& out, size_t number) {
-  char digits[20];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  out.append(digits, end);
 }
 
 // The phrase that goes with a status: nginx sends none of its own where a program gave the status.
@@ -76,12 +71,12 @@ std::string http_head(const Response& response) {
   std::string head;
   head.reserve(192 + response.headers.size());
   head += "Status: ";
-  append_number(head, static_cast<size_t>(response.status));
+  append_u64(head, static_cast<uint64_t>(response.status));
   head += phrase(response.status);
   head += "\r\nContent-Type: ";
   head += response.content_type;
   head += "\r\nContent-Length: ";
-  append_number(head, response.body.size());
+  append_u64(head, response.body.size());
   head +=
       "\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\n";
   head += response.headers;

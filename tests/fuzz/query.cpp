@@ -14,7 +14,7 @@ namespace {
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 std::optional<std::string> decoded(std::string_view piece) {
-  auto text = percent_decode(piece, true);
+  auto text = percent_decoded(std::string(piece), true);
   return text && valid_utf8(*text) ? text : std::nullopt;
 }
 

@@ -53,7 +53,7 @@ class Finding {
   }
 
   SystemClock clock;
-  Log log{"test", silence(), Log::Level::debug};
+  Log log{"test", silence(), Log::Level::info};
   RedisLogin login;
   std::vector<std::unique_ptr<FakeSentinel>> sentinels = three();
   Loop loop{clock};

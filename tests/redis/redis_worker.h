@@ -81,7 +81,7 @@ class RedisWorker {
   RedisWorker(RedisLogin its_login, const Clock& its_clock, const MailboxLimits& limits = {},
               std::string watcher = "watcher", int log_fd = silence())
       : login(std::move(its_login)),
-        log("test", log_fd, Log::Level::debug),
+        log("test", log_fd, Log::Level::info),
         redis(loop, login, log, "test", {.up = [this] { ++ups; }, .down = [this] { ++downs; }}),
         store(redis, its_clock, limits, std::move(watcher)),
         clock(its_clock),

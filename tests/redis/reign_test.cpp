@@ -40,7 +40,7 @@ struct Program {
 
   const SystemClock clock{};
   const RedisLogin login;
-  Log log{"test", silence(), Log::Level::debug};
+  Log log{"test", silence(), Log::Level::info};
   Loop loop{clock};
   uint64_t seen = 0;  // the reign, by who asked first
 };

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 
 #include "base/text.h"
@@ -139,19 +141,27 @@ TEST_CASE("a number is written as it is read") {
   }
 }
 
+// The bytes that an escaped text stands for.
+std::optional<std::string> percent_decoded(std::string text, bool plus_is_space) {
+  const auto size = percent_decode_in_place(text.data(), text.size(), plus_is_space);
+  if (!size) return std::nullopt;
+  text.resize(*size);
+  return text;
+}
+
 TEST_CASE("percent escapes are undone, and a plus only where it stands for a space") {
-  CHECK(percent_decode("", true) == "");
-  CHECK(percent_decode("a%20b%2Bc%2bd", true) == "a b+c+d");
-  CHECK(percent_decode("a+b", true) == "a b");
-  CHECK(percent_decode("a+b", false) == "a+b");
-  CHECK(percent_decode("%00%ff", false) == "\0\xFF"s);
-  CHECK(percent_decode("%2541", false) == "%41");  // once, not twice
+  CHECK(percent_decoded("", true) == "");
+  CHECK(percent_decoded("a%20b%2Bc%2bd", true) == "a b+c+d");
+  CHECK(percent_decoded("a+b", true) == "a b");
+  CHECK(percent_decoded("a+b", false) == "a+b");
+  CHECK(percent_decoded("%00%ff", false) == "\0\xFF"s);
+  CHECK(percent_decoded("%2541", false) == "%41");  // once, not twice
 }
 
 TEST_CASE("a percent sign without two hex digits is refused") {
   for (const auto bad : {"%", "a%", "%4", "%g0", "%0g", "%%41", "% 1", "%-1", "%+1", "100%"}) {
     CAPTURE(bad);
-    CHECK_FALSE(percent_decode(bad, true));
+    CHECK_FALSE(percent_decoded(bad, true));
   }
 }
 
@@ -161,6 +171,16 @@ TEST_CASE("what stands before an end is taken with it, and all where there is no
     CHECK(take_until(rest, ' ') == word);
   }
   CHECK(rest.empty());
+}
+
+TEST_CASE("a number with a fraction is written without powers of ten") {
+  CHECK(decimal(0) == "0");
+  CHECK(decimal(0.00001) == "0.00001");
+  CHECK(decimal(1e15) == "1000000000000000");
+  CHECK(decimal(-2.5) == "-2.5");
+  CHECK(decimal(std::numeric_limits<double>::max()).size() == 309);
+  CHECK(std::stod(decimal(std::numeric_limits<double>::min())) ==
+        std::numeric_limits<double>::min());
 }
 
 TEST_CASE("bytes are written as two digits each") {
