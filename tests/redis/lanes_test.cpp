@@ -105,6 +105,31 @@ TEST_CASE("a lane that is blocked takes in another mailbox") {
   CHECK(house.polls.lanes.size() == 1);
 }
 
+TEST_CASE("a lane that has taken in a mailbox is interrupted no more") {
+  House house(1);
+  const auto interrupts = [&] {
+    const std::string text = house.pusher.ask({"INFO", "commandstats"}).text;
+    const size_t at = text.find("cmdstat_client|unblock:");
+    return at == std::string::npos ? "" : text.substr(at, text.find(',', at) - at);
+  };
+  // Longer than a lane waits before it interrupts again, on the thread on which it would.
+  const auto let_pass = [&](RedisWorker& worker) {
+    worker.await<bool>([&](const auto& then) {
+      worker.loop.at(worker.loop.now_ms() + 20, [then] { then(true); });
+    });
+  };
+  std::vector<std::shared_ptr<Guest>> guests;
+  for (int i = 0; i < 10; ++i) {
+    guests.push_back(house.polls.poll("user" + std::to_string(i), Cursor{}));
+  }
+  REQUIRE(eventually([&] { return house.at_rest(1, guests.size()); }));
+  CHECK(eventually([&] {
+    const std::string before = interrupts();
+    for (auto& worker : house.polls.workers) let_pass(*worker);
+    return !before.empty() && interrupts() == before;
+  }));
+}
+
 TEST_CASE("what was pushed before its mailbox was listened to is found") {
   House house(1);
   const auto other = house.polls.poll("other", Cursor{});
