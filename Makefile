@@ -168,7 +168,7 @@ model:
 # An hour or two. In a copy of the tree, build/mutants.
 mutants:
 	scripts/install-packages build run test browser
-	@$(PYTHON) tests/mutants/run $(MUTANTS)
+	@tests/mutants/run $(MUTANTS)
 
 # About twenty minutes, in which nothing else should run. BENCH="--rounds 1 --cases closed" for less.
 bench: $(programs) $(bench)
