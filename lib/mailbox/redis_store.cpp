@@ -206,16 +206,16 @@ void RedisStore::confirm_taken() {
 }
 
 void RedisStore::read(const ReadRequest& request, Then<Reading> then) {
-  const uint64_t now = clock_.wall_ms() - (request.gone ? 1 : 0);
   if (request.limit == 0 && request.after && !request.foreign) {
-    note(request, now, std::move(then));
+    note(request, std::move(then));
   } else {
-    read_all(request, now, std::move(then));
+    read_all(request, clock_.wall_ms(), std::move(then));
   }
 }
 
-void RedisStore::note(const ReadRequest& request, uint64_t wall, Then<Reading> then) {
+void RedisStore::note(const ReadRequest& request, Then<Reading> then) {
   const MailboxKeys keys(request.user);
+  const uint64_t wall = clock_.wall_ms();
   const std::string now = std::to_string(wall);
   const Lives life = lives(wall);
   const std::string epoch = std::to_string(request.after->epoch);

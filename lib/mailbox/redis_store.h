@@ -77,7 +77,7 @@ class RedisStore final : public Store {
   };
   Lives lives(uint64_t now) const;
   void confirm_taken();
-  void note(const ReadRequest& request, uint64_t wall, Then<Reading> then);
+  void note(const ReadRequest& request, Then<Reading> then);
   void send_push(std::span<const std::string_view> users, std::string_view element,
                  std::optional<std::string_view> raw, RedisConnection::Callback callback);
   void adopt_each(const std::string& user, std::deque<std::string> raws, const Then<bool>& then);

@@ -43,8 +43,6 @@ struct ReadRequest {
   // clock, ms; 0: not.
   uint64_t watch_until = 0;
   uint64_t park_until = 0;
-  // Only notes that the client has gone: if it was seen in the same millisecond, that was later.
-  bool gone = false;
 };
 
 struct Reading {

@@ -154,7 +154,6 @@ class Room {
     uint64_t watch_until = 0;
     uint64_t park_until = 0;
     bool only_acknowledges = false;
-    bool gone = false;  // the client has left, or was thrown out
   };
 
   void leave(const PollPtr& poll) EXCLUDES(mutex_);

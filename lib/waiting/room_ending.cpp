@@ -77,7 +77,6 @@ void Room::leave(const PollPtr& poll) {
       // It will not be back in a moment: nothing is kept warm for it.
       client->since_ms = 0;
       todo.notes.push_back(note_of(*client));
-      todo.notes.back().gone = true;
       forget(*client);
     }
   }
@@ -101,7 +100,6 @@ void Room::kick(Desk& desk, std::string_view user, std::string_view key) {
       // It will not be back: nothing is kept warm for it.
       client->since_ms = 0;
       todo.notes.push_back(note_of(*client));
-      todo.notes.back().gone = true;
       forget(*client);
     }
   }

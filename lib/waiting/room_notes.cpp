@@ -44,7 +44,6 @@ void Room::write_down(Desk& desk, const Note& note, Store::Then<Reading> then) {
   request.after = note.after;
   request.watch_until = note.watch_until;
   request.park_until = note.park_until;
-  request.gone = note.gone;
   desk.store.read(request, std::move(then));
 }
 

@@ -163,24 +163,5 @@ TEST_CASE_FIXTURE(Acknowledged, "a note that a newer poll has overtaken leaves i
   CHECK(push().waiting);
 }
 
-TEST_CASE_FIXTURE(Acknowledged,
-                  "a client that came again in the millisecond in which it went is parked") {
-  const auto went = [&](std::optional<Cursor> after) {
-    const ReadRequest note{.user = "alice", .client = "tab", .after = after, .gone = true};
-    const auto noted =
-        worker.await<Or<Reading>>([&](const auto& then) { worker.store.read(note, then); });
-    REQUIRE(noted);
-  };
-  push();
-  read({.client = "tab", .after = id(1), .watch_until = in(60'000), .park_until = in(25'000)});
-  went(id(1));
-  CHECK(view().clients.at(0).parked);
-  went(std::nullopt);
-  CHECK(view().clients.at(0).parked);
-  clock.pass(2);
-  went(id(1));
-  CHECK_FALSE(view().clients.at(0).parked);
-}
-
 }  // namespace
 }  // namespace letterbox::test
