@@ -218,7 +218,12 @@ def test_what_dies_with_its_master(new_group, stack_on, user):
     accepted = eventually(lambda: is_accepted(answer := stack.push(user, "kept")) and answer.json["id"], "the push is accepted")
     assert seq(accepted) == seq(lost), "else it would show nothing"
     assert epoch(accepted) > epoch(lost)
-    for answer in parked.answer(), stack.poll(user, client="phone", after=lost):
+
+    def served():  # by a worker that has found the new master: each finds it by itself
+        answer = stack.get("/poll", user=user, client="phone", after=lost)
+        return answer.status == 200 and answer.json
+
+    for answer in parked.answer(), eventually(served, "the other client's poll is answered"):
         assert data(answer) == ["kept"]
         assert (answer["cursor"], answer["missed"], answer["reset"]) == (accepted, 0, False)
 
