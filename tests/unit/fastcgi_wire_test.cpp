@@ -38,7 +38,7 @@ std::string path_of(GatheredWire& gathered) {
   FCGX_Init();
   FCGX_Request wire{};
   if (!gathered.read(wire, kRequest)) return "unread";
-  const std::string path(to_request(wire, 0).path);
+  std::string path(to_request(wire, 0).path);
   FCGX_Free(&wire, 0);
   return path;
 }

@@ -26,7 +26,7 @@ TEST_CASE(
   for (size_t workers = 1; workers <= 64; ++workers) {
     CAPTURE(workers);
     const Config config = poll_config(workers);
-    const size_t lanes = static_cast<size_t>(config.integer("lanes"));
+    const auto lanes = static_cast<size_t>(config.integer("lanes"));
     CHECK(room_limits(config, kDescriptors).parked + lanes + workers * kOfAWorker + kOfTheProgram <=
           kDescriptors);
   }
