@@ -167,7 +167,8 @@ model:
 
 # An hour or two. In a copy of the tree, build/mutants.
 mutants:
-	scripts/install-packages build run test browser
+	@scripts/install-packages build run test browser
+	@$(MAKE) --no-print-directory browser-packages
 	@tests/mutants/run $(MUTANTS)
 
 # About twenty minutes, in which nothing else should run. BENCH="--rounds 1 --cases closed" for less.
