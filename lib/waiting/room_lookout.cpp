@@ -45,8 +45,7 @@ void Room::to_look_at(Desk& desk, Mailbox& mailbox) {
   if (!std::exchange(mailbox.to_look_at, true)) desk.to_look_at.push_back(mailbox.user);
 }
 
-// One portion is asked for at a time. The next one comes behind the reads that this one has caused,
-// so these are bounded as well.
+// One portion is asked for at a time. The reads that it causes take turns with all others.
 void Room::look_on(Desk& desk) {
   while (!desk.looking && !desk.to_look_at.empty()) {
     bool lists = false;
