@@ -5,9 +5,8 @@
 // waiting room uses it, under its mutex. Invariants:
 //   1. At most one read of a client is under way, `of_user` of a user, and `of_worker` of a worker,
 //      fewer if they are likely to bring more than `bytes`; but a worker may always have one.
-//   2. Users take turns, one poll each; a user's polls in the order in which they came. So a user
-//   with
-//      a hundred polls holds up another user's only poll by one read.
+//   2. Users take turns, one poll each; a user's polls in the order in which they came. A hundred
+//      polls of one user hold up the only poll of another by one read.
 //   3. If a worker asks next(), until that is null, after each line_up() and each returned() of its
 //      own, no poll waits that may be read for, unless a read is under way.
 #pragma once

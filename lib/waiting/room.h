@@ -5,15 +5,14 @@
 // A poll enters, its mailbox is read, and if there was nothing it parks until the mailbox rings,
 // its time is up, a newer poll of the same user and client takes its place, its client goes away,
 // or the program ends. Invariants:
-//   1. Enter first, read second: a ring that comes while a poll reads is counted, and it reads
-//   again.
-//      So no message falls between the look and the wait.
+//   1. Enter first, read second: a ring that comes while a poll reads is counted, and the poll
+//   reads
+//      again. So no message falls between the look and the wait.
 //   2. `known` of a mailbox, while `current`, is a cursor such that every later message rings here.
 //      A client that has everything up to it is parked without asking Redis: its acknowledgement is
 //      all that is sent. It is why a busy client costs one script a message instead of two.
-//   3. A poll is answered by whoever takes it to State::ended, under the mutex. Nothing is sent,
-//   and
-//      no store is called, while the mutex is held.
+//   3. A poll is answered by whoever takes it to State::ended, under the mutex. While the mutex is
+//      held nothing is sent, and no store is called.
 // Any worker may call; it gives its own desk. room_parts.h says which file has which part of it.
 #pragma once
 
@@ -176,6 +175,7 @@ class Room {
   void adopt_then_read(Desk& desk, const PollPtr& poll) EXCLUDES(mutex_);
   void adopt(Desk& desk, const std::string& user, const std::string& raw, uint64_t again_ms);
   void acknowledge(Desk& desk, const Note& note);
+  void put_right(Desk& desk, const std::string& user, const std::string& client) EXCLUDES(mutex_);
   void carry_out(Desk& desk, const Answers& todo) EXCLUDES(mutex_);
   static void write_down(Desk& desk, const Note& note, Store::Then<Reading> then);
   void doubt(std::string_view user) EXCLUDES(mutex_);

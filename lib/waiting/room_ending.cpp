@@ -205,8 +205,10 @@ void Room::carry_out(Desk& desk, const Answers& todo) {
     if (note.only_acknowledges) {
       acknowledge(desk, note);
     } else {
-      write_down(desk, note, [this, user = note.user](const Or<Reading>& noted) {
-        if (!noted) doubt(user);
+      write_down(desk, note, [this, &desk, note](const Or<Reading>& noted) {
+        if (!noted) return doubt(note.user);
+        // It may be back, by another connection whose note came first.
+        if (note.park_until == 0) put_right(desk, note.user, note.client);
       });
     }
   }

@@ -21,20 +21,32 @@ constexpr uint64_t kNoteAheadMs = 60'000;
 void Room::acknowledge(Desk& desk, const Note& note) {
   const auto done = [this, &desk, user = note.user, name = note.client](const Or<bool>& there) {
     if (!there) return doubt(user);
-    if (*there) return;
     // Somebody has emptied the store: what is written there must be all of it.
-    Answers todo;
-    {
-      Lock lock(mutex_);
-      const Mailbox* mailbox = known(user);
-      if (mailbox == nullptr) return;
-      for (const Client& client : mailbox->clients) {
-        if (client.name == name) todo.notes.push_back(note_of(client));
-      }
-    }
-    carry_out(desk, todo);
+    if (!*there) put_right(desk, user, name);
   };
   desk.store.acknowledge(note.user, note.client, *note.after, note.park_until, done);
+}
+
+// The store was told last that a client does not wait, or has nothing of it; but here its poll is.
+// (One without a poll is noted as it lapses.)
+void Room::put_right(Desk& desk, const std::string& user, const std::string& client) {
+  Answers todo;
+  {
+    Lock lock(mutex_);
+    Mailbox* mailbox = known(user);
+    if (mailbox == nullptr) return;
+    for (const Client& here : mailbox->clients) {
+      if (here.name != client || !here.poll) continue;
+      if (here.poll->state == Poll::State::parked) {
+        todo.notes.push_back(note_of(here));
+      } else {
+        // A read writes all of it, and a note behind it would take that back. One that is under way
+        // may have come first: it is made again.
+        ++mailbox->rings;
+      }
+    }
+  }
+  carry_out(desk, todo);
 }
 
 void Room::write_down(Desk& desk, const Note& note, Store::Then<Reading> then) {

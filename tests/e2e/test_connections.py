@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Connections: clients that leave, connections that stay, and peers that stop in the middle of a word."""
 
-import itertools
 import os
 import struct
 import threading
@@ -51,9 +50,7 @@ def park_again(stack, user, cursor):
     """Parks a poll of a client that has left one before: nginx may pass on that one later than this, which it then ends."""
     while True:
         parked = stack.send_poll(user, after=cursor)
-        looks = itertools.count()
-        # It may be parked and not be counted: where the going of the one before is noted in the same millisecond.
-        eventually(lambda: not parked.waits() or stack.mailbox(user)["polls"] == 1 or next(looks) > 100, "it is parked, or has ended")
+        eventually(lambda: not parked.waits() or stack.mailbox(user)["polls"] == 1, "it is parked, or has ended")
         if parked.waits():
             return parked
         assert parked.answer()["reason"] == "superseded"

@@ -324,6 +324,26 @@ TEST_CASE_FIXTURE(
   CHECK(store.reads.empty());
 }
 
+TEST_CASE_FIXTURE(
+    FakeWaiting,
+    "a late acknowledgement that the store does not know takes back no read, but repeats it") {
+  park(with_cursor(id(4)));
+  rung(ring(id(5)));
+  enter(with_cursor(id(5)));
+  REQUIRE(store.acks.size() == 1);
+  const auto newer = enter(with_cursor(id(4)));
+  REQUIRE(store.reads.size() == 1);
+  store.acks.front().then(false);
+  CHECK(store.notes.empty());
+  answer_read(nothing_after(id(5)));
+  REQUIRE(store.reads.size() == 1);
+  CHECK(store.reads.front().park_until == wall_in(25'000));
+  CHECK(store.reads.front().watch_until > 0);
+  answer_read(nothing_after(id(5)));
+  CHECK(newer->count() == 0);
+  CHECK(room.parked() == 2);  // the older one is answered late
+}
+
 TEST_CASE_FIXTURE(FakeWaiting, "a reading, too, tells what is the newest message") {
   park(with_cursor(id(4), "tab"));
   enter(with_cursor(id(4), "phone"));

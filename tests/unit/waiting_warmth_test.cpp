@@ -105,6 +105,33 @@ TEST_CASE_FIXTURE(FakeWaiting,
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
+                  "who is back before the store heard of the going is said to be there again") {
+  park(with_cursor(id(4)))->leave();
+  REQUIRE(store.notes.size() == 1);
+  CHECK(store.notes.front().park_until == 0);
+  const auto back = enter(with_cursor(id(4)));
+  SUBCASE("it is parked: by a note") {
+    answer_read(nothing_after(id(4)));
+    answer_note(nothing_after(id(4)));
+    REQUIRE(store.notes.size() == 1);
+    CHECK(store.notes.front().park_until == wall_in(25'000));
+    CHECK(store.notes.front().watch_until > wall_in(25'000));
+    answer_note(nothing_after(id(4)));
+  }
+  SUBCASE("it is read for: by another read") {
+    answer_note(nothing_after(id(4)));
+    answer_read(nothing_after(id(4)));
+    REQUIRE(store.reads.size() == 1);
+    CHECK(store.reads.front().park_until == wall_in(25'000));
+    answer_read(nothing_after(id(4)));
+  }
+  CHECK(store.notes.empty());
+  CHECK(store.reads.empty());
+  CHECK(back->count() == 0);
+  CHECK(room.parked() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting,
                   "a poll that only looked leaves nothing to listen to, and little to remember") {
   enter(only_looking(with_cursor(id(4))));
   answer_read(nothing_after(id(4)));
