@@ -7,10 +7,9 @@
 #include <sys/socket.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -18,6 +17,7 @@
 #include "tests/redis/eventually.h"
 #include "tests/redis/redis_server.h"
 #include "tests/redis/redis_worker.h"
+#include "tests/unit/fake_name_server.h"
 
 namespace letterbox::test {
 namespace {
@@ -38,51 +38,28 @@ int spare_port() {
   return ntohs(address.sin_port);
 }
 
-// What stands in the place of name servers: it knows one name.
-class Names {
+// It knows one name.
+class Names : public FakeNameServer {
  public:
-  explicit Names(std::vector<std::string> hosts) { state_->hosts = std::move(hosts); }
-  ~Names() { hang(false); }  // or its threads would stay
-  Names(const Names&) = delete;
-  Names& operator=(const Names&) = delete;
+  explicit Names(std::vector<std::string> hosts) : FakeNameServer(one_name(std::move(hosts))) {}
 
   RedisLogin login(int port) const {
     RedisLogin login;
     login.address.host = "redis.test";
     login.address.port = port;
     login.patience_ms = 10'000;
-    login.resolver = [state = state_](const std::string& host) -> Hosts {
-      std::unique_lock lock(state->mutex);
-      ++state->asked;
-      state->changed.wait(lock, [&] { return !state->hangs; });
-      if (host != "redis.test") return "no such host: " + host;
-      return state->hosts;
-    };
+    login.resolver = resolver();
     return login;
   }
-  void stand_for(std::vector<std::string> hosts) {
-    const std::lock_guard lock(state_->mutex);
-    state_->hosts = std::move(hosts);
-  }
-  void hang(bool hangs = true) {
-    const std::lock_guard lock(state_->mutex);
-    state_->hangs = hangs;
-    state_->changed.notify_all();
-  }
-  int asked() const {
-    const std::lock_guard lock(state_->mutex);
-    return state_->asked;
-  }
+  void stand_for(std::vector<std::string> hosts) { knows(one_name(std::move(hosts))); }
 
  private:
-  struct State {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::vector<std::string> hosts;
-    bool hangs = false;
-    int asked = 0;
-  };
-  std::shared_ptr<State> state_ = std::make_shared<State>();
+  static Resolver one_name(std::vector<std::string> hosts) {
+    return [hosts = std::move(hosts)](const std::string& host) -> Hosts {
+      if (host != "redis.test") return "no such host: " + host;
+      return hosts;
+    };
+  }
 };
 
 TEST_CASE(

@@ -4,56 +4,25 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "redis/lookup.h"
+#include "tests/unit/fake_name_server.h"
 #include "tests/unit/loop_thread.h"
 
 namespace letterbox::test {
 namespace {
 
-// A name server that answers when the test lets it, and counts who asks. Shared with the threads
-// that ask, which may outlive the test.
-class NameServer {
- public:
-  Resolver resolver() const {
-    return [state = state_](const std::string& host) -> Hosts {
-      std::unique_lock lock(state->mutex);
-      ++state->asked;
-      state->changed.wait(lock, [&] { return !state->hangs; });
-      if (host == "nowhere") return "no such host";
-      return std::vector<std::string>{"10.0.0." + std::to_string(state->answer), "::1"};
-    };
-  }
-  void hang(bool hangs = true) {
-    const std::lock_guard lock(state_->mutex);
-    state_->hangs = hangs;
-    state_->changed.notify_all();
-  }
-  void answer(int last_byte) {
-    const std::lock_guard lock(state_->mutex);
-    state_->answer = last_byte;
-  }
-  int asked() const {
-    const std::lock_guard lock(state_->mutex);
-    return state_->asked;
-  }
-
- private:
-  struct State {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool hangs = false;
-    int answer = 1;
-    int asked = 0;
+// It knows every name but one.
+Resolver knows(int last_byte) {
+  return [last_byte](const std::string& host) -> Hosts {
+    if (host == "nowhere") return "no such host";
+    return std::vector<std::string>{"10.0.0." + std::to_string(last_byte), "::1"};
   };
-  std::shared_ptr<State> state_ = std::make_shared<State>();
-};
+}
 
 struct LookupOnLoop {
   ~LookupOnLoop() {
@@ -95,7 +64,7 @@ struct LookupOnLoop {
     return true;
   }
 
-  NameServer server;
+  FakeNameServer server{knows(1)};
   Resolver resolver = server.resolver();
   LoopThread here;
   std::string all;  // of the loop's thread
@@ -107,7 +76,7 @@ const std::string kLate = "no name server has said in time where redis is; ";
 TEST_CASE_FIXTURE(LookupOnLoop, "a name is looked up on a thread, anew each time") {
   find("redis");
   REQUIRE(finds("10.0.0.1 ::1 ; "));
-  server.answer(2);
+  server.knows(knows(2));
   find("redis");
   CHECK(finds("10.0.0.1 ::1 ; 10.0.0.2 ::1 ; "));
   find("nowhere");
