@@ -326,6 +326,20 @@ function heard(type, { code, count, terminal }) {
   return [type, code ?? count, terminal && type === 'error' ? 'terminal' : undefined].filter((said) => said !== undefined).join(' ');
 }
 
+/** So many tabs of one browser with a Letterbox each, of one person; the first leads. */
+export async function tabsOf(person, count, options = {}) {
+  const browser = new Browser();
+  const tabs = [];
+  const boxes = [];
+  for (let index = 0; index < count; ++index) {
+    tabs.push(browser.tab());
+    boxes.push(tabs[index].letterbox({ ...person, ...options }));
+    await settle();
+  }
+  await browser.advance(500);
+  return { browser, tabs, boxes, server: browser.server };
+}
+
 /** The members of an event that says why something went wrong. */
 export function trouble({ type, code, message, status, terminal, retryIn }) {
   return { type, code, message, status, terminal, retryIn };

@@ -5,26 +5,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Browser } from './browser.mjs';
+import { Browser, tabsOf } from './browser.mjs';
 import { settle } from './clock.mjs';
 import { dice } from './dice.mjs';
 import { refusal } from './server.mjs';
 
+const ALICE = { user: 'alice' };
 const QUIET = 25_000 + 15_000; // a poll, and the grace
-
-/** So many tabs of one person; the first leads. */
-async function started(count, options = {}) {
-  const browser = new Browser();
-  const tabs = [];
-  const boxes = [];
-  for (let index = 0; index < count; ++index) {
-    tabs.push(browser.tab());
-    boxes.push(tabs[index].letterbox({ user: 'alice', ...options }));
-    await settle();
-  }
-  await browser.advance(500);
-  return { browser, tabs, boxes, server: browser.server };
-}
 
 const leaders = (boxes) => boxes.map(({ leading }) => leading);
 
@@ -34,7 +21,7 @@ function orders(things) {
 }
 
 test('a visible tab takes over from a leader that stands still, a poll and 15 s after it was last heard', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   tabs[0].freeze();
   server.push('x');
   await browser.advance(QUIET - 501);
@@ -46,7 +33,7 @@ test('a visible tab takes over from a leader that stands still, a poll and 15 s 
 });
 
 test('a hidden tab leaves it to the leader, and takes over a second after it is looked at', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   tabs[1].look('hidden');
   tabs[0].freeze();
   server.push('x');
@@ -59,7 +46,7 @@ test('a hidden tab leaves it to the leader, and takes over a second after it is 
 });
 
 test('a leader that polls, or waits for as long as the server said, is never taken for one that stands still', async () => {
-  const { browser, boxes, server } = await started(3);
+  const { browser, boxes, server } = await tabsOf(ALICE, 3);
   await browser.advance(20 * QUIET);
   server.instead(refusal(503, 'overloaded', { retry_after_ms: 600_000 }));
   server.endAll('timeout');
@@ -74,7 +61,7 @@ test('a leader that polls, or waits for as long as the server said, is never tak
 
 for (const order of orders(['timers', 'network', 'channels', 'locks']))
   test(`a leader that wakes follows, loses nothing and doubles nothing, whatever it notices first: ${order.join(', ')}`, async () => {
-    const { browser, tabs, boxes, server } = await started(3, { client: 'desk' });
+    const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3, { client: 'desk' });
     server.push(1);
     await browser.advance(0);
     tabs[0].freeze();
@@ -96,7 +83,7 @@ for (const order of orders(['timers', 'network', 'channels', 'locks']))
 
 for (const order of orders(['timers', 'network', 'channels', 'locks']))
   test(`a poll of the sleeper's that was superseded is no reason to end: ${order.join(', ')}`, async () => {
-    const { browser, tabs, boxes, server } = await started(2, { client: 'desk' });
+    const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2, { client: 'desk' });
     tabs[0].freeze();
     await browser.advance(2000);
     server.endAll('superseded', 1500);
@@ -110,7 +97,7 @@ for (const order of orders(['timers', 'network', 'channels', 'locks']))
 
 for (const order of orders(['timers', 'channels', 'locks']))
   test(`an alert() in a handler: what that tab had in hand is handled once there, and the others go on: ${order.join(', ')}`, async () => {
-    const { browser, tabs, boxes, server } = await started(3);
+    const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3);
     const done = [];
     boxes[0].on('message', async ({ data }) => {
       if (data === 1) {
@@ -138,7 +125,7 @@ for (const order of orders(['timers', 'channels', 'locks']))
 
 for (const order of orders(['timers', 'channels', 'locks']))
   test(`a handler that fails as its tab wakes gets its message again there: ${order.join(', ')}`, async () => {
-    const { browser, tabs, boxes, server } = await started(2);
+    const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
     const done = [];
     let slept = false;
     boxes[0].on('message', async ({ data }) => {
@@ -161,7 +148,7 @@ for (const order of orders(['timers', 'channels', 'locks']))
   });
 
 test('a handler that has the others wait for long does not hold them up: a visible one goes on', async () => {
-  const { browser, boxes, server } = await started(2);
+  const { browser, boxes, server } = await tabsOf(ALICE, 2);
   boxes[0].on('message', () => new Promise(() => {})); // until somebody clicks
   server.push(1);
   await browser.advance(QUIET + 1000);
@@ -174,7 +161,7 @@ test('a handler that has the others wait for long does not hold them up: a visib
 });
 
 test('nothing is acknowledged for a tab that took over before its own handlers are done', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   let finish;
   boxes[1].on('message', () => new Promise((resolve) => (finish = resolve)));
   boxes[0].on('message', () => tabs[0].thawed);
@@ -190,7 +177,7 @@ test('nothing is acknowledged for a tab that took over before its own handlers a
 });
 
 test('a tab alone that stood still, or slept with the machine, goes on', async () => {
-  const { browser, tabs, boxes, server } = await started(1);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 1);
   tabs[0].freeze();
   server.push(1);
   browser.clock.sleep(3_600_000);
@@ -203,7 +190,7 @@ test('a tab alone that stood still, or slept with the machine, goes on', async (
 });
 
 test('a lock that is taken from a leader that is well: both go on', async () => {
-  const { browser, boxes, server } = await started(2, { client: 'desk' });
+  const { browser, boxes, server } = await tabsOf(ALICE, 2, { client: 'desk' });
   const [name] = browser.localStorage.keys();
   // Another page of this origin, that holds it for a moment.
   browser.tab().window.navigator.locks.request(name, { steal: true }, () => {});
@@ -216,7 +203,7 @@ test('a lock that is taken from a leader that is well: both go on', async () => 
 });
 
 test('by hand: what nobody acknowledges for long stays, and is given once', async () => {
-  const { browser, boxes, server } = await started(3, { ack: 'manual' });
+  const { browser, boxes, server } = await tabsOf(ALICE, 3, { ack: 'manual' });
   const messages = [];
   boxes[2].on('message', (message) => void messages.push(message));
   server.push('x');
@@ -230,7 +217,7 @@ test('by hand: what nobody acknowledges for long stays, and is given once', asyn
 });
 
 test('two machines that were one, with the same made-up name, both go on under names of their own', async () => {
-  const { browser, boxes, server } = await started(2);
+  const { browser, boxes, server } = await tabsOf(ALICE, 2);
   const { client } = boxes[0];
   server.endAll('superseded', 1500);
   await browser.advance(2000);

@@ -4,26 +4,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Browser } from './browser.mjs';
+import { Browser, tabsOf } from './browser.mjs';
 import { settle } from './clock.mjs';
 import { dice } from './dice.mjs';
 import { answer, refusal } from './server.mjs';
 
 const ALICE = { user: 'alice' };
-
-/** So many tabs of one browser with a Letterbox each; the first leads. */
-async function started(count, options = {}) {
-  const browser = new Browser();
-  const tabs = [];
-  const boxes = [];
-  for (let index = 0; index < count; ++index) {
-    tabs.push(browser.tab());
-    boxes.push(tabs[index].letterbox({ ...ALICE, ...options }));
-    await settle();
-  }
-  await browser.advance(500);
-  return { browser, tabs, boxes, server: browser.server };
-}
 
 function open() {
   const door = {};
@@ -34,7 +20,7 @@ function open() {
 const readers = (server) => new Set(server.polls.map(({ query }) => query.client));
 
 test('of several tabs one polls, and every tab runs its handlers', async () => {
-  const { browser, boxes, server } = await started(3);
+  const { browser, boxes, server } = await tabsOf(ALICE, 3);
   server.push('hello', 'mail');
   await browser.advance(0);
   assert.deepEqual(boxes.map(({ got }) => got), [['hello'], ['hello'], ['hello']]);
@@ -46,7 +32,7 @@ test('of several tabs one polls, and every tab runs its handlers', async () => {
 });
 
 test('tabs that share have one name, which outlives them', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   assert.equal(boxes[0].client, boxes[1].client);
   for (const tab of tabs) tab.close();
   const later = browser.tab().letterbox(ALICE);
@@ -56,7 +42,7 @@ test('tabs that share have one name, which outlives them', async () => {
 });
 
 test('the cursor outlives the tabs as well: what one has had no later one gets again', async () => {
-  const { browser, tabs, boxes, server } = await started(1);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 1);
   server.push('old');
   await browser.advance(0);
   tabs[0].close();
@@ -121,7 +107,7 @@ test('where locks or channels are there but refused, the tab polls for itself', 
 
 for (const end of ['close', 'crash'])
   test(`when the leader's tab is gone (${end}) another takes over, without loss or doubling`, async () => {
-    const { browser, tabs, boxes, server } = await started(3);
+    const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3);
     server.push(1);
     await browser.advance(0);
     tabs[0][end]();
@@ -136,7 +122,7 @@ for (const end of ['close', 'crash'])
   });
 
 test('when the leading Letterbox is closed by its page another tab takes over, and the page may follow later', async () => {
-  const { browser, boxes, server } = await started(2);
+  const { browser, boxes, server } = await tabsOf(ALICE, 2);
   boxes[0].close();
   server.push(1);
   await browser.advance(500);
@@ -152,7 +138,7 @@ test('when the leading Letterbox is closed by its page another tab takes over, a
 });
 
 test('a leader that is closed while its handler hangs lets another take over', async () => {
-  const { browser, boxes, server } = await started(2);
+  const { browser, boxes, server } = await tabsOf(ALICE, 2);
   boxes[0].on('message', () => open().promise);
   server.push(1);
   await browser.advance(0);
@@ -164,7 +150,7 @@ test('a leader that is closed while its handler hangs lets another take over', a
 });
 
 test('a leader that crashes between telling the others and acknowledging: each tab has the message once', async () => {
-  const { browser, tabs, boxes, server } = await started(3);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3);
   boxes[0].on('message', () => open().promise); // it never comes to acknowledge
   server.push('x');
   await browser.advance(0);
@@ -177,7 +163,7 @@ test('a leader that crashes between telling the others and acknowledging: each t
 });
 
 test('a leader that crashes before it has told anybody: each tab has the message once', async () => {
-  const { browser, tabs, boxes, server } = await started(3);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3);
   server.network = 'silent'; // its answer never arrives
   server.endAll('timeout');
   await browser.advance(500);
@@ -189,7 +175,7 @@ test('a leader that crashes before it has told anybody: each tab has the message
 });
 
 test('a tab that takes over before it heard the last of the leader, which acknowledged it, has it all the same', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   let slow = 5000;
   browser.delay = () => slow;
   server.push('last words');
@@ -205,7 +191,7 @@ test('a tab that takes over before it heard the last of the leader, which acknow
 });
 
 test('what a tab has in hand as it takes over is handled first, once, and acknowledged after that', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   const door = open();
   boxes[0].on('message', () => open().promise);
   const done = [];
@@ -226,7 +212,7 @@ test('what a tab has in hand as it takes over is handled first, once, and acknow
 });
 
 test('a new tab gets no old messages, and all that come while it joins', async () => {
-  const { browser, boxes, server } = await started(1);
+  const { browser, boxes, server } = await tabsOf(ALICE, 1);
   server.push('old');
   await browser.advance(0);
   const door = open();
@@ -247,7 +233,7 @@ test('a new tab gets no old messages, and all that come while it joins', async (
 });
 
 test('a tab that comes while the leader has a message in hand gets it too', async () => {
-  const { browser, boxes, server } = await started(1);
+  const { browser, boxes, server } = await tabsOf(ALICE, 1);
   boxes[0].on('message', () => open().promise);
   server.push('x');
   await browser.advance(0);
@@ -258,7 +244,7 @@ test('a tab that comes while the leader has a message in hand gets it too', asyn
 });
 
 test('all messages of a leader that is slow reach the others in order, and once', async () => {
-  const { browser, boxes, server } = await started(3);
+  const { browser, boxes, server } = await tabsOf(ALICE, 3);
   boxes[0].on('message', async () => { await settle(); });
   for (let data = 0; data < 20; ++data) server.push(data);
   await browser.advance(1000);
@@ -267,7 +253,7 @@ test('all messages of a leader that is slow reach the others in order, and once'
 });
 
 test('a handler that fails in a tab that follows gets the message again there, and holds nobody up', async () => {
-  const { browser, boxes, server } = await started(2);
+  const { browser, boxes, server } = await tabsOf(ALICE, 2);
   let bad = true;
   const done = [];
   boxes[1].on('message', ({ data }) => {
@@ -288,7 +274,7 @@ test('a handler that fails in a tab that follows gets the message again there, a
 });
 
 test('a handler that fails in the leader has the message fetched again, and the others get it once', async () => {
-  const { browser, boxes, server } = await started(2);
+  const { browser, boxes, server } = await tabsOf(ALICE, 2);
   let bad = true;
   boxes[0].on('message', () => {
     if (bad) throw new Error('no');
@@ -303,7 +289,7 @@ test('a handler that fails in the leader has the message fetched again, and the 
 });
 
 test('a failing tab that takes over acknowledges what others had acknowledged before, and tries its own again', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   let bad = true;
   boxes[1].on('message', () => {
     if (bad) throw new Error('no');
@@ -323,7 +309,7 @@ test('a failing tab that takes over acknowledges what others had acknowledged be
 });
 
 test('missed, reset, errors and the way back reach all tabs', async () => {
-  const { browser, boxes, server } = await started(2);
+  const { browser, boxes, server } = await tabsOf(ALICE, 2);
   server.instead(answer({ cursor: server.id(0), missed: 2, reset: true }), refusal(502, 'away'));
   server.endAll('timeout');
   await browser.advance(5000);
@@ -332,7 +318,7 @@ test('missed, reset, errors and the way back reach all tabs', async () => {
 });
 
 test('a terminal error stops all tabs, and each says why', async () => {
-  const { browser, boxes, server } = await started(3);
+  const { browser, boxes, server } = await tabsOf(ALICE, 3);
   server.instead(refusal(403, 'locked', { terminal: true }));
   server.endAll('timeout');
   await browser.advance(600_000);
@@ -344,7 +330,7 @@ test('a terminal error stops all tabs, and each says why', async () => {
 });
 
 test('superseded stops all tabs: none takes over to fight with the other reader', async () => {
-  const { browser, boxes, server } = await started(2, { client: 'desk' });
+  const { browser, boxes, server } = await tabsOf(ALICE, 2, { client: 'desk' });
   server.endAll('superseded', 1500);
   await browser.advance(1500);
   assert.deepEqual(boxes.map(({ log }) => log), [['open'], ['open']]); // once it may have been a tab of this browser
@@ -356,7 +342,7 @@ test('superseded stops all tabs: none takes over to fight with the other reader'
 });
 
 test('a tab that takes over before it hears that the leader was superseded stops as well', async () => {
-  const { browser, boxes, server } = await started(2, { client: 'desk' });
+  const { browser, boxes, server } = await tabsOf(ALICE, 2, { client: 'desk' });
   server.endAll('superseded', 1500);
   await browser.advance(1500);
   const slow = [1000]; // the news that it ends is slower than the lock
@@ -370,7 +356,7 @@ test('a tab that takes over before it hears that the leader was superseded stops
 });
 
 test('by hand: an acknowledgement of any tab counts', async () => {
-  const { browser, boxes, server } = await started(2, { ack: 'manual' });
+  const { browser, boxes, server } = await tabsOf(ALICE, 2, { ack: 'manual' });
   let message;
   boxes[1].on('message', (event) => void (message = event));
   server.push('x');
@@ -384,7 +370,7 @@ test('by hand: an acknowledgement of any tab counts', async () => {
 });
 
 test('by hand: an acknowledgement that no leader heard is heard by the next, and nothing is given twice', async () => {
-  const { browser, tabs, boxes, server } = await started(3, { ack: 'manual' });
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3, { ack: 'manual' });
   let message;
   boxes[2].on('message', (event) => void (message = event));
   server.push('x');
@@ -399,7 +385,7 @@ test('by hand: an acknowledgement that no leader heard is heard by the next, and
 });
 
 test('by hand: the acknowledgement of a tab that heard the message last of all is not lost', async () => {
-  const { browser, tabs, boxes, server } = await started(2, { ack: 'manual' });
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2, { ack: 'manual' });
   boxes[1].on('message', (event) => void event.ack());
   browser.delay = () => 200;
   server.push('x');
@@ -411,7 +397,7 @@ test('by hand: the acknowledgement of a tab that heard the message last of all i
 });
 
 test('a tab that was put away is told how many messages went by', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   tabs[0].fire('pagehide', { persisted: true });
   await browser.advance(1000);
   assert.equal(boxes[1].leading, true);
@@ -429,7 +415,7 @@ test('a tab that was put away is told how many messages went by', async () => {
 });
 
 test('a leader that was put away in the middle of a handler does not put the cursor back when that ends', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   const door = open();
   boxes[0].on('message', () => door.promise);
   server.push(1);
@@ -447,7 +433,7 @@ test('a leader that was put away in the middle of a handler does not put the cur
 });
 
 test('what all tabs missed, one that was put away missed too', async () => {
-  const { browser, tabs, boxes, server } = await started(2);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   tabs[0].fire('pagehide', { persisted: true });
   await browser.advance(1000);
   server.instead(answer({ cursor: server.id(0), missed: 7 }));
@@ -462,7 +448,7 @@ test('what all tabs missed, one that was put away missed too', async () => {
 });
 
 test('a tab that was put away alone misses nothing', async () => {
-  const { browser, tabs, boxes, server } = await started(1);
+  const { browser, tabs, boxes, server } = await tabsOf(ALICE, 1);
   tabs[0].fire('pagehide', { persisted: true });
   for (const data of [1, 2]) server.push(data);
   tabs[0].fire('pageshow', { persisted: true });
@@ -472,7 +458,7 @@ test('a tab that was put away alone misses nothing', async () => {
 });
 
 test('offline and online in all tabs: the leader polls at once, the others follow', async () => {
-  const { browser, boxes, server } = await started(2);
+  const { browser, boxes, server } = await tabsOf(ALICE, 2);
   browser.random = () => 0.999;
   await browser.goOffline();
   assert.deepEqual(boxes.map(({ states }) => states.at(-1).split(' ')[0]), ['offline', 'offline']);
