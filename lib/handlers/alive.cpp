@@ -51,19 +51,13 @@ void AliveHandler::alive(const Request& request, const Query& query, Answer answ
 void AliveHandler::tell(const Door::AdmissionPtr& admission, const Sign& sign,
                         Answer answer) const {
   const auto client = client_of(*admission, sign.client);
-  if (!client) {
-    answer.send(to_response(client.error()));
-    return;
-  }
+  if (!client) return refuse(answer, client.error());
   presence_.seen(admission->claim.user, *client, sign.address, sign.agent,
                  desk_.loop.clock().wall_ms() + online_ms(pace_ms_));
-  auto owed = std::make_shared<Answer>(std::move(answer));
   desk_.store.unread(admission->claim.user, *client,
-                     [this, admission, owed](const Or<uint64_t>& unread) {
-                       const uint64_t now = desk_.loop.clock().wall_ms();
-                       owed->send(unread ? Response{200, to_json(*admission, *unread, now)}
-                                         : to_response(unread.error()));
-                     });
+                     answering(std::move(answer), [this, admission](uint64_t unread) {
+                       return to_json(*admission, unread, desk_.loop.clock().wall_ms());
+                     }));
 }
 
 }  // namespace letterbox

@@ -49,12 +49,9 @@ void WriteProbe::write() {
   });
   const std::string now = std::to_string(loop_.clock().wall_ms());
   redis_.command({"SET", key_, now, "PX", kLifeMs}, [this, round = ++round_](const Reply& reply) {
-    if (round != round_ || waiting_.empty() || reply.ok()) return;
-    if (reply.came()) {
-      settle("Redis takes no write: " + std::string(reply.error()));
-    } else {
-      settle("Redis is away: " + std::string(redis_.trouble()));
-    }
+    // If Redis is away the answer below says so.
+    if (round != round_ || waiting_.empty() || reply.ok() || !reply.came()) return;
+    settle("Redis takes no write: " + std::string(reply.error()));
   });
   redis_.command({"GET", kReignKey}, [this, round = round_](const Reply& reply) {
     if (round != round_ || waiting_.empty()) return;
