@@ -41,7 +41,7 @@ Or<Shown> named(std::string_view user, bool ambient = false) {
 
 Or<Shown> holding(std::string_view token, bool ambient = false) {
   if (!token.empty()) return Shown{.token = std::string(token), .ambient = ambient};
-  return Error{Code::no_identity, "the token is empty"};
+  return bad_token();
 }
 
 // Of a token that was made here, whose it is.

@@ -27,7 +27,7 @@ struct Shown {
   bool ambient = false;
 };
 
-// Errors: no_identity, bad_user, repeated_parameter.
+// Errors: no_identity, bad_user, bad_token (an empty one), repeated_parameter.
 Or<Shown> identify(const Request& request, const Query& query, bool open);
 
 // What is claimed by what was shown. Checks the form of a token, and the signature of a signed one;

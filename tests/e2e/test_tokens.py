@@ -222,7 +222,7 @@ def test_a_token_is_believed_alone(closed, user, users):
     assert is_error(closed.get("/poll", [("Cookie", f"letterbox_token=bad; letterbox_token={good}")], timeout=0), 401, "bad_token")
     assert is_error(closed.get("/poll", timeout=0, token=[good, good]), 400, "repeated_parameter")
     for empty in ("Bearer", "Bearer "):
-        assert is_error(closed.get("/poll", [("Authorization", empty)], timeout=0, token=good), 401, "no_identity")
+        assert is_error(closed.get("/poll", [("Authorization", empty)], timeout=0, token=good), 401, "bad_token")
     closed.pushed(other, "for another")
     assert get(closed, "/poll", good, timeout=0, user=other, MAILBOX_USER=other).json["count"] == 0
 

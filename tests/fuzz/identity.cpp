@@ -65,7 +65,8 @@ void try_with(const Request& request, const Query& query, bool open) {
     try_claim(*shown);
   } else {
     const Code code = shown.error().code;
-    must(code == Code::no_identity || code == Code::bad_user || code == Code::repeated_parameter,
+    must(code == Code::no_identity || code == Code::bad_user || code == Code::bad_token ||
+             code == Code::repeated_parameter,
          "who shows nothing is told why");
   }
   const Query nothing = Query::parse("").value();

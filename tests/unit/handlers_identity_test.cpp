@@ -95,21 +95,21 @@ TEST_CASE("of the cookies the first of that name counts, wherever it stands") {
   CHECK(token_of(request, "") == "t=u==");
 }
 
-TEST_CASE("an empty token is nobody's, and what comes after it is not tried") {
+TEST_CASE("an empty token is a bad one, and what comes after it is not tried") {
   Request request;
   for (const auto authorization : {"Bearer ", "Bearer"}) {
     CAPTURE(authorization);
     request.authorization = authorization;
     request.cookie = "letterbox_token=t";
-    CHECK(refusal(request, "user=bob") == Code::no_identity);
+    CHECK(refusal(request, "user=bob") == Code::bad_token);
   }
   for (const auto cookie : {"letterbox_token=", "letterbox_token", "a=b;letterbox_token=;c=d"}) {
     CAPTURE(cookie);
     request.authorization = "";
     request.cookie = cookie;
-    CHECK(refusal(request, "token=t&user=bob") == Code::no_identity);
+    CHECK(refusal(request, "token=t&user=bob") == Code::bad_token);
   }
-  CHECK(refusal({}, "token=&user=bob") == Code::no_identity);
+  CHECK(refusal({}, "token=&user=bob") == Code::bad_token);
 }
 
 TEST_CASE("token= must stand once") {
