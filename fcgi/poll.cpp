@@ -16,6 +16,7 @@
 #include "mailbox/notices.h"
 #include "program.h"
 #include "settings.h"
+#include "waiting/address.h"
 #include "waiting/door.h"
 #include "waiting/lanes.h"
 #include "waiting/room.h"
@@ -96,16 +97,22 @@ class House {
     program.log().info("up to ", limits_.parked, " polls may wait: --max-parked is ",
                        program.config().integer("max-parked"), ", and there are ",
                        program.descriptors(), " file descriptors");
-    std::vector<LaneHost> hosts;
+    std::vector<ListenerHost> hosts;
     for (auto& worker : program.workers()) {
       hosts.push_back({worker->desk, worker->redis, &worker->lane_figures});
     }
+    address_ = std::make_shared<Address>(hosts.front(), room_, program.id());
     lanes_.open(room_, std::move(hosts), program.log());
+    for (auto& worker : program.workers()) hear_own_pushes(*worker);
     first_.loop.post([this] {
       housekeeper_.look();
       notices_.start();
+      address_->start();
     });
   }
+
+  // REQUIRES: the loops have ended.
+  ~House() { address_->close(); }
 
   // Any thread: answers everybody.
   void close() {
@@ -118,6 +125,16 @@ class House {
   size_t clients_most() const { return limits_.clients; }
 
  private:
+  void hear_own_pushes(Worker& worker) {
+    worker.store.tell_here(
+        {.rung = [this, &worker](std::string_view user,
+                                 const Ring& ring) { room_.rung(worker.desk, user, ring); },
+         .in_doubt =
+             [this, &worker](const std::vector<std::string>& users) {
+               room_.missed_rings(worker.desk, users);
+             }});
+  }
+
   Notices::Events what_notices_do() {
     return {.heard =
                 [this](std::string_view user) {
@@ -132,6 +149,7 @@ class House {
   const RoomLimits limits_;
   Lanes lanes_;
   Room room_;
+  std::shared_ptr<Address> address_;
   Ticker ticker_;
   Housekeeper housekeeper_;
   Door door_;

@@ -70,14 +70,6 @@ Result<std::unique_ptr<Log>, std::string> open_log(const std::string& name, cons
   return std::make_unique<Log>(name, STDERR_FILENO, *level);
 }
 
-// Names this process among those that watch mailboxes.
-std::string watcher_name() {
-  std::random_device device;
-  char text[17];
-  std::snprintf(text, sizeof text, "%08x%08x", device(), device());
-  return text;
-}
-
 // As many descriptors as the system allows.
 size_t raise_descriptors() {
   rlimit limit{};
@@ -94,14 +86,21 @@ void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), std
 
 Worker::Worker(const Clock& clock, const RedisLogin& login, Log& log, const MailboxLimits& limits,
                const PresenceRules& presence_rules, uint64_t signed_life_ms,
-               const std::string& watcher)
+               const std::string& program)
     : loop(clock),
       redis(loop, login, log, "letterbox", {.figures = &redis_figures, .latency = &redis_latency}),
-      store(redis, clock, limits, watcher),
+      store(redis, clock, limits, program),
       access(redis, clock, signed_life_ms),
-      presence(redis, redis_figures, clock, log, presence_rules, watcher),
+      presence(redis, redis_figures, clock, log, presence_rules, program),
       desk{loop, store} {
   redis.greet_with(lua::reign, kReignKeys);
+}
+
+std::string Program::random_id() {
+  std::random_device device;
+  char text[17];
+  std::snprintf(text, sizeof text, "%08x%08x", device(), device());
+  return text;
 }
 
 std::optional<int> Program::complain(const std::string& what) const {
@@ -179,7 +178,6 @@ std::optional<int> Program::open(size_t body_max, size_t for_redis) {
 
   const auto limits = mailbox_limits(*config_);
   const auto presence = presence_rules(*config_);
-  const std::string watcher = watcher_name();
   const uint64_t signed_life = signed_life_ms(*config_);
   const size_t workers = worker_count(*config_);
   descriptors_ = raise_descriptors();
@@ -190,7 +188,7 @@ std::optional<int> Program::open(size_t body_max, size_t for_redis) {
   std::vector<Switchboard*> boards;
   for (size_t i = 0; i < workers; ++i) {
     auto worker =
-        std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, watcher);
+        std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, id_);
     Router& router = worker->router;
     worker->board = std::make_unique<Switchboard>(worker->loop, body_max, most, *log_,
                                                   [&router](const Request& request, Answer answer) {

@@ -33,7 +33,7 @@ namespace letterbox {
 // One worker: a thread, and everything that is its own.
 struct Worker {
   Worker(const Clock& clock, const RedisLogin& login, Log& log, const MailboxLimits& limits,
-         const PresenceRules& presence_rules, uint64_t signed_life_ms, const std::string& watcher);
+         const PresenceRules& presence_rules, uint64_t signed_life_ms, const std::string& program);
 
   // Counted by what stands below.
   RedisFigures redis_figures;
@@ -74,6 +74,8 @@ class Program {
   int run(const std::function<void()>& close);
 
   std::string_view name() const { return name_; }
+  // Of this process, among all that use the same Redis: no blanks.
+  const std::string& id() const { return id_; }
   // How many this process may have open; known once it is open.
   size_t descriptors() const { return descriptors_; }
   // Since 1970.
@@ -88,6 +90,7 @@ class Program {
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
 
  private:
+  static std::string random_id();
   int check();
   // Has every worker do this on its own thread, and returns when all have done it, or soon after: a
   // worker that hangs is not waited for.
@@ -98,6 +101,7 @@ class Program {
   const SystemClock clock_{};
   const uint64_t started_ms_ = clock_.wall_ms();
   std::atomic<bool> ending_{false};
+  const std::string id_ = random_id();
   std::string name_;
   std::optional<Config> config_;
   std::unique_ptr<Log> log_;

@@ -27,6 +27,13 @@ inline std::string_view mailbox_user(std::string_view key) {
   return key;
 }
 
+// Where a program that watches mailboxes is rung, and how `base` names it. `program` is its own
+// name, without blanks.
+inline std::string address_key(std::string_view program) {
+  return "address:" + std::string(program);
+}
+inline std::string watcher_of(std::string_view program) { return "@" + std::string(program); }
+
 inline std::string clients_key(std::string_view user) {
   return "clients:{" + std::string(user) + "}";
 }

@@ -11,9 +11,9 @@
 --       8 watcher  9 watching until (ms; 0: not)  10 poll parked until, if nothing is found (ms)
 --       11 expiries older than this are due (ms)  12 life of base (ms)  13 life of the others (ms)
 --       14 most clients
--- Out   {epoch, start, newest, missed, reset, raw, watchers, forks, element...}: the elements follow
---       the cursor epoch-start without a hole; `raw` is 1 where a raw element waits to be adopted;
---       `forks` are as in base.
+-- Out   {epoch, start, newest, missed, reset, raw, forks, element...}: the elements follow the cursor
+--       epoch-start without a hole; `raw` is 1 if a raw element waits to be adopted; `forks` are as in
+--       base.
 --       {}: a new client, while as many as there may be are all parked. Nothing was changed.
 --       An error, where something that the client needs can't be read: nothing was acknowledged.
 local now, client_life = ARGV[1] + 0, ARGV[7] + 0 -- (tonumber does it twice)
@@ -172,14 +172,12 @@ if limit == 0 then
 end
 
 -- Who watches: this program's line is renewed, those that ran out are dropped.
-local others, count = '', 0
+local watched = ''
 for who, till in string.gmatch(watchers, ' (%S+) (%d+)') do
-  if who ~= ARGV[8] and tonumber(till) > now then
-    others, count = others .. ' ' .. who .. ' ' .. till, count + 1
-  end
+  if who ~= ARGV[8] and tonumber(till) > now then watched = watched .. ' ' .. who .. ' ' .. till end
 end
 if watch_until > now then
-  others, count = others .. ' ' .. ARGV[8] .. ' ' .. string.format('%.0f', watch_until), count + 1
+  watched = watched .. ' ' .. ARGV[8] .. ' ' .. string.format('%.0f', watch_until)
 end
 
 if exists then
@@ -193,13 +191,13 @@ if exists then
   end
   local count = bytes and base < newest and string.format('+%.0f', bytes) or ''
   redis.call('SET', KEYS[1],
-    string.format('%s %.0f %.0f%s%s%s', epoch, base, touched, count, forks, others), 'PX', ARGV[12])
+    string.format('%s %.0f %.0f%s%s%s', epoch, base, touched, count, forks, watched), 'PX', ARGV[12])
 else
   -- Nobody ever pushed here: what is noted must not outlive the poll by much.
   local rest = math.max(watch_until - now, 1000)
   for _, key in ipairs({KEYS[1], KEYS[4]}) do rest = math.max(rest, redis.call('PTTL', key)) end
-  if count > 0 or touched > 0 then
-    redis.call('SET', KEYS[1], string.format('0 0 %.0f%s', touched, others),
+  if watched ~= '' or touched > 0 then
+    redis.call('SET', KEYS[1], string.format('0 0 %.0f%s', touched, watched),
       'PX', string.format('%.0f', rest))
   end
   redis.call('PEXPIRE', KEYS[4], string.format('%.0f', rest))
@@ -210,6 +208,6 @@ for _, element in ipairs(hung) do
   if string.byte(element) ~= 1 then raw = 1 end
 end
 local out = {epoch, string.format('%.0f', start), string.format('%.0f', newest),
-  string.format('%.0f', missed), reset, raw, count, forks}
-for i, element in ipairs(found) do out[8 + i] = element end
+  string.format('%.0f', missed), reset, raw, forks}
+for i, element in ipairs(found) do out[7 + i] = element end
 return out

@@ -20,7 +20,7 @@ namespace {
 enum Part : size_t { kBase, kLength, kLine, kList };
 
 // "EPOCH BASE TOUCHED[+BYTES][<EPOCH:LAST]...[ WATCHER UNTIL]..."; false if it is anything else.
-bool take_base(std::string_view record, uint64_t length, std::string_view watcher, uint64_t now,
+bool take_base(std::string_view record, uint64_t length, std::string_view watcher,
                Glimpse& glimpse) {
   const auto epoch = parse_u64(take_until(record, ' '));
   const auto base = parse_u64(take_until(record, ' '));
@@ -32,7 +32,6 @@ bool take_base(std::string_view record, uint64_t length, std::string_view watche
     const auto until = parse_u64(take_until(record, ' '));
     if (!until) return false;
     if (who == watcher) glimpse.watch_until = *until;
-    if (who != watcher && *until > now) glimpse.shared = true;
   }
   return true;
 }
@@ -52,7 +51,7 @@ bool take_line(std::string_view line, Glimpse& glimpse) {
 }
 
 std::optional<Glimpse> to_glimpse(const Reply& reply, size_t at, size_t width,
-                                  std::string_view watcher, uint64_t now) {
+                                  std::string_view watcher) {
   for (size_t part = 0; part < width; ++part) {
     if (!reply[at + part].ok()) return std::nullopt;
   }
@@ -60,7 +59,7 @@ std::optional<Glimpse> to_glimpse(const Reply& reply, size_t at, size_t width,
   const Reply record = reply[at + kBase];
   const auto length = static_cast<uint64_t>(reply[at + kLength].integer());
   const Reply line = reply[at + kLine];
-  const bool right = (record.is_nil() || take_base(record.text(), length, watcher, now, glimpse)) &&
+  const bool right = (record.is_nil() || take_base(record.text(), length, watcher, glimpse)) &&
                      (line.is_nil() || take_line(line.text(), glimpse));
   if (!right) return std::nullopt;
   if (width <= kList) return glimpse;
@@ -85,17 +84,16 @@ void RedisStore::peek(std::span<const Parked> clients, bool lists, Then<Glimpses
     if (lists) keys.push_back(mailbox.mailbox);
     names.push_back(client);
   }
-  redis_.eval(
-      lua::peek, keys, names,
-      [this, width, count = clients.size(), then = std::move(then)](const Reply& reply) {
-        if (!reply.ok() || reply.size() != count * width) return then(store_unavailable());
-        Glimpses glimpses;
-        glimpses.reserve(count);
-        for (size_t i = 0; i < count; ++i) {
-          glimpses.push_back(to_glimpse(reply, i * width, width, watcher_, clock_.wall_ms()));
-        }
-        then(std::move(glimpses));
-      });
+  redis_.eval(lua::peek, keys, names,
+              [this, width, count = clients.size(), then = std::move(then)](const Reply& reply) {
+                if (!reply.ok() || reply.size() != count * width) return then(store_unavailable());
+                Glimpses glimpses;
+                glimpses.reserve(count);
+                for (size_t i = 0; i < count; ++i) {
+                  glimpses.push_back(to_glimpse(reply, i * width, width, watcher_));
+                }
+                then(std::move(glimpses));
+              });
 }
 
 }  // namespace letterbox

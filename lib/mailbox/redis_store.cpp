@@ -19,7 +19,7 @@ namespace letterbox {
 namespace {
 
 // Of read.lua's reply: where the elements begin.
-constexpr size_t kReadHead = 8;
+constexpr size_t kReadHead = 7;
 
 // As many of the list's first elements as read.lua looks at for raw ones.
 constexpr std::string_view kAdoptedUpTo = "15";
@@ -34,20 +34,12 @@ constexpr size_t kNotYetDropped = 7;
 
 uint64_t number(const Reply& reply) { return static_cast<uint64_t>(reply.integer()); }
 
-// Of a push to so many mailboxes: what became of each.
-std::vector<Or<Pushed>> to_outcomes(const Reply& reply, size_t mailboxes) {
-  std::vector<Or<Pushed>> outcomes;
-  outcomes.reserve(mailboxes);
-  for (size_t i = 0; i < mailboxes; ++i) {
-    const Reply one = i < reply.size() ? reply[i] : reply;
-    if (one.size() < 4) {
-      outcomes.emplace_back(failure_of(one));
-    } else {
-      outcomes.emplace_back(
-          Pushed{{number(one[0]), number(one[1])}, number(one[2]), one[3].integer() != 0});
-    }
-  }
-  return outcomes;
+// Of push.lua's reply for a mailbox: its `waiting`, if the caller itself watches.
+constexpr int64_t kWatchedHere = 2;
+
+Or<Pushed> to_outcome(const Reply& reply) {
+  if (reply.size() < 4) return failure_of(reply);
+  return Pushed{{number(reply[0]), number(reply[1])}, number(reply[2]), reply[3].integer() != 0};
 }
 
 // As if Redis had taken none of them, for want of replicas.
@@ -86,7 +78,6 @@ Reading to_reading(const Reply& reply, uint64_t now) {
   reading.missed = number(reply[3]);
   reading.reset = reply[4].integer() != 0;
   reading.raw = reply[5].integer() != 0;
-  reading.shared = reply[6].integer() > 1;
   for (size_t i = kReadHead; i < reply.size(); ++i) {
     ++seq;
     const auto element = parse_element(reply[i].text());
@@ -95,9 +86,9 @@ Reading to_reading(const Reply& reply, uint64_t now) {
       continue;
     }
     if (reading.count++ > 0) reading.messages += ',';
-    append_message(reading.messages, id_of({epoch, seq}, reply[7].text()), element->body);
+    append_message(reading.messages, id_of({epoch, seq}, reply[6].text()), element->body);
   }
-  reading.cursor = id_of({epoch, seq}, reply[7].text());
+  reading.cursor = id_of({epoch, seq}, reply[6].text());
   if (epoch == 0) reading.cursor = reading.newest = {};
   return reading;
 }
@@ -119,8 +110,10 @@ MailboxView::Client to_client(std::string_view name, std::string_view line, uint
 }  // namespace
 
 RedisStore::RedisStore(RedisConnection& redis, const Clock& clock, const MailboxLimits& limits,
-                       std::string watcher)
-    : redis_(redis), clock_(clock), limits_(limits), watcher_(std::move(watcher)) {}
+                       std::string_view program)
+    : redis_(redis), clock_(clock), limits_(limits), watcher_(watcher_of(program)) {}
+
+void RedisStore::tell_here(Here here) { here_ = std::move(here); }
 
 // Expiries are renewed once a 64th of a mailbox's life has passed, so they are that much longer;
 // the lists' longer still, so that `base` never outlives them.
@@ -133,11 +126,10 @@ RedisStore::Lives RedisStore::lives(uint64_t now) const {
 void RedisStore::push_each(std::span<const std::string_view> users, std::string_view element,
                            ThenEach then) {
   send_push(users, element, std::nullopt,
-            [this, count = users.size(), bytes = element.size(),
-             then = std::move(then)](const Reply& reply) {
-              auto outcomes = to_outcomes(reply, count);
-              const size_t taken = count_taken(outcomes, bytes);
-              if (replicas_ == 0 || taken == 0) return then(outcomes);
+            [this, then = std::move(then)](std::vector<Or<Pushed>> outcomes) {
+              const bool any = std::any_of(outcomes.begin(), outcomes.end(),
+                                           [](const auto& outcome) { return bool(outcome); });
+              if (replicas_ == 0 || !any) return then(outcomes);
               taken_.push_back({std::move(outcomes), then});
               confirm_taken();
             });
@@ -145,8 +137,7 @@ void RedisStore::push_each(std::span<const std::string_view> users, std::string_
 
 // `raw`: the element of the list that this is made of, and which goes out of it in the same step.
 void RedisStore::send_push(std::span<const std::string_view> users, std::string_view element,
-                           std::optional<std::string_view> raw,
-                           RedisConnection::Callback callback) {
+                           std::optional<std::string_view> raw, ThenOutcomes then) {
   const std::vector<MailboxKeys> mailboxes(users.begin(), users.end());
   std::vector<std::string_view> keys;
   keys.reserve(4 * users.size() + 1);
@@ -163,18 +154,31 @@ void RedisStore::send_push(std::span<const std::string_view> users, std::string_
   const std::string bytes_cap = std::to_string(limits_.bytes_kept);
   const std::string ring_bytes = std::to_string(limits_.ring_bytes);
   const std::string client_life = std::to_string(limits_.client_life_ms);
-  const std::array<std::string_view, 11> arguments{
+  const std::array<std::string_view, 12> arguments{
       now,         element,     cap,         ring_bytes, life.due_before, life.base,
-      life.others, client_life, short_bytes, bytes_cap,  raw.value_or("")};
-  redis_.eval(lua::push, keys, std::span(arguments).first(raw ? 11 : 10), std::move(callback));
+      life.others, client_life, short_bytes, bytes_cap,  watcher_,        raw.value_or("")};
+  redis_.eval(lua::push, keys, std::span(arguments).first(raw ? 12 : 11),
+              [this, owners = std::vector<std::string>(users.begin(), users.end()),
+               element = std::string(element),
+               then = std::move(then)](const Reply& reply) { then(took(reply, owners, element)); });
 }
 
-size_t RedisStore::count_taken(const std::vector<Or<Pushed>>& outcomes, size_t bytes) {
-  const auto taken = static_cast<size_t>(std::count_if(
-      outcomes.begin(), outcomes.end(), [](const auto& outcome) { return bool(outcome); }));
-  pushed_.messages.add(taken);
-  pushed_.bytes.add(taken * bytes);
-  return taken;
+// What became of a push to each of these. Whoever waits for it here is told.
+std::vector<Or<Pushed>> RedisStore::took(const Reply& reply, const std::vector<std::string>& users,
+                                         std::string_view element) {
+  std::vector<Or<Pushed>> outcomes;
+  if (reply.ok() && reply.size() == 0) return outcomes;  // the raw element was gone
+  if (!reply.came() && here_.in_doubt) here_.in_doubt(users);
+  outcomes.reserve(users.size());
+  for (size_t i = 0; i < users.size(); ++i) {
+    const Reply one = i < reply.size() ? reply[i] : reply;
+    const auto& outcome = outcomes.emplace_back(to_outcome(one));
+    if (!outcome) continue;
+    pushed_.messages.add();
+    pushed_.bytes.add(element.size());
+    if (one[3].integer() == kWatchedHere) here_.rung(users[i], ring_of(outcome->id, element));
+  }
+  return outcomes;
 }
 
 void RedisStore::confirm_by(size_t replicas, uint64_t most_ms) {
@@ -341,22 +345,9 @@ void RedisStore::remove(std::string_view user, Then<bool> then) {
   });
 }
 
-void RedisStore::ring(std::string_view user, uint64_t since_ms) {
-  const std::string key = mailbox_key(user);
-  const std::string bell = "\x01*" + std::to_string(since_ms);
-  const std::string life = std::to_string(limits_.life_ms);
-  redis_.command({"RPUSH", key, bell}, [](const Reply&) {});
-  redis_.command({"PEXPIRE", key, life}, [](const Reply&) {});
-}
-
 void RedisStore::adopt(std::string_view user, std::string_view raw, Then<Pushed> then) {
-  const std::string element = adopted(raw, clock_.wall_ms());
-  send_push({&user, 1}, element, std::nullopt,
-            [this, bytes = element.size(), then = std::move(then)](const Reply& reply) {
-              const auto outcomes = to_outcomes(reply, 1);
-              count_taken(outcomes, bytes);
-              then(outcomes.front());
-            });
+  send_push({&user, 1}, adopted(raw, clock_.wall_ms()), std::nullopt,
+            [then = std::move(then)](const auto& outcomes) { then(outcomes.front()); });
 }
 
 void RedisStore::adopt_all(std::string_view user, Then<bool> then) {
@@ -379,16 +370,11 @@ void RedisStore::adopt_each(const std::string& user, std::deque<std::string> raw
   if (raws.empty()) return then(true);
   const std::string raw = std::move(raws.front());
   raws.pop_front();
-  const std::string element = adopted(raw, clock_.wall_ms());
   const std::string_view owner = user;
-  send_push({&owner, 1}, element, raw,
-            [this, user, bytes = element.size(), raws = std::move(raws), then](const Reply& reply) {
-              // (Empty: somebody else was quicker, and has it.)
-              if (!reply.ok() || reply.size() > 0) {
-                const auto outcomes = to_outcomes(reply, 1);
-                count_taken(outcomes, bytes);
-                if (!outcomes.front()) return then(outcomes.front().error());
-              }
+  send_push({&owner, 1}, adopted(raw, clock_.wall_ms()), raw,
+            [this, user, raws = std::move(raws), then](const auto& outcomes) {
+              // (None: somebody else was quicker, and has it.)
+              if (!outcomes.empty() && !outcomes.front()) return then(outcomes.front().error());
               adopt_each(user, raws, then);
             });
 }

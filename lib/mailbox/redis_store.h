@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "mailbox/store.h"
+#include "model/message.h"
 #include "redis/connection.h"
 
 namespace letterbox {
@@ -36,9 +38,19 @@ class RedisStore final : public Store {
     Counter bytes;
   };
 
-  // `watcher` names this program among those that watch a mailbox: no blanks.
+  // `program` names this program among those that watch mailboxes: keys.h.
   RedisStore(RedisConnection& redis, const Clock& clock, const MailboxLimits& limits,
-             std::string watcher);
+             std::string_view program);
+
+  // What this program pushes and watches itself rings nowhere, but is told here: on the store's
+  // thread, before who pushed hears of it.
+  struct Here {
+    std::function<void(std::string_view user, const Ring& ring)> rung;
+    // A push to these users was sent, and nobody knows whether it was carried out.
+    std::function<void(const std::vector<std::string>& users)> in_doubt;
+  };
+  // REQUIRES: before anything is read, if this program ever watches.
+  void tell_here(Here here);
 
   // From now on a push counts as taken only when so many replicas have it as well, which they are
   // given `most_ms` for, and else as unavailable.
@@ -53,7 +65,6 @@ class RedisStore final : public Store {
   void view(std::string_view user, Then<MailboxView> then) override;
   void unread(std::string_view user, std::string_view client, Then<uint64_t> then) override;
   void remove(std::string_view user, Then<bool> then) override;
-  void ring(std::string_view user, uint64_t since_ms) override;
   void adopt(std::string_view user, std::string_view raw, Then<Pushed> then) override;
   void adopt_all(std::string_view user, Then<bool> then) override;
 
@@ -78,10 +89,13 @@ class RedisStore final : public Store {
   Lives lives(uint64_t now) const;
   void confirm_taken();
   void note(const ReadRequest& request, Then<Reading> then);
+  // What became of each; none: the raw element was not there any more.
+  using ThenOutcomes = std::function<void(std::vector<Or<Pushed>>)>;
   void send_push(std::span<const std::string_view> users, std::string_view element,
-                 std::optional<std::string_view> raw, RedisConnection::Callback callback);
+                 std::optional<std::string_view> raw, ThenOutcomes then);
+  std::vector<Or<Pushed>> took(const Reply& reply, const std::vector<std::string>& users,
+                               std::string_view element);
   void adopt_each(const std::string& user, std::deque<std::string> raws, const Then<bool>& then);
-  size_t count_taken(const std::vector<Or<Pushed>>& outcomes, size_t bytes);
   void read_all(const ReadRequest& request, uint64_t now, Then<Reading> then);
 
   const MailboxLimits limits_;
@@ -92,6 +106,7 @@ class RedisStore final : public Store {
   bool confirming_ = false;   // a WAIT is under way
   std::vector<Taken> taken_;  // since it was sent
   Figures pushed_;
+  Here here_;
 };
 
 }  // namespace letterbox

@@ -53,14 +53,12 @@ struct Reading {
   uint64_t missed = 0;   // messages after the client's cursor that it will not get
   bool reset = false;    // its cursor meant nothing here
   bool raw = false;      // raw elements wait to be adopted
-  bool shared = false;   // other programs watch this mailbox too
 };
 
 // What a light look finds for one client of a mailbox, while it is parked.
 struct Glimpse {
   Cursor newest;             // {0,0}: nobody ever pushed
   uint64_t watch_until = 0;  // until when this program is noted as watching; wall clock, 0: not
-  bool shared = false;       // others are noted as well
   bool noted = false;        // the client's line is there, and says:
   Cursor cursor;
   uint64_t park_until = 0;  // wall clock
@@ -121,8 +119,6 @@ class Store {
   // Whether there was a mailbox, or anything in its place.
   virtual void remove(std::string_view user, Then<bool> then) = 0;
 
-  // Hangs a bell again for whoever else may be waiting. `since_ms`: when it first hung, wall clock.
-  virtual void ring(std::string_view user, uint64_t since_ms) = 0;
   // Makes a text message of what somebody put into the list by hand: any bytes. It is out of the
   // list already, in the caller's hands.
   virtual void adopt(std::string_view user, std::string_view raw, Then<Pushed> then) = 0;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "model/message.h"
 
+#include <cassert>
 #include <utility>
 
 #include "base/text.h"
 #include "model/json_writer.h"
+#include "model/names.h"
 
 namespace letterbox {
 namespace {
@@ -58,8 +60,7 @@ Ring parse_ring(std::string_view text) {
   if (!text.starts_with(kAnnounced)) return raw;
   std::string_view rest = text.substr(1);
   if (rest.starts_with(kBell)) {
-    const auto since = parse_u64(rest.substr(1));
-    return since ? Ring{.kind = Ring::Kind::bell, .since = *since} : raw;
+    return parse_u64(rest.substr(1)) ? Ring{.kind = Ring::Kind::bell} : raw;
   }
   const auto parts = split(rest);
   if (!parts) return raw;
@@ -67,6 +68,29 @@ Ring parse_ring(std::string_view text) {
   const auto element = parse_element(parts->second);
   if (!id || id->seq == 0 || !element) return raw;
   return Ring{.kind = Ring::Kind::message, .id = *id, .element = *element};
+}
+
+Ring ring_of(const Cursor& id, std::string_view element) {
+  const auto parsed = parse_element(element);
+  assert(parsed && id.seq > 0);
+  return {.kind = Ring::Kind::message, .id = id, .element = *parsed};
+}
+
+std::vector<AddressedRing> parse_addressed(std::string_view text) {
+  std::vector<AddressedRing> rings;
+  if (text.find('\n') == std::string_view::npos) return {};
+  std::string_view names = take_until(text, '\n');
+  const auto element = parse_element(text);
+  if (!parse_u64(take_until(names, ' ')) || (!element && !text.empty())) return {};
+  while (!names.empty()) {
+    const std::string_view user = take_until(names, ' ');
+    const auto id = Cursor::parse(take_until(names, ' '));
+    if (!valid_user(user) || !id || id->seq == 0) return {};
+    rings.emplace_back(user, element
+                                 ? Ring{.kind = Ring::Kind::message, .id = *id, .element = *element}
+                                 : Ring{.kind = Ring::Kind::bell});
+  }
+  return rings;
 }
 
 }  // namespace letterbox

@@ -5,6 +5,9 @@
 //     element   0 {"type":"mail","data":{"from":"bob"},"time":1795287660456}
 //     ring      \x01 directly followed by `1795287654123-7 ` and an element,
 //               or a bell: \x01 directly followed by `*1795287660456`, the time of the push
+//     addressed `1795287660456 alice 1795287654123-7 bob 1795287650000-2`, a line feed and an
+//     element,
+//               or nothing behind it: the lists are to be read; `1795287660456 *`: all lists
 //     message   {"id":"1795287654123-7","type":"mail","data":{"from":"bob"},"time":1795287660456}
 //
 // The number before an element is the millisecond at which it expires, 0 for never.
@@ -17,6 +20,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "model/cursor.h"
 
@@ -39,22 +44,29 @@ std::optional<Element> parse_element(std::string_view text);
 // `body` is that of an Element.
 void append_message(std::string& out, const Cursor& id, std::string_view body);
 
-// What stands in `mailbox:{user}`, where BLPOP finds it.
+// What says that there is something new in a mailbox.
 struct Ring {
   enum class Kind {
-    message,  // announces the newest message, whole: id and element
+    message,  // announces one message, and carries it
     bell,     // there is something, read the list
     raw,      // somebody's own RPUSH, to be adopted as a text message
   };
 
   Kind kind = Kind::raw;
   Cursor id = {};             // of a message
-  uint64_t since = 0;         // of a bell: when it was hung, ms since 1970
   Element element = {};       // of a message
   std::string_view raw = {};  // of a raw one: all of it, any bytes
 };
 
-// Never fails: what is neither a message nor a bell is raw.
+// Of what stands in `mailbox:{user}`. Never fails: what is neither a message nor a bell is raw.
 Ring parse_ring(std::string_view text);
+
+// Of a message that was pushed, as make_element wrote it.
+Ring ring_of(const Cursor& id, std::string_view element);
+
+// Of what stands at an address: a message rings for each of these users. None: it says that there
+// was too much, or it can't be read; everything is to be looked at.
+using AddressedRing = std::pair<std::string_view, Ring>;
+std::vector<AddressedRing> parse_addressed(std::string_view text);
 
 }  // namespace letterbox

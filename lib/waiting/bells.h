@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What the waiting room needs of the lanes: that somebody listens for a user's bell.
+// What the waiting room needs of the lanes: that somebody listens for what hangs in a user's list.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -11,12 +10,12 @@ namespace letterbox {
 
 class Bells {
  public:
-  // Where a user's bell is listened for; opaque.
+  // Where a user's list is listened to; opaque.
   using Place = std::shared_ptr<void>;
 
   virtual ~Bells() = default;
 
-  // From now on Room::rung is called for what comes into the user's list, including what is in it
+  // From now on Room::found is called for what comes into the user's list, including what is in it
   // already. Any thread; never calls back before it returns.
   virtual Place watch(std::string_view user) = 0;
   // No longer. What was on its way may still ring.
@@ -24,10 +23,6 @@ class Bells {
   // Whether what comes into the list is heard soon. If not, Room::missed_rings is called for its
   // user again and again, until it is. Any thread.
   virtual bool hears(const Place& place) const = 0;
-  // Hangs a bell there for another program, and does not listen for a moment, so that it gets it:
-  // Redis serves whoever has waited longest, and that may be us again and again. `since_ms` as in
-  // Store::ring. Any thread.
-  virtual void hand_on(const Place& place, std::string_view user, uint64_t since_ms) = 0;
 };
 
 }  // namespace letterbox

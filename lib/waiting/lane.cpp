@@ -16,87 +16,39 @@ namespace {
 // dropped; spread, so that the lanes do not all do it at once.
 constexpr uint64_t kAskSeconds = 20;
 constexpr uint64_t kAskSpreadSeconds = 20;
+// A lane takes in those who come within this time together. (Polls read their list themselves as
+// they come, and messages ring at the address: it is for what is pushed by hand right after.)
+constexpr uint64_t kGatherMs = 20;
 constexpr uint64_t kInterruptAgainMs = 1;
-constexpr uint64_t kStandBackMs = 5;
 constexpr uint64_t kInterruptAwayMs = 200;
 // While interrupts are refused.
 constexpr uint64_t kAskUninterruptedSeconds = 1;
-// After a BLPOP that was refused, doubled up to 8 s.
-constexpr uint64_t kRefusedMs = 500;
-constexpr unsigned kRefusedDoublings = 4;
-// How often the mailboxes of a lane that is deaf are looked at.
-constexpr uint64_t kLookMs = 500;
-// Attempts to connect that fail while Redis is there: by the second one it has no room. (The first
-// one may be the first to notice that Redis goes.)
-constexpr unsigned kFailuresBelieved = 2;
 
 }  // namespace
 
-Lane::Lane(Lanes& lanes, const LaneHost& host) : lanes_(lanes), host_(host) {}
-
-void Lane::start() {
-  RedisConnection::Events events;
-  events.up = [this] { came_up(); };
-  events.down = [this] {
-    was_down_ = true;
-    client_id_.clear();
-  };
-  events.failed = [this](std::string_view) { failed(); };
-  events.logged = false;
-  events.figures = host_.figures;
-  redis_ = std::make_unique<RedisConnection>(host_.commands, "letterbox-lane", std::move(events));
-  redis_->start();
-}
-
-// While Redis itself is away, that is nothing of this lane's own: nobody hears then, and the room
-// is told once the lane is back.
-void Lane::failed() {
-  failures_ = host_.commands.up() ? failures_ + 1 : 0;
-  if (failures_ > 0) deafen();
-  if (failures_ < kFailuresBelieved) return;
-  // Not from inside the connection's own callback: it may be closed.
-  host_.desk.loop.post([self = shared_from_this()] { self->lanes_.refused(self); });
-}
-
-void Lane::deafen() {
-  state_ = State::deaf;
-  if (!std::exchange(looking_, true)) look_later();
-}
-
-void Lane::look_later() {
-  Loop& loop = host_.desk.loop;
-  loop.at(loop.clock().steady_ms() + kLookMs, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self) return;
-    self->looking_ = self->redis_ && self->state_ == State::deaf;
-    if (!self->looking_) return;
-    self->lanes_.room_->missed_rings(self->host_.desk, self->lanes_.users_of(*self));
-    self->look_later();
-  });
-}
+Lane::Lane(Lanes& lanes, const ListenerHost& host)
+    : Listener(host, *lanes.room_, "letterbox-lane"), lanes_(lanes) {}
 
 void Lane::came_up() {
-  failures_ = 0;
   lanes_.came_up();
   redis_->command({"CLIENT", "ID"}, [this](const Reply& reply) {
     if (reply.ok()) client_id_ = std::to_string(reply.integer());
     interrupt();  // for what was added since it asked
   });
-  const bool rings_unheard = std::exchange(was_down_, false);
-  ask();
-  if (rings_unheard) lanes_.room_->missed_rings(host_.desk, lanes_.users_of(*this));
 }
 
+void Lane::no_room() { lanes_.refused(self()); }
+
+std::vector<std::string> Lane::users() const { return lanes_.users_of(*this); }
+
 void Lane::ask() {
-  if (blocked_ || !redis_ || !redis_->up()) return;
-  if (host_.desk.loop.clock().steady_ms() < back_at_ms_) return;  // it will ask by then
-  const auto self = shared_from_this();
-  auto keys = lanes_.keys_of(self);
+  if (blocked_ || !up()) return;
+  auto keys = lanes_.keys_of(self());
   if (keys.empty()) {
     // Struck off. Not from inside the connection's own callback: it is closed by and by.
-    host_.desk.loop.post([self] {
-      self->close();
-      self->lanes_.bury(self);
+    loop().post([lane = self()] {
+      lane->close();
+      lane->lanes_.bury(lane);
     });
     return;
   }
@@ -119,30 +71,21 @@ void Lane::ask() {
 
 void Lane::answered(const Reply& reply) {
   blocked_ = false;
-  if (!reply.ok()) {
-    // Where the connection is lost, or about to be, came_up() asks again.
-    if (reply.came() && !reply.must_reconnect()) refused();
-    return;
-  }
-  refusals_ = 0;
+  if (!reply.ok()) return refused(reply);
+  accepted();
   ask();
   if (reply.size() == 2) {
-    lanes_.room_->rung(host_.desk, mailbox_user(reply[0].text()), reply[1].text());
+    room_.found(host_.desk, mailbox_user(reply[0].text()), reply[1].text());
   }
 }
 
-// Somebody has put something that is no list where a mailbox should be, or Redis is busy with a
-// script. It asks again ever more seldom, and is deaf till then.
-void Lane::refused() {
-  deafen();
-  Loop& loop = host_.desk.loop;
-  const uint64_t wait = kRefusedMs << std::min(refusals_++, kRefusedDoublings);
-  loop.at(loop.clock().steady_ms() + wait, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->ask();
+void Lane::interrupt_soon() { interrupt_after(kGatherMs); }
+
+void Lane::interrupt_after(uint64_t ms) {
+  loop().at(loop().clock().steady_ms() + ms, [weak = weak_from_this()] {
+    if (const auto lane = weak.lock()) static_cast<Lane&>(*lane).interrupt();
   });
 }
-
-void Lane::close() { redis_.reset(); }
 
 void Lane::interrupt() {
   if (!redis_ || unblocking_ || !lanes_.stale(*this)) return;
@@ -154,20 +97,18 @@ void Lane::interrupt() {
   if (client_id_.empty()) return;                // came_up() is on its way to asking
   unblocking_ = true;
   unblock([weak = weak_from_this()](const Reply& reply) {
-    const auto self = weak.lock();
-    if (!self) return;
-    self->unblocking_ = false;
+    const auto listener = weak.lock();
+    if (!listener) return;
+    Lane& lane = static_cast<Lane&>(*listener);
+    lane.unblocking_ = false;
     // Still stale: the BLPOP's answer is on its way, or Redis got this before the BLPOP.
-    if (!self->lanes_.stale(*self)) return;
+    if (!lane.lanes_.stale(lane)) return;
     if (reply.came() && !reply.ok()) {
-      self->lanes_.forbid_interrupts();
-      self->deafen();
+      lane.lanes_.forbid_interrupts();
+      lane.deafen();
       return;
     }
-    Loop& loop = self->host_.desk.loop;
-    loop.at(loop.clock().steady_ms() + (reply.ok() ? kInterruptAgainMs : kInterruptAwayMs), [weak] {
-      if (const auto lane = weak.lock()) lane->interrupt();
-    });
+    lane.interrupt_after(reply.ok() ? kInterruptAgainMs : kInterruptAwayMs);
   });
 }
 
@@ -180,17 +121,6 @@ void Lane::unblock(RedisConnection::Callback callback) {
   host_.commands.command({"PEXPIRE", nobodys, "1"}, queued);
   host_.commands.command({"CLIENT", "UNBLOCK", client_id_}, queued);
   host_.commands.command({"EXEC"}, std::move(callback));
-}
-
-void Lane::hand_on(std::string_view user, uint64_t since_ms) {
-  Loop& loop = host_.desk.loop;
-  back_at_ms_ = loop.clock().steady_ms() + kStandBackMs;
-  loop.at(back_at_ms_, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->ask();
-  });
-  // Both by the same connection: the lane is off its lists before the bell hangs there.
-  if (redis_ && blocked_ && !client_id_.empty()) unblock([](const Reply&) {});
-  host_.desk.store.ring(user, since_ms);
 }
 
 }  // namespace letterbox

@@ -4,58 +4,44 @@
 // mutex of the Lanes guards.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "waiting/lanes.h"
+#include "waiting/listener.h"
 
 namespace letterbox {
 
-class Lane : public std::enable_shared_from_this<Lane> {
+class Lane final : public Listener {
  public:
-  Lane(Lanes& lanes, const LaneHost& host);
+  Lane(Lanes& lanes, const ListenerHost& host);
 
-  void start();
-  // The lists have changed: asks anew if it is blocked on the old ones.
-  void interrupt();
-  // Hangs a bell that is for somebody else, and stays away from its lists for some milliseconds.
-  void hand_on(std::string_view user, uint64_t since_ms);
+  // The lists have changed: asks anew, soon, if it is blocked on the old ones.
+  void interrupt_soon();
 
  private:
   friend class Lanes;
 
-  // What can be said of it from any thread. Deaf: Redis is there, but not for this lane, or not yet
-  // for all of its mailboxes. They are looked at every half second meanwhile.
-  enum class State { hears, connecting, deaf };
+  void came_up() override;
+  void went_down() override { client_id_.clear(); }
+  void no_room() override;
+  void ask() override;
+  std::vector<std::string> users() const override;
 
-  void came_up();
-  void failed();
-  void deafen();
-  void look_later();
+  std::shared_ptr<Lane> self() { return std::static_pointer_cast<Lane>(shared_from_this()); }
+  void interrupt();
+  void interrupt_after(uint64_t ms);
   void unblock(RedisConnection::Callback callback);
-  void ask();
   void answered(const Reply& reply);
-  void refused();
-  void close();
 
   Lanes& lanes_;
-  LaneHost host_;
 
-  std::unique_ptr<RedisConnection> redis_;
   std::string client_id_;    // by which CLIENT UNBLOCK knows it
   size_t turn_ = 0;          // which of its lists comes first
   bool blocked_ = false;     // a BLPOP is on its way or at work
-  bool was_down_ = false;    // since it last asked: rings may have gone unheard
   bool unblocking_ = false;  // an interrupt is on its way
-  bool looking_ = false;     // look_later() was called, and is not through
-  unsigned failures_ = 0;    // attempts in a row while Redis was there
-  unsigned refusals_ = 0;    // of BLPOPs in a row
-  std::atomic<State> state_{State::connecting};
-  uint64_t back_at_ms_ = 0;  // until when it stands back, steady
 
   // Guarded by the mutex of the Lanes.
   std::vector<std::string> keys_;

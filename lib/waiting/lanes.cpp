@@ -14,7 +14,7 @@ namespace letterbox {
 namespace {
 
 // So many mailboxes share a lane before another lane is opened.
-constexpr size_t kFewKeys = 4;
+constexpr size_t kFull = 128;
 // So many lanes may be left without a mailbox until they ask again by themselves.
 constexpr size_t kSpareLanes = 8;
 constexpr uint64_t kNoInterruptsMs = 60'000;
@@ -31,22 +31,24 @@ Lanes::~Lanes() {
   }
 }
 
-void Lanes::open(Room& room, std::vector<LaneHost> hosts, Log& log) {
+void Lanes::open(Room& room, std::vector<ListenerHost> hosts, Log& log) {
   room_ = &room;
   log_ = &log;
   hosts_ = std::move(hosts);
 }
 
+// The fullest that has room; else a new one; else, if there may be no more, the emptiest.
 Lanes::LanePtr Lanes::lane_for_one_more() {
   const auto rank = [](const LanePtr& lane) {
-    return std::pair(lane->state_ == Lane::State::deaf, lane->keys_.size());
+    const size_t keys = lane->keys_.size();
+    return std::tuple(!lane->hears(), keys >= kFull, keys >= kFull ? keys : kFull - keys);
   };
   const auto best =
       std::min_element(lanes_.begin(), lanes_.end(),
                        [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
-  const bool room = best != lanes_.end() && rank(*best) < std::pair(false, kFewKeys);
+  const bool room = best != lanes_.end() && (*best)->hears() && (*best)->keys_.size() < kFull;
   if (room || !limit_.one_more(lanes_.size(), clock_.steady_ms())) return *best;
-  const LaneHost& host = hosts_[next_host_++ % hosts_.size()];
+  const ListenerHost& host = hosts_[next_host_++ % hosts_.size()];
   auto lane = std::make_shared<Lane>(*this, host);
   lanes_.push_back(lane);
   host.desk.loop.post([lane] { lane->start(); });
@@ -79,22 +81,15 @@ void Lanes::unwatch(const Place& place, std::string_view user) {
 }
 
 bool Lanes::hears(const Place& place) const {
-  if (std::static_pointer_cast<Lane>(place)->state_ != Lane::State::deaf) return true;
+  if (std::static_pointer_cast<Lane>(place)->hears()) return true;
   Lock lock(mutex_);
-  return lane_at(place)->state_ != Lane::State::deaf;
-}
-
-void Lanes::hand_on(const Place& place, std::string_view user, uint64_t since_ms) {
-  Lock lock(mutex_);
-  const auto lane = lane_at(place);
-  lane->host_.desk.loop.post(
-      [lane, user = std::string(user), since_ms] { lane->hand_on(user, since_ms); });
+  return lane_at(place)->hears();
 }
 
 // Once is enough, however much changes before the lane has asked again.
 void Lanes::wake(const LanePtr& lane) {
   if (std::exchange(lane->stale_, true)) return;
-  lane->host_.desk.loop.post([lane] { lane->interrupt(); });
+  lane->host_.desk.loop.post([lane] { lane->interrupt_soon(); });
 }
 
 std::vector<std::string> Lanes::keys_of(const LanePtr& lane) {

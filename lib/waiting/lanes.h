@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// The lanes of the waiting room. A lane is one Redis connection blocked in one BLPOP over the lists
-// of several users. Polls hold no connection of their own: N of them need N/32 lanes or so, and
-// what comes back says whose list it was.
+// The quiet lanes of the waiting room. A lane is one Redis connection blocked in one BLPOP over the
+// lists of several users. Messages ring at the program's address (address.h); lanes hear what
+// somebody pushes into a user's list by hand, what hung there before anybody watched, and what
+// programs of a version without addresses hang there. Polls hold no connection of their own: N of
+// them need N/128 lanes or so, and what comes back says whose list it was.
 //
-// BLPOP costs Redis about half a microsecond a key each time it is asked and answered, so mailboxes
-// are spread: the first lanes take a few each, and only when there are as many lanes as there may
-// be do they fill up. A lane that must take in another mailbox is woken by CLIENT UNBLOCK and asks
-// again; one that may leave a mailbox out does so the next time it asks.
+// BLPOP costs Redis about half a microsecond a key each time it is asked and answered. Lanes are
+// filled one after the other, so that a crowd that comes interrupts few of them: a lane that must
+// take in another mailbox is woken by CLIENT UNBLOCK and asks again; one that may leave a mailbox
+// out does so the next time it asks.
 //
 // Redis may have fewer connections than lanes are wanted (`maxclients`). Then the mailboxes of a
 // lane that was refused go to those that are up, and no more are opened for a while: lane_limit.h.
@@ -25,23 +27,13 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/sync.h"
-#include "redis/connection.h"
 #include "waiting/bells.h"
 #include "waiting/lane_limit.h"
-#include "waiting/poll.h"
+#include "waiting/listener.h"
 
 namespace letterbox {
 
 class Lane;
-class Room;
-
-// A worker as lanes need it: its desk, and a connection of its own, which lanes follow, and by
-// which they are interrupted.
-struct LaneHost {
-  Desk& desk;
-  RedisConnection& commands;
-  RedisFigures* figures = nullptr;  // of the lanes that are its guests
-};
 
 class Lanes final : public Bells {
  public:
@@ -51,12 +43,11 @@ class Lanes final : public Bells {
   ~Lanes() override;
 
   // Before anything is watched. Lanes are spread over the hosts in turn.
-  void open(Room& room, std::vector<LaneHost> hosts, Log& log);
+  void open(Room& room, std::vector<ListenerHost> hosts, Log& log);
 
   Place watch(std::string_view user) override EXCLUDES(mutex_);
   void unwatch(const Place& place, std::string_view user) override EXCLUDES(mutex_);
   bool hears(const Place& place) const override EXCLUDES(mutex_);
-  void hand_on(const Place& place, std::string_view user, uint64_t since_ms) override;
 
   // Lanes that are open now.
   size_t size() const EXCLUDES(mutex_);
@@ -92,7 +83,7 @@ class Lanes final : public Bells {
   const Clock& clock_;
   Room* room_ = nullptr;
   Log* log_ = nullptr;
-  std::vector<LaneHost> hosts_;
+  std::vector<ListenerHost> hosts_;
 
   Counter refusals_;
   std::atomic<uint64_t> no_interrupts_until_ms_{0};  // steady

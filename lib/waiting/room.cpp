@@ -63,7 +63,7 @@ void Room::come_in(Mailbox& mailbox, Client& client, const PollPtr& poll, Answer
   client.cursor = asked.after;
   client.by_cursor = asked.by_cursor && !asked.foreign;
   const bool heard = !mailbox.watched || bells_.hears(*mailbox.watched);
-  const bool up_to_date = client.by_cursor && mailbox.current && heard && !mailbox.shared &&
+  const bool up_to_date = client.by_cursor && mailbox.current && heard &&
                           asked.after == mailbox.known && poll->has_place;
   if (closing_) {
     end(poll, {.reason = Reason::shutdown}, todo);
@@ -201,11 +201,6 @@ void Room::forget(Client& client) {
   if (!mailbox.clients.empty()) return;
   if (mailbox.watched) bells_.unwatch(*mailbox.watched, mailbox.user);
   mailboxes_.erase(mailboxes_.find(mailbox.user));
-}
-
-bool Room::anybody_asks(const Mailbox& mailbox) {
-  return std::any_of(mailbox.clients.begin(), mailbox.clients.end(),
-                     [](const Client& client) { return client.poll != nullptr; });
 }
 
 // --- who is here ---------------------------------------------------------------------------------

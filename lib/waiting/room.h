@@ -53,11 +53,13 @@ class Room {
   // A poll comes in. It is answered now or later.
   void enter(Desk& desk, Question question, std::unique_ptr<Caller> caller) EXCLUDES(mutex_);
 
+  // There is something new in a mailbox. Rings may come in another order than their messages.
+  void rung(Desk& desk, std::string_view user, const Ring& ring) EXCLUDES(mutex_);
   // A lane took something out of a user's list.
-  void rung(Desk& desk, std::string_view user, std::string_view element) EXCLUDES(mutex_);
+  void found(Desk& desk, std::string_view user, std::string_view element) EXCLUDES(mutex_);
 
-  // A lane lost sight of these users' lists for a while: what rang then, nobody heard. Their polls
-  // are looked at by and by. REQUIRES: this is the thread of the desk's loop.
+  // Whoever listens for these users lost sight of them for a while: what rang then, nobody heard.
+  // Their polls are looked at by and by. REQUIRES: this is the thread of the desk's loop.
   void missed_rings(Desk& desk, const std::vector<std::string>& users) EXCLUDES(mutex_);
 
   // By what the polls of a user came in, each once; and whose polls there are.
@@ -130,12 +132,9 @@ class Room {
     std::optional<Bells::Place> watched;
     bool current = false;
     bool to_look_at = false;  // stands in the line of a desk
-    bool shared = false;      // another program watched it too, when it was last read
     Cursor known;
     uint64_t rings = 0;
     uint64_t watch_noted = 0;  // until when the store knows it to be watched, wall clock
-    // A bell was taken, nothing was found yet: it may have been meant for another program.
-    std::optional<uint64_t> bell;
   };
 
   struct UserHash {
@@ -162,11 +161,6 @@ class Room {
   void ask(Desk& desk, const PollPtr& poll, const ReadRequest& request) EXCLUDES(mutex_);
   void end_overdue(uint64_t now_ms, Answers& todo) REQUIRES(mutex_);
   void read_done(Desk& desk, const PollPtr& poll, const Reading& reading) EXCLUDES(mutex_);
-  void pass_on(Desk& desk, const std::string& user, uint64_t since_ms);
-  void hand_on(Desk& desk, const std::string& user, uint64_t since_ms);
-  void tell_others(Desk& desk, const std::string& user);
-  void look_later(Desk& desk, const PollPtr& poll);
-  void find_out_whose(Desk& desk, const std::string& user, uint64_t since_ms);
   void look_on(Desk& desk) EXCLUDES(mutex_);
   std::vector<Look> next_looks(Desk& desk, bool& lists) EXCLUDES(mutex_);
   void looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Glimpses>& seen)
@@ -206,7 +200,6 @@ class Room {
   Client* current_client(const PollPtr& poll) REQUIRES(mutex_);
   static void place_of(Client& client, Absent* list);
   void forget(Client& client) REQUIRES(mutex_);
-  static bool anybody_asks(const Mailbox& mailbox);
   Note acknowledgement_of(Client& client) REQUIRES(mutex_);
   Note note_of(const Client& client) const REQUIRES(mutex_);
   uint64_t watch_until(const Mailbox& mailbox) const REQUIRES(mutex_);

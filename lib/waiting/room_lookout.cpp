@@ -114,12 +114,12 @@ void Room::looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Gl
   });
 }
 
-// Whether the client has everything, and no bell of its mailbox can be with another program. If the
-// store keeps its cursor, that must be the one which its poll waits with.
+// Whether the client has everything. If the store keeps its cursor, that must be the one which its
+// poll waits with.
 bool Room::nothing_new(const Client& client, const Glimpse& seen) {
   const Cursor& at = client.poll->cursor;
   const bool kept_right = client.by_cursor || (seen.noted && seen.cursor == at);
-  return seen.newest == at && kept_right && !seen.raw && !seen.shared && !client.mailbox->shared;
+  return seen.newest == at && kept_right && !seen.raw;
 }
 
 }  // namespace letterbox

@@ -2,8 +2,8 @@
 //
 // What the files of the waiting room have in common, and nobody else needs: room.cpp (who comes
 // in), room_turns.cpp (who is read for), room_reading.cpp (what Redis says), room_lookout.cpp (who
-// has news after rings that went unheard), room_shared.cpp (mailboxes that other programs watch
-// too), room_ending.cpp (how a wait ends), room_notes.cpp (what is written down of it).
+// has news after rings that went unheard), room_ending.cpp (how a wait ends), room_notes.cpp (what
+// is written down of it).
 #pragma once
 
 #include <utility>

@@ -2,6 +2,7 @@
 //
 // What Redis says of a mailbox, read or rung: answers its polls, or parks them.
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "base/random.h"
@@ -33,37 +34,22 @@ void Room::adopt_then_read(Desk& desk, const PollPtr& poll) {
 void Room::read_done(Desk& desk, const PollPtr& poll, const Reading& reading) {
   Answers todo;
   bool wake = false;
-  bool joined = false;  // another program watches, of which we did not know
-  bool waits = false;
-  std::optional<uint64_t> stray;
   {
     Lock lock(mutex_);
     Mailbox* mailbox = known(poll->question.user);
     const bool undisturbed = mailbox != nullptr && mailbox->rings == poll->rings_seen;
-    if (mailbox != nullptr) {
-      joined = !std::exchange(mailbox->shared, reading.shared) && reading.shared;
-    }
     if (undisturbed) {
       mailbox->current = true;
       mailbox->known = reading.newest;
     }
-    if (undisturbed || (mailbox != nullptr && reading.count > 0)) {
-      // What the bell was about has been read; where that is nothing, it was another program's.
-      const auto bell = std::exchange(mailbox->bell, std::nullopt);
-      if (reading.count == 0 && reading.shared) stray = bell;
-    }
     if (Client* client = current_client(poll)) client->written = reading.count == 0;
     if (poll->state != Poll::State::ended) {
       go_on(poll, undisturbed ? mailbox : nullptr, reading, todo);
-      waits = poll->state == Poll::State::parked;
       wake = sooner();
     }
   }
-  if (joined) tell_others(desk, poll->question.user);
-  if (stray) pass_on(desk, poll->question.user, *stray);
   carry_out(desk, todo);
   if (wake) wake_();
-  if (waits && reading.shared) look_later(desk, poll);
 }
 
 // After a read: ends the poll, parks it, or reads once more. `undisturbed` is its mailbox where no
@@ -138,47 +124,33 @@ void Room::read_again(const PollPtr& poll) {
 
 // --- ringing -------------------------------------------------------------------------------------
 
-void Room::rung(Desk& desk, std::string_view user, std::string_view element) {
+void Room::found(Desk& desk, std::string_view user, std::string_view element) {
   const Ring ring = parse_ring(element);
   if (ring.kind == Ring::Kind::raw) {
     adopt(desk, std::string(user), std::string(element), kRereadMs);
-    return;
+  } else {
+    rung(desk, user, ring);
   }
+}
+
+void Room::rung(Desk& desk, std::string_view user, const Ring& ring) {
+  assert(ring.kind != Ring::Kind::raw);
   Answers todo;
   bool wake = false;
-  bool nobody = false;   // knows this mailbox here
-  bool unasked = false;  // its clients are between two polls
-  std::optional<uint64_t> stray;
   {
     Lock lock(mutex_);
-    Mailbox* here = known(user);
-    // A lane may have listened on for a mailbox that was forgotten, and is here again.
-    nobody = here == nullptr || !here->watched;
-    if (here != nullptr) {
-      Mailbox& mailbox = *here;
-      ++mailbox.rings;
-      if (ring.kind == Ring::Kind::bell && !nobody) {
-        // Of two bells that come before one read is through, the second is for somebody else.
-        if (mailbox.bell) stray = ring.since;
-        if (!mailbox.bell) mailbox.bell = ring.since;
-        unasked = !stray && !anybody_asks(mailbox);
-      }
-      // A ring that carries a message names the newest there was when it was taken, and whatever
-      // comes later rings again.
-      const bool newest = ring.kind == Ring::Kind::message && !(ring.id < mailbox.known);
-      // One that tells nothing new may have hung there for another program before this one came.
-      const bool stale = ring.kind == Ring::Kind::message && !(mailbox.known < ring.id);
-      if (stale && !nobody && mailbox.shared) stray = clock_.wall_ms();
-      mailbox.current = newest || (mailbox.current && ring.kind == Ring::Kind::message);
-      if (newest) mailbox.known = ring.id;
-      for (Client& client : mailbox.clients) ring_client(client, ring, todo);
-      wake = sooner();
-    }
+    // Nobody waits here any more: the message stands in the list, for whoever comes.
+    Mailbox* mailbox = known(user);
+    if (mailbox == nullptr) return;
+    ++mailbox->rings;
+    // Whatever is later than a message that rang here rings here too.
+    const bool message = ring.kind == Ring::Kind::message;
+    const bool newest = message && !(ring.id < mailbox->known);
+    mailbox->current = newest || (mailbox->current && message);
+    if (newest) mailbox->known = ring.id;
+    for (Client& client : mailbox->clients) ring_client(client, ring, todo);
+    wake = sooner();
   }
-  // Nobody waits for it here: somebody elsewhere may.
-  if (nobody) desk.store.ring(user, ring.since != 0 ? ring.since : clock_.wall_ms());
-  if (unasked) find_out_whose(desk, std::string(user), ring.since);
-  if (stray) pass_on(desk, std::string(user), *stray);
   carry_out(desk, todo);
   if (wake) wake_();
 }

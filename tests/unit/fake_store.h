@@ -61,11 +61,6 @@ class FakeStore final : public Store {
     std::string client;
     Then<uint64_t> then;
   };
-  struct Bell {
-    std::string user;
-    uint64_t since_ms = 0;
-    bool operator==(const Bell&) const = default;
-  };
   struct AdoptionOfAll {
     std::string user;
     Then<bool> then;
@@ -113,9 +108,6 @@ class FakeStore final : public Store {
   void remove(std::string_view user, Then<bool> then) override {
     removals.emplace_back(user, std::move(then));
   }
-  void ring(std::string_view user, uint64_t since_ms) override {
-    rings.push_back({std::string(user), since_ms});
-  }
   void adopt(std::string_view user, std::string_view raw, Then<Pushed> then) override {
     adoptions.push_back({std::string(user), std::string(raw), std::move(then)});
   }
@@ -135,8 +127,6 @@ class FakeStore final : public Store {
   std::deque<std::pair<std::string, Then<bool>>> removals;
   std::deque<Adoption> adoptions;
   std::deque<AdoptionOfAll> adoptions_of_all;
-  // What was hung for others. Nobody waits for an answer.
-  std::vector<Bell> rings;
 };
 
 }  // namespace letterbox::test

@@ -60,8 +60,7 @@ inline Question only_looking(Question question) {
 inline std::string ring(const Cursor& message, uint64_t expires_ms = 0) {
   return "\x01" + message.text() + " " + make_element("mail", "1", 5, expires_ms);
 }
-inline constexpr uint64_t kBellMs = 5;  // long ago
-inline std::string bell(uint64_t since_ms = kBellMs) { return "\x01*" + std::to_string(since_ms); }
+inline std::string bell() { return "\x01*5"; }
 
 // A message as a client gets it.
 inline std::string message(const Cursor& at) {
@@ -89,7 +88,7 @@ struct FakeWaiting {
   FakeClock clock;
   Loop loop{clock};
   FakeStore store;
-  FakeBells bells{store};
+  FakeBells bells;
   size_t wakes = 0;  // calls of the room's `wake`
   Desk desk{loop, store};
   Room room;
@@ -125,7 +124,7 @@ struct FakeWaiting {
   }
 
   void rung(const std::string& element, std::string_view user = "alice") {
-    room.rung(desk, user, element);
+    room.found(desk, user, element);
   }
 
   // Lets time pass and has the room look at the clock. In how many ms it wants to do so again.

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "waiting/address.h"
+
+#include <utility>
+
+#include "mailbox/keys.h"
+#include "model/message.h"
+#include "waiting/room.h"
+
+namespace letterbox {
+
+namespace {
+
+constexpr uint64_t kAskSeconds = 20;
+constexpr std::string_view kAskSecondsText = "20";
+constexpr std::string_view kAtOnce = "100";
+// What stands at an address expires ten minutes after it was the first there (push.lua). A program
+// that stood still for longer than this looks at everything.
+constexpr uint64_t kUnreadMs = 300'000;
+
+}  // namespace
+
+Address::Address(const ListenerHost& host, Room& room, std::string_view program)
+    : Listener(host, room, "letterbox-address"), key_(address_key(program)) {}
+
+void Address::came_up() {
+  many_at_once_ = true;
+  blocked_ = false;
+}
+
+std::vector<std::string> Address::users() const { return room_.users(); }
+
+void Address::ask() {
+  if (blocked_ || !up()) return;
+  const uint64_t now = loop().clock().steady_ms();
+  const bool stood_still = asked_ms_ && now > *asked_ms_ + kUnreadMs;
+  asked_ms_ = now;
+  blocked_ = true;
+  state_ = State::hears;
+  if (many_at_once_) {
+    ask_for_many();
+  } else {
+    ask_for_one();
+  }
+  if (stood_still) look();
+}
+
+void Address::ask_for_many() {
+  redis_->command(
+      {"BLMPOP", kAskSecondsText, "1", key_, "LEFT", "COUNT", kAtOnce},
+      [this](const Reply& reply) {
+        blocked_ = false;
+        if (!reply.ok()) {
+          // Redis 6.2 does not know it, or it is not allowed.
+          many_at_once_ = !reply.came() || reply.must_reconnect();
+          return ask();
+        }
+        accepted();
+        ask();
+        if (reply.size() == 2) take(reply[1]);
+      },
+      kAskSeconds * 1000);
+}
+
+void Address::ask_for_one() {
+  redis_->command(
+      {"BLPOP", key_, kAskSecondsText},
+      [this](const Reply& reply) {
+        if (!reply.ok()) {
+          blocked_ = false;
+          return refused(reply);
+        }
+        accepted();
+        if (reply.size() == 2) return heard_one(reply[1].text());
+        blocked_ = false;
+        ask();
+      },
+      kAskSeconds * 1000);
+}
+
+// Nothing is asked in between, so that rings come in their order.
+void Address::heard_one(std::string_view element) {
+  redis_->command({"LPOP", key_, kAtOnce}, [this](const Reply& reply) {
+    blocked_ = false;
+    ask();
+    take(reply);
+  });
+  heard(element);
+}
+
+void Address::take(const Reply& elements) {
+  for (size_t i = 0; i < elements.size(); ++i) heard(elements[i].text());
+}
+
+void Address::heard(std::string_view element) {
+  const auto rings = parse_addressed(element);
+  if (rings.empty()) return look();
+  for (const auto& [user, ring] : rings) room_.rung(host_.desk, user, ring);
+}
+
+}  // namespace letterbox
