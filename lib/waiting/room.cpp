@@ -69,7 +69,7 @@ void Room::come_in(Mailbox& mailbox, Client& client, const PollPtr& poll, Answer
     end(poll, {.reason = Reason::shutdown}, todo);
   } else if (up_to_date) {
     park(mailbox, poll);
-    todo.notes.push_back(acknowledgement_of(client));
+    note_return(client, todo);
   } else if (hold > 0) {
     poll->state = Poll::State::slowed;
     if (!slowed) client.held_until_ms = clock_.steady_ms() + hold;
@@ -188,7 +188,7 @@ Room::Client* Room::current_client(const PollPtr& poll) {
   return client != clients.end() ? &*client : nullptr;
 }
 
-void Room::place_of(Client& client, Absent* list) {
+void Room::place_of(Client& client, Line* list) {
   if (client.list != nullptr) client.list->erase(client.place);
   client.list = list;
   if (list != nullptr) client.place = list->insert(list->end(), &client);
@@ -196,6 +196,7 @@ void Room::place_of(Client& client, Absent* list) {
 
 void Room::forget(Client& client) {
   place_of(client, nullptr);
+  settle(client, 0);
   Mailbox& mailbox = *client.mailbox;
   mailbox.clients.remove_if([&](const Client& c) { return &c == &client; });
   if (!mailbox.clients.empty()) return;

@@ -106,8 +106,17 @@ class Room {
 
   struct Mailbox;
   struct Client;
-  // Clients without a poll, in the order in which they have been so.
-  using Absent = std::list<Client*>;
+  // In the order in which they have been so: without a poll, or with something to be written.
+  using Line = std::list<Client*>;
+
+  // What a client's line in the store lacks, since it is written by and by.
+  struct Debt {
+    size_t messages = 0;  // given since
+    size_t bytes = 0;
+    uint64_t parked_until = 0;            // as the line has it; wall clock
+    std::optional<uint64_t> since_ms;     // it came back with something to be written; steady
+    std::optional<Line::iterator> place;  // among those whose time has not come
+  };
 
   struct Client {
     std::string name;
@@ -115,15 +124,16 @@ class Room {
     PollPtr poll;   // the one that counts; none: the client is between two polls, or gone
     Cursor cursor;  // the last it gave
     bool by_cursor = false;
-    bool written = false;   // its line in the store is no older than its last read or note
+    bool written = false;  // the store has its line, no older than its last read or note but for:
+    Debt debt;
     uint64_t since_ms = 0;  // without a poll, steady
     // When it was last given messages after this cursor, steady; and how often it has come back
     // with the same one within a second.
     std::optional<uint64_t> given_ms;
     unsigned repeats = 0;
     uint64_t held_until_ms = 0;  // it is read for no sooner, if its poll is slowed; steady
-    Absent* list = nullptr;      // where it stands, if it has no poll
-    Absent::iterator place;
+    Line* list = nullptr;        // where it stands, if it has no poll
+    Line::iterator place;
   };
 
   struct Mailbox {
@@ -198,10 +208,15 @@ class Room {
   Mailbox& mailbox_of(std::string_view user) REQUIRES(mutex_);
   Client* client_of(Mailbox& mailbox, const Question& question, Answers& todo) REQUIRES(mutex_);
   Client* current_client(const PollPtr& poll) REQUIRES(mutex_);
-  static void place_of(Client& client, Absent* list);
+  static void place_of(Client& client, Line* list);
   void forget(Client& client) REQUIRES(mutex_);
+  void note_return(Client& client, Answers& todo) REQUIRES(mutex_);
+  bool must_be_noted(const Client& client) const REQUIRES(mutex_);
+  void write_due_debts(uint64_t now_ms, Answers& todo) REQUIRES(mutex_);
+  void write_debts(Desk& desk, const std::vector<PollPtr>& polls) EXCLUDES(mutex_);
+  void settle(Client& client, uint64_t parked_until) REQUIRES(mutex_);
   Note acknowledgement_of(Client& client) REQUIRES(mutex_);
-  Note note_of(const Client& client) const REQUIRES(mutex_);
+  Note note_of(Client& client) REQUIRES(mutex_);
   uint64_t watch_until(const Mailbox& mailbox) const REQUIRES(mutex_);
   uint64_t wall(uint64_t steady_ms) const;
   std::optional<uint64_t> next_due() const REQUIRES(mutex_);
@@ -222,8 +237,10 @@ class Room {
   size_t most_mailboxes_ GUARDED_BY(mutex_) = 0;
   std::multimap<uint64_t, PollPtr> deadlines_ GUARDED_BY(mutex_);
   // Just answered, will most likely be back; and those who were noted as away since.
-  Absent lapsing_ GUARDED_BY(mutex_);
-  Absent resting_ GUARDED_BY(mutex_);
+  Line lapsing_ GUARDED_BY(mutex_);
+  Line resting_ GUARDED_BY(mutex_);
+  // Came back, which is to be written by and by.
+  Line indebted_ GUARDED_BY(mutex_);
   // Superseded too soon: when their answers are due.
   std::multimap<uint64_t, PollPtr> late_ GUARDED_BY(mutex_);
   // Slowed: when they are to be read for.

@@ -157,6 +157,7 @@ std::optional<uint64_t> Room::tick(Desk& desk) {
       read_again(poll);
       todo.reads.push_back(poll);
     }
+    write_due_debts(now, todo);
     while (!lapsing_.empty() && lapsing_.front()->since_ms + kLapseMs <= now) {
       Client& client = *lapsing_.front();
       todo.notes.push_back(note_of(client));
@@ -184,6 +185,7 @@ std::optional<uint64_t> Room::next_due() const {
   if (const auto overdue = turns_.next_overdue()) consider(*overdue);
   if (!lapsing_.empty()) consider(lapsing_.front()->since_ms + kLapseMs);
   if (!resting_.empty()) consider(resting_.front()->since_ms + kWarmMs);
+  if (!indebted_.empty()) consider(debt_due_ms(*indebted_.front()->debt.since_ms));
   return next;
 }
 
@@ -211,6 +213,9 @@ void Room::carry_out(Desk& desk, const Answers& todo) {
         if (note.park_until == 0) put_right(desk, note.user, note.client);
       });
     }
+  }
+  for (const auto& [at, polls] : todo.debts) {
+    at->loop.post([this, at = at, polls = polls] { write_debts(*at, polls); });
   }
   for (const auto& poll : todo.reads) read(desk, poll);
 }

@@ -15,6 +15,9 @@ namespace {
 constexpr uint64_t kNoteMarginMs = 1000;
 // And so much later while a poll waits: so that its successors need not renew them each time.
 constexpr uint64_t kNoteAheadMs = 60'000;
+// A client's line is written at once if it lacks as many messages, or bytes of them.
+constexpr size_t kDebtMessages = 8;
+constexpr size_t kDebtBytes = 1024;
 
 }  // namespace
 
@@ -35,7 +38,7 @@ void Room::put_right(Desk& desk, const std::string& user, const std::string& cli
     Lock lock(mutex_);
     Mailbox* mailbox = known(user);
     if (mailbox == nullptr) return;
-    for (const Client& here : mailbox->clients) {
+    for (Client& here : mailbox->clients) {
       if (here.name != client || !here.poll) continue;
       if (here.poll->state == Poll::State::parked) {
         todo.notes.push_back(note_of(here));
@@ -68,13 +71,67 @@ void Room::doubt(std::string_view user) {
   mailbox->watch_noted = 0;
 }
 
+// A client has come back, is up to date, and parks. Its cursor will come with its next poll too, so
+// its line, by which the store knows what may go, is written when that saves something.
+void Room::note_return(Client& client, Answers& todo) {
+  Debt& debt = client.debt;
+  if (must_be_noted(client)) {
+    todo.notes.push_back(acknowledgement_of(client));
+  } else if (!debt.since_ms) {
+    debt.since_ms = clock_.steady_ms();
+    debt.place = indebted_.insert(indebted_.end(), &client);
+  }
+}
+
+bool Room::must_be_noted(const Client& client) const {
+  const Debt& debt = client.debt;
+  const Mailbox& mailbox = *client.mailbox;
+  const bool overdue = debt.since_ms && !debt.place;
+  const bool much = debt.messages >= kDebtMessages || debt.bytes >= kDebtBytes;
+  // It must not seem to be gone before its line is written.
+  const bool parked = debt.parked_until > clock_.wall_ms() + 2 * kDebtMs;
+  const bool watched = watch_until(mailbox) <= mailbox.watch_noted + kNoteAheadMs;
+  return !client.written || overdue || much || !parked || !watched;
+}
+
+// (One between two polls is noted as it comes back, or lapses.)
+void Room::write_due_debts(uint64_t now_ms, Answers& todo) {
+  while (!indebted_.empty() && debt_due_ms(*indebted_.front()->debt.since_ms) <= now_ms) {
+    Client& client = *indebted_.front();
+    indebted_.pop_front();
+    client.debt.place.reset();
+    const bool waits = client.poll && client.poll->state == Poll::State::parked;
+    if (waits) todo.debts[&client.poll->desk].push_back(client.poll);
+  }
+}
+
+void Room::write_debts(Desk& desk, const std::vector<PollPtr>& polls) {
+  Answers todo;
+  {
+    Lock lock(mutex_);
+    for (const PollPtr& poll : polls) {
+      if (poll->state != Poll::State::parked) continue;
+      Client* client = current_client(poll);
+      if (client != nullptr && client->debt.since_ms) todo.notes.push_back(acknowledgement_of(*client));
+    }
+  }
+  carry_out(desk, todo);
+}
+
+// The store has, or is about to get, all that is to be written of a client.
+void Room::settle(Client& client, uint64_t parked_until) {
+  if (client.debt.place) indebted_.erase(*client.debt.place);
+  client.debt = {};
+  client.debt.parked_until = parked_until;
+}
+
 // For a client that is parked and up to date: the least that must be written.
 Room::Note Room::acknowledgement_of(Client& client) {
+  const bool written = client.written;
   Note note = note_of(client);
   Mailbox& mailbox = *client.mailbox;
-  note.only_acknowledges = client.written && note.watch_until <= mailbox.watch_noted + kNoteAheadMs;
+  note.only_acknowledges = written && note.watch_until <= mailbox.watch_noted + kNoteAheadMs;
   if (!note.only_acknowledges) mailbox.watch_noted = note.watch_until;
-  client.written = true;
   return note;
 }
 
@@ -92,7 +149,7 @@ bool Room::put_notes_right(Client& client, const Glimpse& seen, Answers& todo) {
   return true;
 }
 
-Room::Note Room::note_of(const Client& client) const {
+Room::Note Room::note_of(Client& client) {
   Note note;
   note.user = client.mailbox->user;
   note.client = client.name;
@@ -101,6 +158,8 @@ Room::Note Room::note_of(const Client& client) const {
   if (client.poll && client.poll->state == Poll::State::parked) {
     note.park_until = wall(client.poll->deadline_ms);
   }
+  settle(client, note.park_until);
+  client.written = true;
   return note;
 }
 

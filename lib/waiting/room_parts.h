@@ -6,6 +6,7 @@
 // is written down of it).
 #pragma once
 
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,14 @@ constexpr uint64_t kWarmMs = 5000;
 // fight over one client name take turns once a second instead of thousands of times.
 constexpr uint64_t kFightMs = 1000;
 
+// A client's line is written so much after it first came back with something to be written; with
+// those of others, so that the room need not wake for each.
+constexpr uint64_t kDebtMs = 1000;
+constexpr uint64_t kDebtsTogetherMs = 100;
+constexpr uint64_t debt_due_ms(uint64_t since_ms) {
+  return (since_ms + kDebtMs + kDebtsTogetherMs - 1) / kDebtsTogetherMs * kDebtsTogetherMs;
+}
+
 // More than this server takes on.
 Error overloaded(std::string message);
 
@@ -29,6 +38,9 @@ struct Room::Answers {
   std::vector<std::pair<PollPtr, Error>> refusals;
   std::vector<PollPtr> reads;
   std::vector<Note> notes;
+  // Polls whose clients' lines are to be written, by the worker that each came by: what else is
+  // written of them is written by the same connection.
+  std::map<Desk*, std::vector<PollPtr>> debts;
 };
 
 }  // namespace letterbox

@@ -42,7 +42,10 @@ void Room::read_done(Desk& desk, const PollPtr& poll, const Reading& reading) {
       mailbox->current = true;
       mailbox->known = reading.newest;
     }
-    if (Client* client = current_client(poll)) client->written = reading.count == 0;
+    if (Client* client = current_client(poll)) {
+      client->written = reading.count == 0;
+      settle(*client, poll->has_place ? wall(poll->deadline_ms) : 0);
+    }
     if (poll->state != Poll::State::ended) {
       go_on(poll, undisturbed ? mailbox : nullptr, reading, todo);
       wake = sooner();
@@ -167,6 +170,8 @@ void Room::ring_client(Client& client, const Ring& ring, Answers& todo) {
     poll->cursor = ring.id;
     Ending ending{.reason = Reason::messages, .count = 1};
     ending.single = ring.element.body;
+    ++client.debt.messages;
+    client.debt.bytes += ring.element.body.size();
     client.written = client.written && ring.element.body.size() <= kDropAtOnceBytes;
     end(poll, ending, todo);
     return;
