@@ -33,6 +33,7 @@ constexpr Row kTable[] = {
   {push, {"push-rate",        "N",       "0",              0, 1e6,          Option::integer,     "pushes a second that may come by one key; 0: as many as will"}},
   {poll, {"origin",           "ORIGINS", "",               0, 0,            Option::text,        "other sites whose pages may poll: https://a.example,https://b.example; none: only the site's own"}},
   {both, {"listen",           "SOCKET",  "",               0, 0,            Option::text,        "unix socket path or HOST:PORT; none: the one on descriptor 0, from spawn-fcgi"}},
+  {poll, {"push-listen",      "SOCKET",  "",               0, 0,            Option::text,        "serves the private face too, on this socket, with the options of letterbox-push; what is pushed there reaches polls without a detour"}},
   {both, {"workers",          "N",       "0",              0, 64,           Option::integer,     "worker threads; 0: one for two cores, 4 at most: nginx and Redis want the others"}},
   {poll, {"lanes",            "N",       "380",            1, 4000,         Option::integer,     "Redis connections that listen for messages, at most"}},
   {poll, {"max-parked",       "N",       "100000",         1, 10000000,     Option::integer,     "polls that wait at once; fewer where there are too few file descriptors"}},
@@ -64,10 +65,10 @@ constexpr Row kTable[] = {
 };
 // clang-format on
 
-std::vector<Option> rows_of(Face face) {
+std::vector<Option> rows_of(unsigned faces) {
   std::vector<Option> options;
   for (const Row& row : kTable) {
-    if ((row.face & face) != 0) options.push_back(row.option);
+    if ((row.face & faces) != 0) options.push_back(row.option);
   }
   return options;
 }
@@ -82,7 +83,7 @@ uint64_t ms(const Config& config, std::string_view name) {
 }  // namespace
 
 std::span<const Option> poll_options() {
-  static const std::vector<Option> options = rows_of(Face::poll);
+  static const std::vector<Option> options = rows_of(Face::both);
   return options;
 }
 

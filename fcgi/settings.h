@@ -30,6 +30,9 @@ inline constexpr std::string_view kVersion = "0.1.0";
 // wakes it, the file of gathered requests, Redis, a sentinel. Both with some to spare.
 constexpr size_t own_descriptors(size_t workers) { return 32 + 8 * workers; }
 
+// Of the connections from nginx, if one program serves both faces: one in so many is for pushes.
+inline constexpr size_t kPrivateShare = 32;
+
 std::span<const Option> poll_options();
 std::span<const Option> push_options();
 
