@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
-# Replacing both programs of a running stack without a failed request. Belongs to
+# Replacing the programs of a running stack without a failed request. Belongs to
 # stack.sh, whose names it uses.
 #
 # A successor is started beside the program that runs, on a socket of its own,
@@ -56,6 +56,7 @@ fcgi_status() {
 
 take_over() {
     mv -f "run/$1.next.sock" "run/$1.sock"
+    if [ -S run/push.next.sock ] && [ -z "$apart" ]; then mv -f run/push.next.sock run/push.sock; fi
     mv -f "run/$1.next.pid" "run/$1.pid"
     say "$1: replaced, pid $(part_pid "$1")"
 }
@@ -63,6 +64,7 @@ take_over() {
 remove_successor() {
     if pid=$(pid_in "run/$1.next.pid" "$1"); then end_process "$1" "$pid" TERM || :; fi
     rm -f "run/$1.next.pid" "run/$1.next.sock"
+    if [ -z "$apart" ]; then rm -f run/push.next.sock; fi
 }
 
 # Puts the configuration as it should be beside the one in use, if it is another, and

@@ -2,9 +2,9 @@
 # `test -ef` and `ulimit -n` are younger than POSIX's shell, and in Debian's.
 # shellcheck shell=sh disable=SC3013,SC3045
 #
-# The development stack of scripts/run and scripts/service: Redis, both programs
-# kept running by multiwatch on sockets of spawn-fcgi, nginx, and the demo's worker, with
-# every file they touch under one directory D:
+# The development stack of scripts/run and scripts/service: Redis, one program for both
+# faces or two, kept running by multiwatch on sockets of spawn-fcgi, nginx, and the demo's
+# worker, with every file they touch under one directory D:
 #   run/   sockets, pid files        log/    what each part says
 #   redis/ the append-only file      nginx/  the configuration in use
 #   tmp/   nginx's temporary files   jobs/   those of the demo's worker, and its cursor
@@ -13,7 +13,9 @@
 # Everything after open_stack runs inside D and names files relative to it, so that
 # D may be of any length and hold any character.
 
-parts='redis poll push nginx'
+# Who pushes is served by the part `poll` as well, unless the two are apart: open_stack.
+parts='redis poll nginx'
+apart=
 # What may be beside them, and ends without harm to them: the demo's worker, `jobs`.
 extras=
 # jobs goes first, while there is somebody to tell that they were ended; then poll, while
@@ -98,6 +100,13 @@ open_stack() {
     mkdir -p run log redis nginx tmp jobs || die "cannot write to $dir"
     # Whoever can open its socket owns this Redis.
     chmod 700 run
+    # What runs stays as it is.
+    if any_part_runs; then
+        if [ -e run/apart ]; then apart=yes; fi
+    elif [ "${LETTERBOX_APART:-0}" = 1 ]; then
+        apart=yes
+    fi
+    if [ -n "$apart" ]; then parts='redis poll push nginx'; fi
 }
 
 # One start or stop at a time in a directory: two at once could put two Redis
@@ -125,8 +134,8 @@ prepare() {
 
 # --- the parts ----------------------------------------------------------------
 
-# Prints the pid of a part that runs; false if it does not. Of both programs it is
-# that of the multiwatch which keeps the program running: whatever ends that ends
+# Prints the pid of a part that runs; false if it does not. Of a program it is that of
+# the multiwatch which keeps the program running: whatever ends that ends
 # the part.
 part_pid() {
     pid_in "run/$1.pid" "$1"
@@ -172,8 +181,15 @@ part_runs() {
 # none can be given a new one.
 has_socket() {
     case $1 in
-        redis | poll | push) [ -S "run/$1.sock" ] ;;
+        redis | push) [ -S "run/$1.sock" ] ;;
+        poll) [ -S run/poll.sock ] && { [ -n "$apart" ] || [ -S run/push.sock ]; } ;;
     esac
+}
+
+# The path of the one that is not there.
+lost_socket() {
+    if [ -S "run/$1.sock" ]; then set -- push; fi
+    echo "$dir/run/$1.sock"
 }
 
 any_part_runs() {
@@ -205,6 +221,7 @@ uptime_seconds() {
 # poll and a request to the other program have been answered through nginx. Where that
 # fails it says why and exits; take_down then ends what it has started.
 start_stack() {
+    if [ -n "$apart" ]; then : >run/apart; else rm -f run/apart; fi
     raise_limits
     choose_port
     for part in $parts; do
@@ -266,7 +283,7 @@ see_it_ready() {
 }
 
 readiness() {
-    echo "poll answers $(http_status /readyz/poll), push $(http_status /readyz) (200: ready, 000: not at all)"
+    echo "the public face answers $(http_status /readyz/poll), the private $(http_status /readyz) (200: ready, 000: not at all)"
 }
 
 # The port asked for, else the one of a stack that runs at least in part, else
@@ -322,12 +339,14 @@ start_push() {
     spawn "$1" push
 }
 
-# spawn-fcgi opens the socket, hands it over as descriptor 0 and writes the pid. It
-# sends stderr to /dev/null, which would swallow a crash and a sanitizer's report:
-# the shell in between puts it into the log, and becomes multiwatch by exec, so that
-# the pid stays right.
+# spawn-fcgi opens the socket, hands it over as descriptor 0 and writes the pid. For a
+# program that serves both faces it does so twice: the first opens the private face's,
+# which the shell keeps as descriptor 3, the second (-n, so it forks no more) the public
+# one's. It sends stderr to /dev/null, which would swallow a crash and a sanitizer's
+# report: the shell in between puts it into the log, and becomes multiwatch by exec, so
+# that the pid stays right.
 #
-# multiwatch starts the program anew when it has died, on the same socket, where
+# multiwatch starts the program anew when it has died, on the same sockets, where
 # requests wait meanwhile. A life of less than two seconds is a failed start, and
 # after the eleventh in a row it gives up, says so in the log, and ends. Told to end
 # it sends the program SIGUSR1 (and Debian's, given --signal=TERM, SIGQUIT). Its own
@@ -337,13 +356,21 @@ spawn() {
     part=$2
     shift 2
     ln -sfn "$build/letterbox-$part" "run/letterbox-$part" || return 1
+    set -- multiwatch --timeout=2000 --retry=10 -- \
+        "run/letterbox-$part" --redis unix:run/redis.sock --log "log/$part.log" "$@"
+    first=$name
+    keep=
+    if [ "$part" = poll ] && [ -z "$apart" ]; then
+        first=push${name#poll}
+        keep='exec 3<&0; '
+        # shellcheck disable=SC2016 # $@ is that of the inner shell, which looks in PATH
+        set -- spawn-fcgi -n -s "run/$name.sock" -M 0660 -b 4096 -- /bin/sh -c 'exec "$@"' sh "$@" --push-listen fd:3
+    fi
     # A variable that speaks of another Redis or socket is not meant for this stack.
     # shellcheck disable=SC2016 # $@ and $0 are those of the inner shell
-    env -u LETTERBOX_LISTEN -u LETTERBOX_REDIS_USER -u LETTERBOX_REDIS_PASSWORD_FILE -u LETTERBOX_OPEN \
-        spawn-fcgi -s "run/$name.sock" -M 0660 -b 4096 -P "run/$name.pid" -- \
-        /bin/sh -c 'exec "$@" 2>>"$0"' "log/$part.log" \
-        multiwatch --timeout=2000 --retry=10 -- \
-        "run/letterbox-$part" --redis unix:run/redis.sock --log "log/$part.log" "$@" \
+    env -u LETTERBOX_LISTEN -u LETTERBOX_PUSH_LISTEN -u LETTERBOX_REDIS_USER -u LETTERBOX_REDIS_PASSWORD_FILE -u LETTERBOX_OPEN \
+        spawn-fcgi -s "run/$first.sock" -M 0660 -b 4096 -P "run/$name.pid" -- \
+        /bin/sh -c "$keep"'exec "$@" 2>>"$0"' "log/$part.log" "$@" \
         >/dev/null || return 1
     within 20 pid_in "run/$name.pid" "$part" >/dev/null
 }
@@ -401,7 +428,7 @@ is_ready_or_dead() {
     is_ready
 }
 
-# Both programs, through nginx, and Redis behind them.
+# Both faces, through nginx, and Redis behind them.
 is_ready() {
     [ "$(http_status /readyz/poll)" = 200 ] && [ "$(http_status /readyz)" = 200 ]
 }
@@ -469,8 +496,8 @@ stop_parts() {
     for name in "$@"; do
         if pid=$(part_pid "$name"); then
             stop_part "$name" "$pid" || outcome=1
-        elif [ "$name" != jobs ] || [ -n "$extras" ]; then
-            say "$name: was not running"
+        else
+            case " $parts $extras " in *" $name "*) say "$name: was not running" ;; esac
         fi
         end_strays "$name"
         remove_files "$name"
@@ -480,6 +507,7 @@ stop_parts() {
 
 remove_files() {
     rm -f "run/$1.pid" "run/$1.sock" "run/$1.next.pid" "run/$1.next.sock" "run/letterbox-$1"
+    if [ "$1" = poll ] && [ -z "$apart" ]; then rm -f run/push.sock run/push.next.sock; fi
     if [ "$1" = jobs ]; then rm -rf jobs/tmp.*; fi
 }
 
