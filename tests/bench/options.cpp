@@ -25,7 +25,8 @@ void print_help() {
       "right, 1 where one was not, 2 where it could not run.\n"
       "\n"
       "  --cases LIST    of the cases below, default all\n"
-      "  --stacks LIST   of letterbox, nchan-redis, nchan-memory; default all that are installed\n"
+      "  --stacks LIST   of letterbox, letterbox-apart (two programs), nchan-redis,\n"
+      "                  nchan-memory; default all that are installed, but not -apart\n"
       "  --rounds N      how often each case is run with each stack, default 3; medians are shown\n"
       "  --seconds S     how long a rate is measured, default 5\n"
       "  --scale F       of the clients and messages, default 1\n"
@@ -114,7 +115,7 @@ Options read_options(int argc, char** argv) {
         options.cases = names("cases", optarg, case_names());
         break;
       case 't':
-        options.stacks = names("stacks", optarg, {kLetterbox, kNchanRedis, kNchanMemory});
+        options.stacks = names("stacks", optarg, {kLetterbox, kApart, kNchanRedis, kNchanMemory});
         break;
       case 'r':
         options.rounds = static_cast<unsigned>(number("rounds", optarg, 1, 99));

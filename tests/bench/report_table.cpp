@@ -81,7 +81,7 @@ std::string target_rows(const std::vector<Target>& targets, const std::string& c
 
 std::string section(const Report& report, const Case& item, const std::vector<Target>& targets) {
   std::vector<std::string> stacks;
-  for (const char* stack : {kLetterbox, kNchanRedis, kNchanMemory, kFloor}) {
+  for (const char* stack : {kLetterbox, kApart, kNchanRedis, kNchanMemory, kFloor}) {
     if (report.results.ran(item.name, stack)) stacks.emplace_back(stack);
   }
   if (stacks.empty()) return {};

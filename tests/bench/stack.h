@@ -53,13 +53,15 @@ struct Places {
 };
 
 inline constexpr const char* kLetterbox = "letterbox";
+inline constexpr const char* kApart = "letterbox-apart";  // polls and pushes in two programs
 inline constexpr const char* kNchanRedis = "nchan-redis";
 inline constexpr const char* kNchanMemory = "nchan-memory";
 inline constexpr const char* kFloor = "floor";
 
 /// All of them throw Failure, with the end of the log that says why, where it doesn't come up.
 /// `directory` must not exist yet.
-std::unique_ptr<Stack> start_letterbox(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_letterbox(bool apart, const Places& places,
+                                       const std::string& directory);
 std::unique_ptr<Stack> start_nchan(bool with_redis, const std::string& directory);
 std::unique_ptr<Stack> start_floor(const Places& places, const std::string& directory);
 /// By name.

@@ -15,8 +15,8 @@ namespace {
 
 class LetterboxStack final : public Stack {
  public:
-  LetterboxStack(const Places& places, const std::string& directory)
-      : Stack(kLetterbox, letterbox_dialect()),
+  LetterboxStack(bool apart, const Places& places, const std::string& directory)
+      : Stack(apart ? kApart : kLetterbox, letterbox_dialect()),
         service_(places.root + "/scripts/service"),
         directory_(directory + "/d"),
         log_(directory + "/service.log") {
@@ -25,12 +25,13 @@ class LetterboxStack final : public Stack {
     setenv("LETTERBOX_SKIP_BUILD", "1", 1);
     setenv("LETTERBOX_DEMO", "0", 1);  // nobody polls but the crowd
     setenv("LETTERBOX_BUILD", places.build.c_str(), 1);
+    setenv("LETTERBOX_APART", apart ? "1" : "0", 1);
     const int status = service("start", {"--port", std::to_string(port_)});
     throw_if_interrupted();
     if (status != 0) throw failure_with_log("scripts/service start failed", log_);
     for (const char* part : {"redis", "poll", "push", "nginx"}) {
       const std::string pid = file_text(directory_ + "/run/" + part + ".pid");
-      roles_.push_back({part, std::atoi(pid.c_str())});
+      if (!pid.empty()) roles_.push_back({part, std::atoi(pid.c_str())});
     }
     redis_ = directory_ + "/run/redis.sock";
   }
@@ -51,8 +52,9 @@ class LetterboxStack final : public Stack {
 
 }  // namespace
 
-std::unique_ptr<Stack> start_letterbox(const Places& places, const std::string& directory) {
-  return std::make_unique<LetterboxStack>(places, directory);
+std::unique_ptr<Stack> start_letterbox(bool apart, const Places& places,
+                                       const std::string& directory) {
+  return std::make_unique<LetterboxStack>(apart, places, directory);
 }
 
 }  // namespace letterbox::bench
