@@ -215,7 +215,11 @@ void Room::carry_out(Desk& desk, const Answers& todo) {
     }
   }
   for (const auto& [at, polls] : todo.debts) {
-    at->loop.post([this, at = at, polls = polls] { write_debts(*at, polls); });
+    if (at == &desk) {
+      write_debts(desk, polls);
+    } else {
+      at->loop.post([this, at = at, polls = polls] { write_debts(*at, polls); });
+    }
   }
   for (const auto& poll : todo.reads) read(desk, poll);
 }

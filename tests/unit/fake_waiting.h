@@ -134,6 +134,8 @@ struct FakeWaiting {
     return next ? std::optional(*next - clock.steady_ms()) : std::nullopt;
   }
   static constexpr std::nullopt_t kNever = std::nullopt;
+  // By then at the latest it is written that a client has come back.
+  static constexpr uint64_t kByAndBy = 1'100;
 
   // Fires the timers of the loop that are due. Once a test: a loop that was stopped stays so.
   void run_timers() {

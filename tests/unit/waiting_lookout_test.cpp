@@ -68,7 +68,6 @@ TEST_CASE_FIXTURE(Lookout, "what a light look can't be sure of is read") {
   SUBCASE("another mailbox of that name") { seen->newest = {kEpoch + 1, 4}; }
   SUBCASE("no mailbox any more") { seen->newest = {}; }
   SUBCASE("raw elements") { seen->raw = true; }
-  SUBCASE("another program") { seen->shared = true; }
   SUBCASE("keys that hold something else") { seen.reset(); }
   SUBCASE("a cursor that the store keeps, and has moved") {
     question = without_cursor();
@@ -79,17 +78,6 @@ TEST_CASE_FIXTURE(Lookout, "what a light look can't be sure of is read") {
     question = without_cursor();
     seen = as_noted({});
     seen->noted = false;
-  }
-  SUBCASE("a mailbox that was shared") {
-    Reading shared = nothing_after(id(4));
-    shared.shared = true;
-    enter(question);
-    answer_read(shared);
-    store.rings.clear();
-    room.missed_rings(desk, {"alice"});
-    answer_peek(Store::Glimpses{seen});
-    CHECK(store.reads.size() == 1);
-    return;
   }
   look(question, seen);
   CHECK(store.reads.size() == 1);
@@ -186,7 +174,7 @@ TEST_CASE("fifty thousand who were not heard are looked at by and by, never many
   constexpr size_t kAtOnce = 200;
   LoopThread thread;
   FakeStore store;
-  FakeBells bells{store};
+  FakeBells bells;
   Desk desk{thread.loop, store};
   Room room(thread.clock, bells, [] {});
   std::vector<std::shared_ptr<Heard>> waiting;

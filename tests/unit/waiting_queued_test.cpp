@@ -169,7 +169,6 @@ TEST_CASE("a store that fails at once fails for all that wait, in one go") {
     void view(std::string_view, Then<MailboxView>) override {}
     void unread(std::string_view, std::string_view, Then<uint64_t>) override {}
     void remove(std::string_view, Then<bool>) override {}
-    void ring(std::string_view, uint64_t) override {}
     void adopt(std::string_view, std::string_view, Then<Pushed>) override {}
     void adopt_all(std::string_view, Then<bool>) override {}
 

@@ -219,9 +219,6 @@ class Walk {
       }
       replies_.emplace_back([=] { adoption.then(fails ? Or<bool>(away()) : Or<bool>(true)); });
     }
-    for (const auto& hung : std::exchange(store.rings, {})) {
-      mailboxes_.at(hung.user).list.push_back(bell(hung.since_ms));
-    }
   }
 
   // Of what is noted it finds all, or nothing.
@@ -265,8 +262,7 @@ class Walk {
     auto& store = room_.store;
     const auto busy = [&] {
       return !store.reads.empty() || !store.peeks.empty() || !store.notes.empty() ||
-             !store.adoptions.empty() || !store.adoptions_of_all.empty() || !store.rings.empty() ||
-             !replies_.empty() ||
+             !store.adoptions.empty() || !store.adoptions_of_all.empty() || !replies_.empty() ||
              std::any_of(on_their_way_.begin(), on_their_way_.end(),
                          [](const auto& rings) { return !rings.second.empty(); }) ||
              std::any_of(mailboxes_.begin(), mailboxes_.end(), [this](const auto& mailbox) {
