@@ -6,7 +6,7 @@
 -- ARGV  1 now (ms)  2 element  3 most messages kept  4 longest element a ring may carry
 --       5 expiries older than this are due (ms)  6 life of base (ms)  7 life of the others (ms)
 --       8 life of a client (ms)  9 longest element that is not counted  10 most bytes kept
---       11 the caller as a watcher  12 may be left out: the raw element of this one mailbox that the
+--       11 the caller as a watcher, if it wants to be told by the answer  12 may be left out: the raw element of this one mailbox that the
 --         message is made of, and which is taken out for it
 -- Out   of each mailbox {epoch, seq, queued, waiting}, or the error it met; if all have met one, the
 --       first of these alone. waiting: 0 nobody, 1 a program was rung, 2 the caller watches, and was

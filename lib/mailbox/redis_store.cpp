@@ -154,9 +154,10 @@ void RedisStore::send_push(std::span<const std::string_view> users, std::string_
   const std::string bytes_cap = std::to_string(limits_.bytes_kept);
   const std::string ring_bytes = std::to_string(limits_.ring_bytes);
   const std::string client_life = std::to_string(limits_.client_life_ms);
+  const std::string_view here = here_.rung ? std::string_view(watcher_) : std::string_view();
   const std::array<std::string_view, 12> arguments{
-      now,         element,     cap,         ring_bytes, life.due_before, life.base,
-      life.others, client_life, short_bytes, bytes_cap,  watcher_,        raw.value_or("")};
+      now,         element,     cap,       ring_bytes, life.due_before, life.base, life.others,
+      client_life, short_bytes, bytes_cap, here,       raw.value_or("")};
   redis_.eval(lua::push, keys, std::span(arguments).first(raw ? 12 : 11),
               [this, owners = std::vector<std::string>(users.begin(), users.end()),
                element = std::string(element),

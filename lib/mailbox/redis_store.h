@@ -49,7 +49,6 @@ class RedisStore final : public Store {
     // A push to these users was sent, and nobody knows whether it was carried out.
     std::function<void(const std::vector<std::string>& users)> in_doubt;
   };
-  // REQUIRES: before anything is read, if this program ever watches.
   void tell_here(Here here);
 
   // From now on a push counts as taken only when so many replicas have it as well, which they are

@@ -51,8 +51,10 @@ void Address::ask_for_many() {
       [this](const Reply& reply) {
         blocked_ = false;
         if (!reply.ok()) {
+          // If the connection is lost, or about to be, it asks as it comes back.
+          if (!reply.came() || reply.must_reconnect()) return;
           // Redis 6.2 does not know it, or it is not allowed.
-          many_at_once_ = !reply.came() || reply.must_reconnect();
+          many_at_once_ = false;
           return ask();
         }
         accepted();

@@ -13,8 +13,6 @@ namespace letterbox {
 
 namespace {
 
-// So many mailboxes share a lane before another lane is opened.
-constexpr size_t kFull = 128;
 // So many lanes may be left without a mailbox until they ask again by themselves.
 constexpr size_t kSpareLanes = 8;
 constexpr uint64_t kNoInterruptsMs = 60'000;
@@ -22,7 +20,8 @@ constexpr uint64_t kLogAgainMs = 3'600'000;
 
 }  // namespace
 
-Lanes::Lanes(const Clock& clock, size_t most) : clock_(clock), limit_(most) {}
+Lanes::Lanes(const Clock& clock, size_t most, size_t each)
+    : clock_(clock), each_(each), limit_(most) {}
 
 Lanes::~Lanes() {
   Lock lock(mutex_);
@@ -39,14 +38,14 @@ void Lanes::open(Room& room, std::vector<ListenerHost> hosts, Log& log) {
 
 // The fullest that has room; else a new one; else, if there may be no more, the emptiest.
 Lanes::LanePtr Lanes::lane_for_one_more() {
-  const auto rank = [](const LanePtr& lane) {
+  const auto rank = [this](const LanePtr& lane) {
     const size_t keys = lane->keys_.size();
-    return std::tuple(!lane->hears(), keys >= kFull, keys >= kFull ? keys : kFull - keys);
+    return std::tuple(!lane->hears(), keys >= each_, keys >= each_ ? keys : each_ - keys);
   };
   const auto best =
       std::min_element(lanes_.begin(), lanes_.end(),
                        [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
-  const bool room = best != lanes_.end() && (*best)->hears() && (*best)->keys_.size() < kFull;
+  const bool room = best != lanes_.end() && (*best)->hears() && (*best)->keys_.size() < each_;
   if (room || !limit_.one_more(lanes_.size(), clock_.steady_ms())) return *best;
   const ListenerHost& host = hosts_[next_host_++ % hosts_.size()];
   auto lane = std::make_shared<Lane>(*this, host);

@@ -37,8 +37,8 @@ class Lane;
 
 class Lanes final : public Bells {
  public:
-  // `most` lanes at once.
-  Lanes(const Clock& clock, size_t most);
+  // `most` lanes at once; another one is opened when all have `each` mailboxes.
+  Lanes(const Clock& clock, size_t most, size_t each = 128);
   // REQUIRES: the hosts' loops have stopped, and are still there.
   ~Lanes() override;
 
@@ -81,6 +81,7 @@ class Lanes final : public Bells {
 
   // Constant after open().
   const Clock& clock_;
+  const size_t each_;
   Room* room_ = nullptr;
   Log* log_ = nullptr;
   std::vector<ListenerHost> hosts_;

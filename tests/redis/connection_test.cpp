@@ -472,7 +472,7 @@ TEST_CASE("what is wrong with a login is reported, and tried again ever more slo
   };
   const int before = attempts();
   const auto begin = steady_clock::now();
-  RedisWorker worker(login, kClock, {}, "watcher", log.get());
+  RedisWorker worker(login, kClock, {}, "program", log.get());
   bool served = false;
   REQUIRE(eventually([&] {
     served = served || worker.ask({"PING"}).ok();

@@ -27,8 +27,9 @@ class House {
     REQUIRE(pushed);
     return pushed->id;
   }
-  // Whether so many lanes are blocked now, and so many polls in the room.
-  bool at_rest(size_t blocked, size_t waiting) {
+  // Whether so many lanes are blocked now, besides the address, and so many polls in the room.
+  bool at_rest(size_t lanes, size_t waiting) {
+    const size_t blocked = lanes + 1;
     return polls.room.size() == waiting &&
            pusher.ask({"INFO", "clients"})
                    .text.find("blocked_clients:" + std::to_string(blocked)) != std::string::npos;

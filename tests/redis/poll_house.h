@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// letterbox-poll without its FastCGI side: workers, lanes and a room on a real Redis, and guests
-// who poll. Nobody ticks, so no poll ever times out: whoever is not woken waits for ever.
+// letterbox-poll without its FastCGI side: workers, an address, lanes and a room on a real Redis,
+// and guests who poll. Nobody ticks, so no poll ever times out: whoever is not woken waits for
+// ever.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "tests/redis/eventually.h"
 #include "tests/redis/print.h"
 #include "tests/redis/redis_worker.h"
+#include "waiting/address.h"
 #include "waiting/lanes.h"
 #include "waiting/room.h"
 
@@ -76,20 +78,24 @@ class GuestCaller final : public Caller {
 class PollHouse {
  public:
   PollHouse(RedisLogin its_login, size_t most_lanes, size_t count = 2,
-            const std::string& watcher = "house")
-      : login(std::move(its_login)), lanes(clock, most_lanes) {
-    std::vector<LaneHost> hosts;
+            const std::string& program = "house")
+      : login(std::move(its_login)), lanes(clock, most_lanes, kMailboxesOfALane) {
+    std::vector<ListenerHost> hosts;
     for (size_t i = 0; i < count; ++i) {
-      workers.push_back(std::make_unique<RedisWorker>(login, clock, MailboxLimits{}, watcher));
+      workers.push_back(std::make_unique<RedisWorker>(login, clock, MailboxLimits{}, program));
       hosts.push_back({workers.back()->desk, workers.back()->redis});
     }
+    address = std::make_shared<Address>(hosts.front(), room, program);
     lanes.open(room, std::move(hosts), workers.front()->log);
+    for (auto& worker : workers) hear_own_pushes(*worker);
     for (auto& worker : workers) {
       if (!worker->comes_up()) throw std::runtime_error("no Redis");
     }
+    workers.front()->loop.post([this] { address->start(); });
   }
   ~PollHouse() {
     for (auto& worker : workers) worker->halt();
+    address->close();
   }
   PollHouse(const PollHouse&) = delete;
   PollHouse& operator=(const PollHouse&) = delete;
@@ -117,8 +123,24 @@ class PollHouse {
   std::vector<std::unique_ptr<RedisWorker>> workers;
   Lanes lanes;
   Room room{clock, lanes, [] {}};
+  std::shared_ptr<Address> address;
 
  private:
+  static constexpr size_t kMailboxesOfALane = 4;
+
+  void hear_own_pushes(RedisWorker& worker) {
+    worker.on_loop([&] {
+      worker.store.tell_here(
+          {.rung = [this, &worker](std::string_view user,
+                                   const Ring& ring) { room.rung(worker.desk, user, ring); },
+           .in_doubt =
+               [this, &worker](const std::vector<std::string>& users) {
+                 room.missed_rings(worker.desk, users);
+               }});
+      return true;
+    });
+  }
+
   size_t next_ = 0;
 };
 

@@ -79,11 +79,11 @@ class RedisWorker {
  public:
   // `its_clock` is the store's; the loop and the connection live by the real one.
   RedisWorker(RedisLogin its_login, const Clock& its_clock, const MailboxLimits& limits = {},
-              std::string watcher = "watcher", int log_fd = silence())
+              const std::string& program = "program", int log_fd = silence())
       : login(std::move(its_login)),
         log("test", log_fd, Log::Level::info),
         redis(loop, login, log, "test", {.up = [this] { ++ups; }, .down = [this] { ++downs; }}),
-        store(redis, its_clock, limits, std::move(watcher)),
+        store(redis, its_clock, limits, program),
         clock(its_clock),
         thread([this] { loop.run(); }) {
     loop.post([this] { redis.start(); });

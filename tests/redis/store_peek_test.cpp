@@ -37,7 +37,6 @@ TEST_CASE_FIXTURE(Peeking, "a light look sees what was noted of a client, and th
   CHECK(seen.cursor == id(3));
   CHECK(seen.watch_until == in(9000));
   CHECK(seen.park_until == in(6000));
-  CHECK_FALSE(seen.shared);
   CHECK_FALSE(seen.raw);
 }
 
@@ -56,21 +55,19 @@ TEST_CASE_FIXTURE(Peeking, "where nobody has pushed a light look sees no message
   CHECK(alice().watch_until == in(9000));
 }
 
-TEST_CASE_FIXTURE(Peeking, "a light look sees that other programs watch, while they do") {
+TEST_CASE_FIXTURE(Peeking, "a light look tells this program from others that watch") {
   push();
-  const auto watchers = [&](const std::string& text) {
-    worker.ask({"SET", keys.base, "5 0 7" + text});
-    return alice();
+  const auto watched_until = [&](const std::string& watchers) {
+    worker.ask({"SET", keys.base, "5 0 7" + watchers});
+    return alice().watch_until;
   };
   const std::string later = std::to_string(in(1000));
   const std::string over = std::to_string(in(0));
-  CHECK_FALSE(watchers("").shared);
-  CHECK_FALSE(watchers(" watcher " + later).shared);
-  CHECK(watchers(" other " + later).shared);
-  CHECK(watchers(" other " + later).watch_until == 0);
-  CHECK_FALSE(watchers(" other " + over).shared);
-  CHECK(watchers(" other " + later + " watcher " + later).watch_until == in(1000));
-  CHECK(watchers("+120<4:3<3:2 other " + over + " watcher " + later).watch_until == in(1000));
+  CHECK(watched_until("") == 0);
+  CHECK(watched_until(" @other " + later) == 0);
+  CHECK(watched_until(" program " + later) == 0);
+  CHECK(watched_until(" @other " + later + " @program " + later) == in(1000));
+  CHECK(watched_until("+120<4:3<3:2 @other " + over + " @program " + later) == in(1000));
 }
 
 TEST_CASE_FIXTURE(Peeking, "a light look sees raw elements where it is to look at the list") {

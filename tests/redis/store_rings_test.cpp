@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// What hangs in the list that the lanes listen to, and what a push says of those who listen.
+// Who is told of a push, and how; and what the push says of those who listen.
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
+#include "mailbox/keys.h"
 #include "model/message.h"
 #include "tests/redis/mailboxes.h"
 
@@ -24,11 +25,17 @@ struct Rings : Mailboxes {
   void hang_raw() { worker.ask({"RPUSH", keys.mailbox, "by hand"}); }
 
   // A program says that it listens.
-  void watch(std::string_view who, uint64_t for_ms) {
+  void watch(std::string_view who, uint64_t for_ms, const std::string& user = "alice") {
     RedisWorker program(server.login(), clock, small_limits(), std::string(who));
     REQUIRE(program.comes_up());
-    REQUIRE(
-        program.read({.client = std::string(who), .after = Cursor{}, .watch_until = in(for_ms)}));
+    REQUIRE(program.read(
+        {.user = user, .client = std::string(who), .after = Cursor{}, .watch_until = in(for_ms)}));
+  }
+  std::vector<std::string> at(const std::string& program) {
+    return worker.ask({"LRANGE", address_key(program), "0", "-1"}).texts();
+  }
+  std::string told(const std::string& named, const std::string& element = "") {
+    return std::to_string(clock.wall_ms()) + " " + named + "\n" + element;
   }
 };
 
@@ -37,17 +44,10 @@ constexpr auto kBell = Ring::Kind::bell;
 constexpr auto kRaw = Ring::Kind::raw;
 using Kinds = std::vector<Ring::Kind>;
 
-// --- one ring ----------------------------------------------------------------------------------
+// --- nobody watches ----------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Rings,
-                  "a push hangs a ring that carries its message, whether or not anybody watches") {
-  bool watched = false;
-  SUBCASE("nobody") {}
-  SUBCASE("one program") {
-    watch("one", 30'000);
-    watched = true;
-  }
-  CHECK(push("[1,2]").waiting == watched);
+TEST_CASE_FIXTURE(Rings, "if nobody watches a push hangs a ring that carries its message") {
+  CHECK_FALSE(push("[1,2]").waiting);
   const auto hanging = list();
   REQUIRE(hanging.size() == 1);
   const Ring ring = parse_ring(hanging[0]);
@@ -55,10 +55,11 @@ TEST_CASE_FIXTURE(Rings,
   CHECK(ring.id == id(1));
   CHECK(ring.element.body ==
         R"({"type":"mail","data":[1,2],"time":)" + std::to_string(clock.wall_ms()) + "}");
+  CHECK(worker.ask({"PTTL", keys.mailbox}).integer > 0);
 }
 
 TEST_CASE_FIXTURE(Rings,
-                  "where nobody watches a ring becomes a bell with the next push, and stays one") {
+                  "a ring that nobody took becomes a bell with the next push, and stays one") {
   push();
   for (int i = 0; i < 5; ++i) {
     push();
@@ -66,133 +67,168 @@ TEST_CASE_FIXTURE(Rings,
   }
 }
 
-TEST_CASE_FIXTURE(
-    Rings, "a program that watches alone gets a ring for each push, and a bell after seven") {
-  watch("one", 30'000);
-  push_many(12);
-  for (uint64_t seq = 1; seq <= 7; ++seq) {
-    const std::string hanging = take();
-    const Ring ring = parse_ring(hanging);
-    REQUIRE(ring.kind == kMessage);
-    CHECK(ring.id == id(seq));
-  }
-  CHECK(kinds() == Kinds{kBell});
-}
-
-TEST_CASE_FIXTURE(Rings, "what hangs in a row for one program is no bell for a second one") {
-  watch("one", 30'000);
-  push_many(3);
-  watch("two", 30'000);
-  push();
-  CHECK(kinds() == Kinds{kMessage, kMessage, kBell, kBell});
-  push();
-  CHECK(kinds() == Kinds{kMessage, kMessage, kBell, kBell});
-}
-
-TEST_CASE_FIXTURE(Rings, "what hangs in a row when a program goes ends in one bell") {
-  watch("one", 30'000);
-  push_many(3);
-  watch("one", 0);
-  push_many(3);
-  CHECK(kinds() == Kinds{kMessage, kMessage, kBell});
-}
-
 TEST_CASE_FIXTURE(Rings, "after a ring was taken the next one carries its message again") {
   for (uint64_t seq = 1; seq <= 4; ++seq) {
     push();
     if (seq == 2) push();  // a bell this time
-    const std::string hanging = take();
-    const Ring ring = parse_ring(hanging);
-    CHECK(ring.kind == (seq == 2 ? kBell : kMessage));
+    CHECK(parse_ring(take()).kind == (seq == 2 ? kBell : kMessage));
     CHECK(list().empty());
   }
 }
 
+// (What is around the data of a message of 500 bytes, the longest that a ring carries here.)
+std::string data_of(size_t bytes, const FakeClock& clock) {
+  const size_t around = make_element("mail", "1", clock.wall_ms(), 0).size() - 1;
+  return '"' + std::string(bytes - around - 2, 'x') + '"';
+}
+
 TEST_CASE_FIXTURE(Rings, "a message too long for a ring is announced by a bell") {
-  const std::string data = '"' + std::string(440, 'x') + '"';
-  const size_t around = make_element("mail", data, clock.wall_ms(), 0).size() - data.size();
-  push('"' + std::string(500 - around - 2, 'x') + '"');
+  push(data_of(500, clock));
   CHECK(parse_ring(take()).kind == kMessage);
-  push('"' + std::string(501 - around - 2, 'x') + '"');
+  push(data_of(501, clock));
   CHECK(parse_ring(take()).kind == kBell);
 }
 
-// --- several watchers --------------------------------------------------------------------------
+// --- who watches is told at its address --------------------------------------------------------
 
-TEST_CASE_FIXTURE(Rings, "each of several programs that watch gets a bell") {
+TEST_CASE_FIXTURE(Rings, "each program that watches is told at its address, and nothing hangs") {
   watch("one", 30'000);
   watch("two", 30'000);
-  push();
-  CHECK(kinds() == Kinds{kBell, kBell});
-  SUBCASE("no more than one each, if none is taken") {
-    push_many(3);
-    CHECK(kinds() == Kinds{kBell, kBell});
-  }
-  SUBCASE("again, once one was taken") {
-    take();
-    push();
-    CHECK(kinds() == Kinds{kBell, kBell});
-  }
-  SUBCASE("and a third one, once it watches too") {
-    watch("three", 30'000);
-    push();
-    CHECK(kinds() == Kinds{kBell, kBell, kBell});
-  }
+  const Pushed pushed = push("[1,2]");
+  CHECK(pushed.waiting);
+  CHECK(list().empty());
+  const std::string element = make_element("mail", "[1,2]", clock.wall_ms(), 0);
+  const std::vector<std::string> expected{told("alice " + pushed.id.text(), element)};
+  CHECK(at("one") == expected);
+  CHECK(at("two") == expected);
+  CHECK(worker.ask({"PTTL", address_key("one")}).integer > 500'000);
+  CHECK(worker.ask({"PTTL", address_key("one")}).integer <= 600'000);
 }
 
-TEST_CASE_FIXTURE(Rings, "a program whose watch has run out gets none") {
+TEST_CASE_FIXTURE(Rings, "what a push tells is what the program reads") {
+  watch("one", 30'000);
+  const Pushed pushed = push();
+  const auto told = at("one");
+  REQUIRE(told.size() == 1);
+  const auto rings = parse_addressed(told[0]);
+  REQUIRE(rings.size() == 1);
+  CHECK(rings[0].first == "alice");
+  CHECK(rings[0].second.kind == kMessage);
+  CHECK(rings[0].second.id == pushed.id);
+}
+
+TEST_CASE_FIXTURE(Rings,
+                  "of a message for many an address is told once, with all whom it watches") {
+  for (const auto* user : {"alice", "bob", "carol"}) watch("one", 30'000, user);
+  watch("two", 30'000, "carol");
+  const std::string element = make_element("mail", "1", clock.wall_ms(), 0);
+  const std::vector<std::string_view> users{"alice", "bob", "carol", "dave"};
+  const auto outcomes = worker.await<std::vector<Or<Pushed>>>(
+      [&](const auto& then) { worker.store.push_each(users, element, then); });
+  REQUIRE(outcomes.size() == 4);
+  const auto name = [&](size_t i, const char* user) {
+    return std::string(user) + " " + outcomes[i].value().id.text();
+  };
+  CHECK(
+      at("one") ==
+      std::vector{told(name(0, "alice") + " " + name(1, "bob") + " " + name(2, "carol"), element)});
+  CHECK(at("two") == std::vector{told(name(2, "carol"), element)});
+  CHECK(outcomes[2].value().waiting);
+  CHECK_FALSE(outcomes[3].value().waiting);
+}
+
+TEST_CASE_FIXTURE(Rings, "of a message too long for a ring an address is told that it is there") {
+  watch("one", 30'000);
+  const Pushed pushed = push(data_of(501, clock));
+  CHECK(at("one") == std::vector{told("alice " + pushed.id.text())});
+}
+
+TEST_CASE_FIXTURE(Rings, "a program whose watch has run out, or is given up, is not told") {
   watch("one", 30'000);
   watch("two", 20'000);
+  watch("three", 30'000);
+  watch("three", 0);
   clock.pass(20'000);
   CHECK(push().waiting);
-  CHECK(kinds() == Kinds{kMessage});
-  take();
+  CHECK(at("one").size() == 1);
+  CHECK(at("two").empty());
+  CHECK(at("three").empty());
   clock.pass(10'000);
   CHECK_FALSE(push().waiting);
-}
-
-TEST_CASE_FIXTURE(Rings, "a program that says it listens no longer gets none") {
-  watch("one", 30'000);
-  watch("two", 30'000);
-  watch("two", 0);
-  CHECK(push().waiting);
   CHECK(kinds() == Kinds{kMessage});
-  watch("one", 0);
-  CHECK_FALSE(push().waiting);
 }
 
-TEST_CASE_FIXTURE(Rings, "a program that watches on counts as one") {
-  for (int i = 0; i < 5; ++i) watch("one", 30'000 + static_cast<uint64_t>(i));
+TEST_CASE_FIXTURE(Rings, "an address that nobody reads says in the end: look at everything") {
+  watch("one", 600'000);
+  const std::vector<std::string> rings(4096, "x");
+  std::vector<std::string_view> words{"RPUSH", "address:one"};
+  words.insert(words.end(), rings.begin() + 1, rings.end());
+  worker.ask(words);
   push();
-  CHECK(kinds() == Kinds{kMessage});
+  CHECK(at("one").size() == 4096);
+  push();
+  CHECK(at("one") == std::vector{told("*")});
+  CHECK(parse_addressed(at("one")[0]).empty());
+  CHECK(worker.ask({"PTTL", address_key("one")}).integer > 0);
+  push();
+  CHECK(at("one").size() == 2);
 }
 
-// --- waiting -----------------------------------------------------------------------------------
+TEST_CASE_FIXTURE(Rings,
+                  "something else in the place of an address costs no message and no answer") {
+  watch("one", 30'000);
+  worker.ask({"SET", address_key("one"), "by hand"});
+  CHECK_FALSE(push().waiting);
+  CHECK(at("one") == std::vector{told("*")});
+  CHECK(worker.read({}).value().count == 1);
+}
 
-TEST_CASE_FIXTURE(
-    Rings, "nobody is waiting where a ring has hung for two seconds, whoever said to watch") {
+TEST_CASE_FIXTURE(Rings, "nobody is waiting if an address has not been read for two seconds") {
   watch("one", 60'000);
   CHECK(push().waiting);
-  push_many(2);
   clock.pass(1'999);
   CHECK(push().waiting);
   clock.pass(1);
   CHECK_FALSE(push().waiting);
-  clock.pass(5'000);
-  CHECK_FALSE(push().waiting);
-  SUBCASE("until somebody takes all") {
-    while (!list().empty()) take();
-  }
-  SUBCASE("until all is removed") { worker.remove("alice").value(); }
+  SUBCASE("until it is") { worker.ask({"LPOP", address_key("one"), "10"}); }
+  SUBCASE("unless another program waits as well") { watch("two", 60'000); }
   CHECK(push().waiting);
 }
 
-TEST_CASE_FIXTURE(Rings, "nobody is waiting where one of two bells has hung for two seconds") {
-  watch("one", 60'000);
-  watch("two", 60'000);
+TEST_CASE_FIXTURE(Rings, "a program of a version without an address gets its ring in the list") {
+  watch("one", 30'000);
+  const std::string base = worker.ask({"GET", keys.base}).text;
+  worker.ask({"SET", keys.base, base + " 0123abcd " + std::to_string(in(30'000))});
   CHECK(push().waiting);
-  clock.pass(2'000);
-  CHECK_FALSE(push().waiting);
+  CHECK(kinds() == Kinds{kMessage});
+  CHECK(at("one").size() == 1);
+  push();
+  CHECK(kinds() == Kinds{kBell});
+}
+
+// --- the caller watches itself -----------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Rings, "who pushes and watches is told by the answer, and rung nowhere") {
+  std::vector<std::string> heard;
+  worker.on_loop([&] {
+    worker.store.tell_here({.rung =
+                                [&](std::string_view user, const Ring& ring) {
+                                  heard.push_back(std::string(user) + " " + ring.id.text() + " " +
+                                                  std::string(ring.element.body));
+                                },
+                            .in_doubt = {}});
+    return true;
+  });
+  read({.after = Cursor{}, .watch_until = in(30'000)});
+  watch("two", 30'000);
+  const Pushed pushed = push("[1,2]");
+  CHECK(pushed.waiting);
+  CHECK(list().empty());
+  CHECK(at("program").empty());
+  CHECK(at("two").size() == 1);
+  CHECK(heard ==
+        std::vector{"alice " + pushed.id.text() + R"( {"type":"mail","data":[1,2],"time":)" +
+                    std::to_string(clock.wall_ms()) + "}"});
 }
 
 // --- raw elements ------------------------------------------------------------------------------
@@ -219,22 +255,6 @@ TEST_CASE_FIXTURE(Rings,
   CHECK(hanging[2] == kBell);
   // Whoever takes the first one must not think that it is the newest without hearing the bell.
   CHECK(parse_ring(take()).id.seq <= 1);
-}
-
-// --- ringing on --------------------------------------------------------------------------------
-
-TEST_CASE_FIXTURE(Rings, "a bell can be rung for whoever else may wait") {
-  const uint64_t since = clock.wall_ms() - 7;
-  worker.on_loop([&] {
-    worker.store.ring("alice", since);
-    return true;
-  });
-  worker.ask({"PING"});
-  REQUIRE(kinds() == Kinds{kBell});
-  CHECK(parse_ring(list()[0]).since == since);
-  CHECK(worker.ask({"PTTL", keys.mailbox}).integer > 0);
-  push();
-  CHECK(kinds() == Kinds{kBell});
 }
 
 }  // namespace
