@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mailbox/keys.h"
 #include "tests/redis/mailboxes.h"
 
 namespace letterbox::test {
@@ -88,12 +89,22 @@ TEST_CASE_FIXTURE(Reigns, "a mailbox that is made by a clock that lags is one of
 
 TEST_CASE_FIXTURE(Reigns, "rings carry the new ids") {
   push_many(1);
-  read({.client = "tab", .after = id(1), .watch_until = in(60'000), .park_until = in(25'000)});
-  worker.ask({"DEL", keys.mailbox});
-  begin_reign();
-  const auto pushed = push();
-  REQUIRE(list().size() == 1);
-  CHECK(parse_ring(list()[0]).id == pushed.id);
+  SUBCASE("those in the list") {
+    worker.ask({"DEL", keys.mailbox});
+    begin_reign();
+    const auto pushed = push();
+    REQUIRE(list().size() == 1);
+    CHECK(parse_ring(list()[0]).id == pushed.id);
+  }
+  SUBCASE("those at an address") {
+    read({.client = "tab", .after = id(1), .watch_until = in(60'000), .park_until = in(25'000)});
+    begin_reign();
+    const auto pushed = push();
+    const std::string told = worker.ask({"LPOP", address_key("program")}).text;
+    const auto rings = parse_addressed(told);
+    REQUIRE(rings.size() == 1);
+    CHECK(rings[0].second.id == pushed.id);
+  }
 }
 
 TEST_CASE_FIXTURE(Reigns, "what was put there by hand is adopted in the new epoch too") {
