@@ -115,27 +115,28 @@ end
 -- Who watches is told, or named in `rings`, by address. Returns what is said of it, and whether what
 -- hangs in the list is needed: nobody is told, or by it alone (a program of a version without an
 -- address).
-local function announce(watchers, rings, now, user, id)
-  local waiting, listed = 0, true
+local function announce(watchers, rings, now, caller, user, id)
+  local waiting, told, listens = 0, false, false
   for who, till in string.gmatch(watchers, ' (%S+) (%d+)') do
     if till + 0 <= now then
       -- it has gone
-    elseif who == ARGV[11] then
-      waiting, listed = 2, false
+    elseif who == caller then
+      waiting, told = 2, true
     elseif string.byte(who) == 64 then -- '@'
       local ring = rings[who] or {read = is_read(who, now)}
       rings[who] = ring
       ring[#ring + 1] = user .. ' ' .. id
       if waiting == 0 and ring.read then waiting = 1 end
-      listed = false
+      told = true
     else
-      return waiting == 0 and 1 or waiting, true
+      if waiting == 0 then waiting = 1 end
+      listens = true
     end
   end
-  return waiting, listed
+  return waiting, listens or not told
 end
 
-local function push(now, reign, rings, base_key, unacked_key, mailbox_key, clients_key)
+local function push(now, reign, rings, caller, base_key, unacked_key, mailbox_key, clients_key)
   local call = redis.call
   local record, its_key = call('GET', base_key), base_key
   -- Part: record.lua
@@ -158,7 +159,7 @@ local function push(now, reign, rings, base_key, unacked_key, mailbox_key, clien
   local length = call('RPUSH', unacked_key, ARGV[2])
   local id = string.format('%s-%.0f', epoch, base + length)
   local lines = length > 1 and redis.pcall('HVALS', clients_key) or {}
-  local waiting, listed = announce(watchers, rings, now, string.sub(base_key, 7, -2), id)
+  local waiting, listed = announce(watchers, rings, now, caller, string.sub(base_key, 7, -2), id)
   local tail = listed and redis.pcall('LRANGE', mailbox_key, -1, -1) or {}
   -- One of the keys is no mailbox's: what is answered by an error is not stored.
   if lines.err or tail.err then
@@ -227,11 +228,16 @@ if fault then return fault end
 local raw = ARGV[12]
 if raw and redis.call('LREM', KEYS[3], 1, raw) == 0 then return {} end
 
+-- A caller that has waited for longer than this has given up, and may not hear the answer any more:
+-- it is rung as any other.
+local caller = ARGV[11]
+if redis.call('TIME')[1] * 1000 - now > 1500 then caller = '' end
+
 local outcomes, rings, failures, failure = {}, {}, 0, nil
 for first = 1, #KEYS - 1, 4 do
   local last = first + 3
   local done, outcome =
-    pcall(push, now, reign, rings, KEYS[first], KEYS[first + 1], KEYS[first + 2], KEYS[last])
+    pcall(push, now, reign, rings, caller, KEYS[first], KEYS[first + 1], KEYS[first + 2], KEYS[last])
   if not done then
     local met = outcome
     -- Part: met.lua

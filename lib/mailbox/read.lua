@@ -154,13 +154,15 @@ elseif base > front then
   redis.call('LTRIM', KEYS[2], base - front, -1)
 end
 
--- A note does not shorten the watch while anybody else is parked: that poll may have come by another
--- connection since the note was written. Nor does a late one.
-if limit == 0 then
-  local own = 0
-  for who, till in string.gmatch(watchers, ' (%S+) (%d+)') do
-    if who == ARGV[8] then own = tonumber(till) end
-  end
+-- A read does not shorten the watch: another poll may need it. A note does not while anybody else is
+-- parked: that poll may have come by another connection since the note was written. Nor does a late one.
+local own = 0
+for who, till in string.gmatch(watchers, ' (%S+) (%d+)') do
+  if who == ARGV[8] then own = tonumber(till) end
+end
+if limit > 0 then
+  watch_until = math.max(watch_until, own)
+else
   if watch_until < own and late then
     watch_until = own
   elseif watch_until < own then

@@ -13,9 +13,10 @@ namespace {
 
 constexpr uint64_t kAskSeconds = 20;
 constexpr std::string_view kAskSecondsText = "20";
-constexpr std::string_view kAtOnce = "100";
-// What stands at an address expires ten minutes after it was the first there (push.lua). A program
-// that stood still for longer than this looks at everything.
+constexpr size_t kAtOnce = 100;
+constexpr std::string_view kAtOnceText = "100";
+// What stands at an address expires ten minutes after its first element came (push.lua). A program
+// that has not emptied it for this long looks at everything.
 constexpr uint64_t kUnreadMs = 300'000;
 
 }  // namespace
@@ -33,8 +34,8 @@ std::vector<std::string> Address::users() const { return room_.users(); }
 void Address::ask() {
   if (blocked_ || !up()) return;
   const uint64_t now = loop().clock().steady_ms();
-  const bool stood_still = asked_ms_ && now > *asked_ms_ + kUnreadMs;
-  asked_ms_ = now;
+  const bool may_have_expired = now > emptied_ms_.value_or(now) + kUnreadMs;
+  if (may_have_expired || !emptied_ms_) emptied_ms_ = now;
   blocked_ = true;
   state_ = State::hears;
   if (many_at_once_) {
@@ -42,12 +43,12 @@ void Address::ask() {
   } else {
     ask_for_one();
   }
-  if (stood_still) look();
+  if (may_have_expired) look();
 }
 
 void Address::ask_for_many() {
   redis_->command(
-      {"BLMPOP", kAskSecondsText, "1", key_, "LEFT", "COUNT", kAtOnce},
+      {"BLMPOP", kAskSecondsText, "1", key_, "LEFT", "COUNT", kAtOnceText},
       [this](const Reply& reply) {
         blocked_ = false;
         if (!reply.ok()) {
@@ -59,7 +60,7 @@ void Address::ask_for_many() {
         }
         accepted();
         ask();
-        if (reply.size() == 2) take(reply[1]);
+        take(reply.size() == 2 ? reply[1] : reply);
       },
       kAskSeconds * 1000);
 }
@@ -82,7 +83,7 @@ void Address::ask_for_one() {
 
 // Nothing is asked in between, so that rings come in their order.
 void Address::heard_one(std::string_view element) {
-  redis_->command({"LPOP", key_, kAtOnce}, [this](const Reply& reply) {
+  redis_->command({"LPOP", key_, kAtOnceText}, [this](const Reply& reply) {
     blocked_ = false;
     ask();
     take(reply);
@@ -91,6 +92,7 @@ void Address::heard_one(std::string_view element) {
 }
 
 void Address::take(const Reply& elements) {
+  if (elements.size() < kAtOnce) emptied_ms_ = loop().clock().steady_ms();
   for (size_t i = 0; i < elements.size(); ++i) heard(elements[i].text());
 }
 

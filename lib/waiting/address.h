@@ -34,9 +34,9 @@ class Address final : public Listener {
   void heard(std::string_view element);
 
   const std::string key_;
-  bool many_at_once_ = true;          // BLMPOP is there: Redis 7, and allowed
-  bool blocked_ = false;              // a command that takes is on its way or at work
-  std::optional<uint64_t> asked_ms_;  // last, steady
+  bool many_at_once_ = true;            // BLMPOP is there: Redis 7, and allowed
+  bool blocked_ = false;                // a command that takes is on its way or at work
+  std::optional<uint64_t> emptied_ms_;  // when nothing was left there last; steady
 };
 
 }  // namespace letterbox

@@ -93,6 +93,7 @@ struct Poll final : GoneListener, std::enable_shared_from_this<Poll> {
   bool reset = false;
   std::atomic<uint64_t> reads = 0;  // so many times the store was asked
   uint64_t rings_seen = 0;          // of its mailbox, when its read began
+  bool watches = false;             // what its read has noted
   uint64_t parked_ms = 0;           // steady
   uint64_t deadline_ms = 0;         // steady
   std::multimap<uint64_t, std::shared_ptr<Poll>>::iterator deadline;

@@ -204,6 +204,11 @@ void Room::forget(Client& client) {
   mailboxes_.erase(mailboxes_.find(mailbox.user));
 }
 
+bool Room::anybody_waits(const Mailbox& mailbox) {
+  return std::any_of(mailbox.clients.begin(), mailbox.clients.end(),
+                     [](const Client& client) { return client.poll != nullptr; });
+}
+
 // --- who is here ---------------------------------------------------------------------------------
 
 std::vector<std::shared_ptr<const Admission>> Room::admissions(std::string_view user) const {

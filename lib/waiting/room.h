@@ -59,7 +59,8 @@ class Room {
   void found(Desk& desk, std::string_view user, std::string_view element) EXCLUDES(mutex_);
 
   // Whoever listens for these users lost sight of them for a while: what rang then, nobody heard.
-  // Their polls are looked at by and by. REQUIRES: this is the thread of the desk's loop.
+  // Or the store may lack what was to be written of them. Their polls are looked at by and by.
+  // REQUIRES: this is the thread of the desk's loop.
   void missed_rings(Desk& desk, const std::vector<std::string>& users) EXCLUDES(mutex_);
 
   // By what the polls of a user came in, each once; and whose polls there are.
@@ -179,10 +180,10 @@ class Room {
   void adopt_then_read(Desk& desk, const PollPtr& poll) EXCLUDES(mutex_);
   void adopt(Desk& desk, const std::string& user, const std::string& raw, uint64_t again_ms);
   void acknowledge(Desk& desk, const Note& note);
-  void put_right(Desk& desk, const std::string& user, const std::string& client) EXCLUDES(mutex_);
+  void write_note(Desk& desk, const Note& note) EXCLUDES(mutex_);
+  bool takes_back(const Note& note) const EXCLUDES(mutex_);
   void carry_out(Desk& desk, const Answers& todo) EXCLUDES(mutex_);
   static void write_down(Desk& desk, const Note& note, Store::Then<Reading> then);
-  void doubt(std::string_view user) EXCLUDES(mutex_);
 
   void come_in(Mailbox& mailbox, Client& client, const PollPtr& poll, Answers& todo)
       REQUIRES(mutex_);
@@ -210,6 +211,7 @@ class Room {
   Client* current_client(const PollPtr& poll) REQUIRES(mutex_);
   static void place_of(Client& client, Line* list);
   void forget(Client& client) REQUIRES(mutex_);
+  static bool anybody_waits(const Mailbox& mailbox);
   void note_return(Client& client, Answers& todo) REQUIRES(mutex_);
   bool must_be_noted(const Client& client) const REQUIRES(mutex_);
   void write_due_debts(uint64_t now_ms, Answers& todo) REQUIRES(mutex_);

@@ -161,7 +161,10 @@ std::optional<uint64_t> Room::tick(Desk& desk) {
     while (!lapsing_.empty() && lapsing_.front()->since_ms + kLapseMs <= now) {
       Client& client = *lapsing_.front();
       todo.notes.push_back(note_of(client));
-      client.mailbox->watch_noted = todo.notes.back().watch_until;
+      Mailbox& mailbox = *client.mailbox;
+      mailbox.watch_noted = todo.notes.back().watch_until;
+      // It is watched for no longer than that, from some moment on: who comes next reads.
+      mailbox.current = mailbox.current && anybody_waits(mailbox);
       place_of(client, &resting_);
     }
     // (No more are kept warm than may be parked.)
@@ -203,17 +206,7 @@ void Room::carry_out(Desk& desk, const Answers& todo) {
   for (const auto& [poll, ending] : todo.endings) poll->caller->answer(to_json(ending));
   for (const auto& [poll, error] : todo.refusals) poll->caller->refuse(error);
   // Who has gone is noted before others are read for: there may be room for one client more then.
-  for (const auto& note : todo.notes) {
-    if (note.only_acknowledges) {
-      acknowledge(desk, note);
-    } else {
-      write_down(desk, note, [this, &desk, note](const Or<Reading>& noted) {
-        if (!noted) return doubt(note.user);
-        // It may be back, by another connection whose note came first.
-        if (note.park_until == 0) put_right(desk, note.user, note.client);
-      });
-    }
-  }
+  for (const auto& note : todo.notes) write_note(desk, note);
   for (const auto& [at, polls] : todo.debts) {
     if (at == &desk) {
       write_debts(desk, polls);

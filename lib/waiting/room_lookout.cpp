@@ -35,6 +35,7 @@ void Room::missed_rings(Desk& desk, const std::vector<std::string>& users) {
       if (mailbox == nullptr) continue;
       ++mailbox->rings;
       mailbox->current = false;
+      mailbox->watch_noted = 0;
       to_look_at(desk, *mailbox);
     }
   }

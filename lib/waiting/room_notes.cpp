@@ -22,34 +22,11 @@ constexpr size_t kDebtBytes = 1024;
 }  // namespace
 
 void Room::acknowledge(Desk& desk, const Note& note) {
-  const auto done = [this, &desk, user = note.user, name = note.client](const Or<bool>& there) {
-    if (!there) return doubt(user);
-    // Somebody has emptied the store: what is written there must be all of it.
-    if (!*there) put_right(desk, user, name);
-  };
-  desk.store.acknowledge(note.user, note.client, *note.after, note.park_until, done);
-}
-
-// The store was told last that a client does not wait, or has nothing of it; but here its poll is.
-// (One without a poll is noted as it lapses.)
-void Room::put_right(Desk& desk, const std::string& user, const std::string& client) {
-  Answers todo;
-  {
-    Lock lock(mutex_);
-    Mailbox* mailbox = known(user);
-    if (mailbox == nullptr) return;
-    for (Client& here : mailbox->clients) {
-      if (here.name != client || !here.poll) continue;
-      if (here.poll->state == Poll::State::parked) {
-        todo.notes.push_back(note_of(here));
-      } else {
-        // A read writes all of it, and a note behind it would take that back. One that is under way
-        // may have come first: it is made again.
-        ++mailbox->rings;
-      }
-    }
-  }
-  carry_out(desk, todo);
+  desk.store.acknowledge(note.user, note.client, *note.after, note.park_until,
+                         [this, &desk, user = note.user](const Or<bool>& there) {
+                           // (False: somebody has emptied the store.)
+                           if (!there || !*there) missed_rings(desk, {user});
+                         });
 }
 
 void Room::write_down(Desk& desk, const Note& note, Store::Then<Reading> then) {
@@ -62,13 +39,25 @@ void Room::write_down(Desk& desk, const Note& note, Store::Then<Reading> then) {
   desk.store.read(request, std::move(then));
 }
 
-// A note that may not have arrived: the next poll must ask Redis itself.
-void Room::doubt(std::string_view user) {
+void Room::write_note(Desk& desk, const Note& note) {
+  if (note.only_acknowledges) return acknowledge(desk, note);
+  write_down(desk, note, [this, &desk, note](const Or<Reading>& noted) {
+    if (!noted || takes_back(note)) missed_rings(desk, {note.user});
+  });
+}
+
+// Whether a note that a client is not waiting has, or may have, taken back what was noted since: by
+// another connection, which was quicker, the client came back, or another one that needs the watch.
+bool Room::takes_back(const Note& note) const {
+  if (note.park_until > 0) return false;
   Lock lock(mutex_);
-  Mailbox* mailbox = known(user);
-  if (mailbox == nullptr) return;
-  mailbox->current = false;
-  mailbox->watch_noted = 0;
+  const Mailbox* mailbox = known(note.user);
+  if (mailbox == nullptr || !anybody_waits(*mailbox)) return false;
+  const bool short_watch = note.watch_until + kNoteAheadMs < watch_until(*mailbox);
+  return short_watch ||
+         std::any_of(mailbox->clients.begin(), mailbox->clients.end(), [&](const Client& client) {
+           return client.poll && client.name == note.client;
+         });
 }
 
 // A client has come back, is up to date, and parks. Its cursor will come with its next poll too, so
@@ -112,7 +101,8 @@ void Room::write_debts(Desk& desk, const std::vector<PollPtr>& polls) {
     for (const PollPtr& poll : polls) {
       if (poll->state != Poll::State::parked) continue;
       Client* client = current_client(poll);
-      if (client != nullptr && client->debt.since_ms) todo.notes.push_back(acknowledgement_of(*client));
+      if (client != nullptr && client->debt.since_ms)
+        todo.notes.push_back(acknowledgement_of(*client));
     }
   }
   carry_out(desk, todo);
@@ -140,6 +130,8 @@ Room::Note Room::acknowledgement_of(Client& client) {
 bool Room::put_notes_right(Client& client, const Glimpse& seen, Answers& todo) {
   Mailbox& mailbox = *client.mailbox;
   mailbox.watch_noted = seen.watch_until;
+  // What was pushed while nobody was noted as watching rang nowhere, or will not.
+  if (seen.watch_until <= clock_.wall_ms() + kNoteMarginMs) return false;
   const bool watched = watch_until(mailbox) <= seen.watch_until + kNoteAheadMs;
   const bool parked = seen.park_until + kNoteMarginMs >= wall(client.poll->deadline_ms);
   if (seen.noted && watched && parked) return true;

@@ -38,7 +38,7 @@ void Room::read_done(Desk& desk, const PollPtr& poll, const Reading& reading) {
     Lock lock(mutex_);
     Mailbox* mailbox = known(poll->question.user);
     const bool undisturbed = mailbox != nullptr && mailbox->rings == poll->rings_seen;
-    if (undisturbed) {
+    if (undisturbed && poll->watches) {
       mailbox->current = true;
       mailbox->known = reading.newest;
     }
@@ -146,11 +146,9 @@ void Room::rung(Desk& desk, std::string_view user, const Ring& ring) {
     Mailbox* mailbox = known(user);
     if (mailbox == nullptr) return;
     ++mailbox->rings;
-    // Whatever is later than a message that rang here rings here too.
-    const bool message = ring.kind == Ring::Kind::message;
-    const bool newest = message && !(ring.id < mailbox->known);
-    mailbox->current = newest || (mailbox->current && message);
-    if (newest) mailbox->known = ring.id;
+    // (One that was lost may be later than this: only who reads or looks knows what is the newest.)
+    mailbox->current = mailbox->current && ring.kind == Ring::Kind::message;
+    if (mailbox->current) mailbox->known = std::max(mailbox->known, ring.id);
     for (Client& client : mailbox->clients) ring_client(client, ring, todo);
     wake = sooner();
   }

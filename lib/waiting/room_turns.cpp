@@ -78,6 +78,7 @@ ReadRequest Room::request_for(Poll& poll) {
   if (Mailbox* mailbox = known(asked.user)) {
     poll.rings_seen = mailbox->rings;
     request.watch_until = mailbox->watch_noted = watch_until(*mailbox);
+    poll.watches = request.watch_until > 0;
   }
   return request;
 }

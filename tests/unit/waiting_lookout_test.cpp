@@ -68,6 +68,10 @@ TEST_CASE_FIXTURE(Lookout, "what a light look can't be sure of is read") {
   SUBCASE("another mailbox of that name") { seen->newest = {kEpoch + 1, 4}; }
   SUBCASE("no mailbox any more") { seen->newest = {}; }
   SUBCASE("raw elements") { seen->raw = true; }
+  SUBCASE("a watch that was lost: what is pushed meanwhile rings nowhere") {
+    seen->watch_until = 0;
+  }
+  SUBCASE("a watch that is about to end") { seen->watch_until = wall_in(1'000); }
   SUBCASE("keys that hold something else") { seen.reset(); }
   SUBCASE("a cursor that the store keeps, and has moved") {
     question = without_cursor();
@@ -90,17 +94,12 @@ TEST_CASE_FIXTURE(Lookout, "a client whose cursor the store keeps is not read if
 
 TEST_CASE_FIXTURE(Lookout, "what the store has lost of a client's notes is noted again") {
   Glimpse seen = as_noted(id(4));
-  SUBCASE("that this program watches") {
-    seen.watch_until = 0;
+  SUBCASE("that this program watches for long enough") {
+    seen.watch_until = wall_in(25'000);
     look(with_cursor(id(4)), seen);
     REQUIRE(store.notes.size() == 1);
     CHECK(store.notes.front().watch_until == wall_in(25'000 + 5'000 + 1'000 + 60'000));
     CHECK(store.notes.front().after == id(4));
-  }
-  SUBCASE("that this program watches for long enough") {
-    seen.watch_until = wall_in(25'000);
-    look(with_cursor(id(4)), seen);
-    CHECK(store.notes.size() == 1);
   }
   SUBCASE("the client") {
     seen.noted = false;

@@ -102,21 +102,20 @@ TEST_CASE_FIXTURE(FakeWaiting,
   CHECK_FALSE(bells.watches("alice"));
 }
 
-TEST_CASE_FIXTURE(FakeWaiting,
-                  "who is back before the store heard of the going is said to be there again") {
+TEST_CASE_FIXTURE(
+    FakeWaiting,
+    "who is back before the store heard of the going is looked at, or read for again") {
   park(with_cursor(id(4)))->leave();
   REQUIRE(store.notes.size() == 1);
   CHECK(store.notes.front().park_until == 0);
   const auto back = enter(with_cursor(id(4)));
-  SUBCASE("it is parked: by a note") {
+  SUBCASE("looked at if it is parked") {
     answer_read(nothing_after(id(4)));
     answer_note(nothing_after(id(4)));
-    REQUIRE(store.notes.size() == 1);
-    CHECK(store.notes.front().park_until == wall_in(25'000));
-    CHECK(store.notes.front().watch_until > wall_in(25'000));
-    answer_note(nothing_after(id(4)));
+    REQUIRE(store.peeks.size() == 1);
+    CHECK(store.peeks.front().clients.front() == std::pair<std::string, std::string>("alice", ""));
   }
-  SUBCASE("it is read for: by another read") {
+  SUBCASE("read for again if it is being read for") {
     answer_note(nothing_after(id(4)));
     answer_read(nothing_after(id(4)));
     REQUIRE(store.reads.size() == 1);
@@ -140,13 +139,25 @@ TEST_CASE_FIXTURE(FakeWaiting,
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "a warm place is found again by the same client and by another one") {
+                  "a client that leaves while another needs the watch has that one looked at") {
+  const auto gone = park(with_cursor(id(4), "tab"));
+  gone->leave();
+  // By another worker, whose read is quicker than the note.
+  const auto phone = enter(with_cursor(id(4), "phone"));
+  answer_read(nothing_after(id(4)));
+  answer_note(nothing_after(id(4)));
+  CHECK(store.peeks.size() == 1);
+  CHECK(phone->count() == 0);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a client that comes back after it was noted as away is read for") {
   park(with_cursor(id(4), "tab"));
   rung(ring(id(5)));
   tick_after(500);
   store.notes.clear();
   tick_after(2'000);
   const auto tab = enter(with_cursor(id(5), "tab"));
+  answer_read(nothing_after(id(5)));
   const auto phone = enter(with_cursor(id(5), "phone"));
   CHECK(store.reads.empty());
   CHECK(bells.size() == 1);
