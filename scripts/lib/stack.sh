@@ -13,7 +13,7 @@
 # Everything after open_stack runs inside D and names files relative to it, so that
 # D may be of any length and hold any character.
 
-# Who pushes is served by the part `poll` as well, unless the two are apart: open_stack.
+# Set by find_way. One program, the part `poll`, serves both faces; two if they are apart.
 parts='redis poll nginx'
 apart=
 # What may be beside them, and ends without harm to them: the demo's worker, `jobs`.
@@ -41,7 +41,7 @@ trap : PIPE
 
 # --- options ------------------------------------------------------------------
 
-# Sets dir, port (empty: not given), build (where the programs are) and open.
+# Sets dir, port (empty: not given), build (where the programs are), open and asked_apart.
 read_options() {
     dir=$root/var
     port=
@@ -79,6 +79,9 @@ read_options() {
         export LETTERBOX_EVENTS_TO="${LETTERBOX_EVENTS_TO-group:watchers}"
     fi
 
+    # One program for both faces, or two.
+    if [ "${LETTERBOX_APART:-0}" = 1 ]; then asked_apart=yes; else asked_apart=''; fi
+
     # Who may push: anybody, or only who shows the key in this file.
     case ${LETTERBOX_KEY_FILE-} in
         '' | /*) ;;
@@ -100,13 +103,33 @@ open_stack() {
     mkdir -p run log redis nginx tmp jobs || die "cannot write to $dir"
     # Whoever can open its socket owns this Redis.
     chmod 700 run
-    # What runs stays as it is.
-    if any_part_runs; then
-        if [ -e run/apart ]; then apart=yes; fi
-    elif [ "${LETTERBOX_APART:-0}" = 1 ]; then
-        apart=yes
+    find_way
+}
+
+# Whether one program runs or two, each for a face; if neither runs, what was asked for.
+find_way() {
+    if part_runs push; then
+        take_way yes
+    elif ! pid=$(part_pid poll); then
+        take_way "$asked_apart"
+    elif tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qx -e --push-listen; then
+        take_way ''
+    else
+        take_way yes
     fi
-    if [ -n "$apart" ]; then parts='redis poll push nginx'; fi
+}
+
+take_way() {
+    apart=$1
+    if [ -n "$apart" ]; then parts='redis poll push nginx'; else parts='redis poll nginx'; fi
+}
+
+# What has a socket in a part's name.
+sockets_of() {
+    case $1 in
+        redis | push) echo "$1" ;;
+        poll) if [ -n "$apart" ]; then echo poll; else echo poll push; fi ;;
+    esac
 }
 
 # One start or stop at a time in a directory: two at once could put two Redis
@@ -180,16 +203,14 @@ part_runs() {
 # still serves who is connected to it, but no program finds a socket without its file, and
 # none can be given a new one.
 has_socket() {
-    case $1 in
-        redis | push) [ -S "run/$1.sock" ] ;;
-        poll) [ -S run/poll.sock ] && { [ -n "$apart" ] || [ -S run/push.sock ]; } ;;
-    esac
+    [ -z "$(lost_socket "$1")" ]
 }
 
-# The path of the one that is not there.
+# The path of the first whose file is gone.
 lost_socket() {
-    if [ -S "run/$1.sock" ]; then set -- push; fi
-    echo "$dir/run/$1.sock"
+    for socket in $(sockets_of "$1"); do
+        if [ ! -S "run/$socket.sock" ]; then echo "$dir/run/$socket.sock" && break; fi
+    done
 }
 
 any_part_runs() {
@@ -218,10 +239,9 @@ uptime_seconds() {
 # --- starting -----------------------------------------------------------------
 
 # Starts what does not run or can't be reached, a line for each part, and returns when a
-# poll and a request to the other program have been answered through nginx. Where that
+# request to each face has been answered through nginx. Where that
 # fails it says why and exits; take_down then ends what it has started.
 start_stack() {
-    if [ -n "$apart" ]; then : >run/apart; else rm -f run/apart; fi
     raise_limits
     choose_port
     for part in $parts; do
@@ -249,6 +269,7 @@ start_or_mend() {
 
 start_part() {
     end_strays "$1"
+    if [ "$1" = poll ] && [ -z "$apart" ]; then end_strays push; fi
     remove_files "$1"
     started="$started $1"
     "start_$1" "$1" 9>&- || fail_with_log "$1" 'did not start'
@@ -339,12 +360,14 @@ start_push() {
     spawn "$1" push
 }
 
-# spawn-fcgi opens the socket, hands it over as descriptor 0 and writes the pid. For a
-# program that serves both faces it does so twice: the first opens the private face's,
-# which the shell keeps as descriptor 3, the second (-n, so it forks no more) the public
-# one's. It sends stderr to /dev/null, which would swallow a crash and a sanitizer's
-# report: the shell in between puts it into the log, and becomes multiwatch by exec, so
-# that the pid stays right.
+# spawn-fcgi opens the socket, hands it over as descriptor 0 and writes the pid. It
+# sends stderr to /dev/null, which would swallow a crash and a sanitizer's report:
+# the shell in between puts it into the log, and becomes multiwatch by exec, so that
+# the pid stays right.
+#
+# A program for both faces has two of them. The outer one's socket is the private
+# face's, which the shell keeps as descriptor 3; the inner one, which does not fork (-n),
+# puts the public face's in its place.
 #
 # multiwatch starts the program anew when it has died, on the same sockets, where
 # requests wait meanwhile. A life of less than two seconds is a failed start, and
@@ -358,10 +381,10 @@ spawn() {
     ln -sfn "$build/letterbox-$part" "run/letterbox-$part" || return 1
     set -- multiwatch --timeout=2000 --retry=10 -- \
         "run/letterbox-$part" --redis unix:run/redis.sock --log "log/$part.log" "$@"
-    first=$name
+    outer=$name
     keep=
     if [ "$part" = poll ] && [ -z "$apart" ]; then
-        first=push${name#poll}
+        outer=push${name#poll}
         keep='exec 3<&0; '
         # shellcheck disable=SC2016 # $@ is that of the inner shell, which looks in PATH
         set -- spawn-fcgi -n -s "run/$name.sock" -M 0660 -b 4096 -- /bin/sh -c 'exec "$@"' sh "$@" --push-listen fd:3
@@ -369,7 +392,7 @@ spawn() {
     # A variable that speaks of another Redis or socket is not meant for this stack.
     # shellcheck disable=SC2016 # $@ and $0 are those of the inner shell
     env -u LETTERBOX_LISTEN -u LETTERBOX_PUSH_LISTEN -u LETTERBOX_REDIS_USER -u LETTERBOX_REDIS_PASSWORD_FILE -u LETTERBOX_OPEN \
-        spawn-fcgi -s "run/$first.sock" -M 0660 -b 4096 -P "run/$name.pid" -- \
+        spawn-fcgi -s "run/$outer.sock" -M 0660 -b 4096 -P "run/$name.pid" -- \
         /bin/sh -c "$keep"'exec "$@" 2>>"$0"' "log/$part.log" "$@" \
         >/dev/null || return 1
     within 20 pid_in "run/$name.pid" "$part" >/dev/null
@@ -506,8 +529,8 @@ stop_parts() {
 }
 
 remove_files() {
-    rm -f "run/$1.pid" "run/$1.sock" "run/$1.next.pid" "run/$1.next.sock" "run/letterbox-$1"
-    if [ "$1" = poll ] && [ -z "$apart" ]; then rm -f run/push.sock run/push.next.sock; fi
+    rm -f "run/$1.pid" "run/$1.next.pid" "run/letterbox-$1"
+    for socket in $(sockets_of "$1"); do rm -f "run/$socket.sock" "run/$socket.next.sock"; done
     if [ "$1" = jobs ]; then rm -rf jobs/tmp.*; fi
 }
 
