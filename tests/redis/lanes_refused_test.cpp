@@ -121,9 +121,10 @@ struct TwoLanes {
 
 TEST_CASE_FIXTURE(TwoLanes,
                   "a lane that has lost its connection, and gets none, is heard for by another") {
-  std::vector<Bells::Place> places;
-  for (int i = 0; i < 8; ++i)
-    places.push_back(house.polls.lanes.watch("other" + std::to_string(i)));
+  std::vector<Bells::Place> places(8);
+  for (size_t i = 0; i < places.size(); ++i) {
+    places[i] = house.polls.lanes.watch("other" + std::to_string(i));
+  }
   lose_the_first([] {});
   REQUIRE(eventually([&] { return house.polls.lanes.size() == 1; }));
   for (const auto& place : places) {
