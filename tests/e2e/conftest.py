@@ -13,8 +13,9 @@ numbers = itertools.count(1)
 
 
 def pytest_configure():
-    # Whatever ends the run, fixtures take down what they have started.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Whatever ends the run, fixtures take down what they have started. (A shell starts what it does not wait for with
+    # SIGINT ignored, and so would be whatever is started here.)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
 
 
