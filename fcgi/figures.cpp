@@ -47,28 +47,47 @@ void by_use(const View& view, MetricsText& out, Read read) {
              sum(view, [&](const Worker& worker) { return read(worker.lane_figures); }));
 }
 
-// `counts_of` finds the same route's counts in each worker.
+// ... that of all fronts' switchboards.
+template <class Read>
+void of_boards(const View& view, MetricsText& out, Read read) {
+  of_workers(view, out, [&](const Worker& worker) {
+    size_t total = 0;
+    for (const Front* front : worker.fronts) total += read(*front->board);
+    return total;
+  });
+}
+
+// `counts_of` finds the same route's counts in each front; null: that face has no such route.
 template <class CountsOf>
 void by_status(const View& view, MetricsText& out, std::string_view method, std::string_view route,
                CountsOf counts_of) {
+  std::vector<const StatusCounts*> all;
+  for (const auto& worker : view.workers) {
+    for (const Front* front : worker->fronts) {
+      if (const StatusCounts* counts = counts_of(*front)) all.push_back(counts);
+    }
+  }
   for (int status = StatusCounts::kFirst; status <= StatusCounts::kLast; ++status) {
-    const double count =
-        sum(view, [&](const Worker& worker) { return counts_of(worker).of(status).value(); });
+    uint64_t count = 0;
+    for (const StatusCounts* counts : all) count += counts->of(status).value();
     if (count == 0) continue;
-    out.sample({{"method", method}, {"route", route}, {"code", std::to_string(status)}}, count);
+    out.sample({{"method", method}, {"route", route}, {"code", std::to_string(status)}},
+               static_cast<double>(count));
   }
 }
 
+// What both faces have, such as /metrics, is one route.
 void requests(const View& view, MetricsText& out) {
-  const auto& routes = view.workers.front()->router.routes();
-  for (size_t i = 0; i < routes.size(); ++i) {
-    by_status(view, out, routes[i].method, routes[i].path,
-              [i](const Worker& worker) -> const StatusCounts& {
-                return *worker.router.routes()[i].counts;
-              });
+  const auto& fronts = view.workers.front()->fronts;
+  for (const Front* front : fronts) {
+    for (const auto& [method, path, handler, counts] : front->router.routes()) {
+      if (front != fronts.front() && fronts.front()->router.counts(method, path)) continue;
+      by_status(view, out, method, path, [method = method, path = path](const Front& each) {
+        return each.router.counts(method, path);
+      });
+    }
   }
-  by_status(view, out, "other", "other",
-            [](const Worker& worker) -> const StatusCounts& { return worker.router.unrouted(); });
+  by_status(view, out, "other", "other", [](const Front& each) { return &each.router.unrouted(); });
 }
 
 void redis_latency(const View& view, MetricsText& out) {
@@ -91,13 +110,14 @@ void build(const View& view, MetricsText& out) {
 using V = const View&;
 using Out = MetricsText&;
 using W = const Worker&;
+using B = const Switchboard&;
 using R = const RedisFigures&;
 
 enum class Face { both, poll, push };
 using enum Face;
 
 struct Row {
-  Face face;  // which program has it
+  Face face;  // which one it is about, and a program that serves it has
   Type type;
   std::string_view name;
   void (*read)(V, Out);
@@ -109,9 +129,9 @@ constexpr Row kTable[] = {
   {both, Type::gauge,     "letterbox_build_info",                     build, "Always 1: which program this is, and of which version."},
   {both, Type::gauge,     "letterbox_workers",                        [](V v, Out out) { one(out, v.workers.size()); }, "Worker threads."},
   {both, Type::counter,   "letterbox_requests_total",                 requests, "Requests that have ended, by route and HTTP status; 499: the client left before its answer."},
-  {both, Type::gauge,     "letterbox_requests_in_flight",             [](V v, Out out) { of_workers(v, out, [](W w) { return w.board->open_exchanges(); }); }, "Requests not yet answered, parked polls among them."},
-  {both, Type::gauge,     "letterbox_fastcgi_connections",            [](V v, Out out) { of_workers(v, out, [](W w) { return w.board->open_connections(); }); }, "Connections from nginx that are open."},
-  {both, Type::gauge,     "letterbox_slow_requests",                  [](V v, Out out) { of_workers(v, out, [](W w) { return w.board->slow_requests(); }); }, "Requests that come in pieces and are not whole yet."},
+  {both, Type::gauge,     "letterbox_requests_in_flight",             [](V v, Out out) { of_boards(v, out, [](B b) { return b.open_exchanges(); }); }, "Requests not yet answered, parked polls among them."},
+  {both, Type::gauge,     "letterbox_fastcgi_connections",            [](V v, Out out) { of_boards(v, out, [](B b) { return b.open_connections(); }); }, "Connections from nginx that are open."},
+  {both, Type::gauge,     "letterbox_slow_requests",                  [](V v, Out out) { of_boards(v, out, [](B b) { return b.slow_requests(); }); }, "Requests that come in pieces and are not whole yet."},
   {poll, Type::gauge,     "letterbox_polls_parked",                   [](V v, Out out) { one(out, v.from.room->parked()); }, "Polls that wait for a message."},
   {poll, Type::gauge,     "letterbox_polls_queued",                   [](V v, Out out) { one(out, v.from.room->waiting_reads()); }, "Polls that wait for their turn to be read for."},
   {poll, Type::gauge,     "letterbox_reads_under_way",                [](V v, Out out) { one(out, v.from.room->reads_under_way()); }, "Reads of mailboxes that Redis was asked for, and has not answered."},

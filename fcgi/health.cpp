@@ -19,16 +19,18 @@ void add_health_routes(const FigureSources& sources) {
     const auto health = std::make_shared<HealthHandler>(
         worker->loop, loops, [probe](WriteProbe::Then then) { probe->ask(std::move(then)); },
         program.ending(), program.name());
-    Router& router = worker->router;
-    router.add("GET", "/healthz", [health](const Request&, const Query&, Answer answer) {
-      health->healthz(std::move(answer));
-    });
-    router.add("GET", "/readyz", [health](const Request&, const Query&, Answer answer) {
-      health->readyz(std::move(answer));
-    });
-    router.add("GET", "/metrics", [sources](const Request&, const Query&, Answer answer) {
-      answer.send({200, metrics_text(sources), {}, kMetricsType});
-    });
+    for (Front* front : worker->fronts) {
+      Router& router = front->router;
+      router.add("GET", "/healthz", [health](const Request&, const Query&, Answer answer) {
+        health->healthz(std::move(answer));
+      });
+      router.add("GET", "/readyz", [health](const Request&, const Query&, Answer answer) {
+        health->readyz(std::move(answer));
+      });
+      router.add("GET", "/metrics", [sources](const Request&, const Query&, Answer answer) {
+        answer.send({200, metrics_text(sources), {}, kMetricsType});
+      });
+    }
   }
 }
 

@@ -78,6 +78,14 @@ std::string watcher_name() {
   return text;
 }
 
+// How many of a worker's connections are for this face, so that neither can keep the other out:
+// beside polls, which stay, a few are enough for pushes, which go.
+size_t connections_of(Front Worker::*face, bool has_both, size_t most) {
+  const size_t few = has_both ? std::max<size_t>(most / kPrivateShare, 1) : 0;
+  const bool has_few = has_both && face == &Worker::private_front;
+  return std::max<size_t>(has_few ? few : most - std::min(most, few), 1);
+}
+
 // As many descriptors as the system allows.
 size_t raise_descriptors() {
   rlimit limit{};
@@ -162,7 +170,22 @@ int Program::check() {
   return 0;
 }
 
-std::optional<int> Program::open(size_t body_max, size_t for_redis) {
+std::optional<int> Program::listen(std::span<const Opening> openings) {
+  for (const Opening& opening : openings) {
+    auto listening = listen_on(opening.listen);
+    if (!listening) return complain(listening.error());
+    for (const Fd& other : listening_) {
+      if (other.get() != listening->get()) continue;
+      listening->release();
+      return complain("each face wants a socket of its own, and both have descriptor " +
+                      std::to_string(other.get()));
+    }
+    listening_.push_back(std::move(*listening));
+  }
+  return std::nullopt;
+}
+
+std::optional<int> Program::open(std::span<const Opening> openings, size_t for_redis) {
   if (config_->flag("check")) return check();
   // Signals are read by the main thread, none is delivered. Before any thread starts: they inherit.
   sigset_t set;
@@ -173,9 +196,7 @@ std::optional<int> Program::open(size_t body_max, size_t for_redis) {
   signals_.reset(signalfd(-1, &set, SFD_CLOEXEC));
   if (!signals_) return complain(std::string("signals can't be read: ") + std::strerror(errno));
 
-  auto listening = listen_on(config_->text("listen"));
-  if (!listening) return complain(listening.error());
-  listening_ = std::move(*listening);
+  if (const auto status = listen(openings)) return status;
 
   const auto limits = mailbox_limits(*config_);
   const auto presence = presence_rules(*config_);
@@ -183,27 +204,38 @@ std::optional<int> Program::open(size_t body_max, size_t for_redis) {
   const uint64_t signed_life = signed_life_ms(*config_);
   const size_t workers = worker_count(*config_);
   descriptors_ = raise_descriptors();
+  for (size_t i = 0; i < workers; ++i) {
+    workers_.push_back(
+        std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, watcher));
+  }
   // How many connections a worker may hold. A poll that nothing can wake, since no lane gets a
   // descriptor, is worse than one that waits in the backlog.
   const size_t kept_back = std::min(descriptors_ / 2, for_redis + own_descriptors(workers));
-  const size_t most = std::max<size_t>((descriptors_ - kept_back) / workers, 1);
-  std::vector<Switchboard*> boards;
-  for (size_t i = 0; i < workers; ++i) {
-    auto worker =
-        std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, watcher);
-    Router& router = worker->router;
-    worker->board = std::make_unique<Switchboard>(worker->loop, body_max, most, *log_,
-                                                  [&router](const Request& request, Answer answer) {
-                                                    router.route(request, std::move(answer));
-                                                  });
-    boards.push_back(worker->board.get());
-    workers_.push_back(std::move(worker));
-  }
-  for (auto& worker : workers_) {
-    worker->acceptor =
-        std::make_unique<Acceptor>(worker->loop, listening_.get(), *worker->board, boards, *log_);
+  const size_t most = (descriptors_ - kept_back) / workers;
+  for (size_t i = 0; i < openings.size(); ++i) {
+    const size_t share = connections_of(openings[i].front, openings.size() > 1, most);
+    serve(openings[i], listening_[i].get(), share);
   }
   return std::nullopt;
+}
+
+void Program::serve(const Opening& opening, int listen_fd, size_t connections_most) {
+  std::vector<Switchboard*> boards;
+  for (auto& worker : workers_) {
+    Front& front = (*worker).*opening.front;
+    front.board = std::make_unique<Switchboard>(
+        worker->loop, opening.body_max, connections_most, *log_,
+        [&router = front.router](const Request& request, Answer answer) {
+          router.route(request, std::move(answer));
+        });
+    boards.push_back(front.board.get());
+    worker->fronts.push_back(&front);
+  }
+  for (auto& worker : workers_) {
+    Front& front = (*worker).*opening.front;
+    front.acceptor =
+        std::make_unique<Acceptor>(worker->loop, listen_fd, *front.board, boards, *log_);
+  }
 }
 
 int Program::run(const std::function<void()>& close) {
@@ -220,10 +252,14 @@ int Program::run(const std::function<void()>& close) {
   const Moment told = std::chrono::steady_clock::now();
   ending_ = true;
   log_->info("ending");
-  on_every_worker([](Worker& worker) { worker.board->retire_connections(); });
+  on_every_worker([](Worker& worker) {
+    for (Front* front : worker.fronts) front->board->retire_connections();
+  });
   close();
   std::this_thread::sleep_for(kLastCalls);
-  on_every_worker([](Worker& worker) { worker.acceptor->stop(); });
+  on_every_worker([](Worker& worker) {
+    for (Front* front : worker.fronts) front->acceptor->stop();
+  });
   drain();
   for (auto& worker : workers_) worker->loop.stop();
   if (!ended->wait_until(told + kEndMost)) {
@@ -270,8 +306,10 @@ void Program::drain() {
     size_t connections = 0;
     size_t exchanges = 0;
     for (const auto& worker : workers_) {
-      connections += worker->board->open_connections();
-      exchanges += worker->board->open_exchanges();
+      for (const Front* front : worker->fronts) {
+        connections += front->board->open_connections();
+        exchanges += front->board->open_exchanges();
+      }
     }
     if (connections == 0) return;
     const auto most = exchanges > 0 ? kDrainMost : kFarewellMost;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -30,6 +31,14 @@
 
 namespace letterbox {
 
+// A worker's part of one face: what is answered there, and the connections that it came by. Without
+// a board the program does not serve that face.
+struct Front {
+  Router router;
+  std::unique_ptr<Switchboard> board;
+  std::unique_ptr<Acceptor> acceptor;
+};
+
 // One worker: a thread, and everything that is its own.
 struct Worker {
   Worker(const Clock& clock, const RedisLogin& login, Log& log, const MailboxLimits& limits,
@@ -46,12 +55,19 @@ struct Worker {
   RedisStore store;
   RedisAccess access;
   RedisPresence presence;
-  std::unique_ptr<PresenceBook> book;  // of letterbox-poll alone
+  std::unique_ptr<PresenceBook> book;  // of the public face alone
   Desk desk;
-  Router router;
-  std::unique_ptr<Switchboard> board;
-  std::unique_ptr<Acceptor> acceptor;
+  Front public_front;
+  Front private_front;
+  std::vector<Front*> fronts;  // those that the program serves: constant once it is open
   std::thread thread;
+};
+
+// A face that a program serves: which one, and where.
+struct Opening {
+  Front Worker::*front;
+  std::string_view listen;  // as --listen has it
+  size_t body_max;          // bytes
 };
 
 class Program {
@@ -65,9 +81,10 @@ class Program {
   // Prints what is wrong. The exit status.
   std::optional<int> complain(const std::string& what) const;
 
-  // Opens the socket and makes the workers. So many descriptors, besides the workers' own, are kept
-  // back for Redis. The exit status where that is all: after --check, or an error that was printed.
-  std::optional<int> open(size_t body_max, size_t for_redis = 0);
+  // Opens the sockets and makes the workers. So many descriptors, besides the workers' own, are
+  // kept back for Redis. The exit status where that is all: after --check, or an error that was
+  // printed.
+  std::optional<int> open(std::span<const Opening> openings, size_t for_redis = 0);
 
   // Serves until SIGTERM, SIGINT or SIGUSR1. `close` is then called, on this thread, to have every
   // request answered that is not being worked on. Returns the exit status.
@@ -89,6 +106,8 @@ class Program {
 
  private:
   int check();
+  std::optional<int> listen(std::span<const Opening> openings);
+  void serve(const Opening& opening, int listen_fd, size_t connections_most);
   // Has every worker do this on its own thread, and returns when all have done it, or soon after: a
   // worker that hangs is not waited for.
   void on_every_worker(void (*what)(Worker&));
@@ -103,7 +122,7 @@ class Program {
   std::unique_ptr<Log> log_;
   RedisLogin login_;
   size_t descriptors_ = 0;
-  Fd listening_;
+  std::vector<Fd> listening_;
   Fd signals_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

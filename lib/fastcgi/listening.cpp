@@ -11,24 +11,27 @@
 #include <cstring>
 #include <memory>
 
+#include "base/text.h"
+
 namespace letterbox {
 
 namespace {
 
 constexpr int kBacklog = 4096;  // the kernel's somaxconn caps it
 constexpr mode_t kSocketMode = 0660;
+constexpr uint64_t kDescriptorMost = 1'000'000;  // more than any process has
 
 std::string reason() { return std::strerror(errno); }
 
-Result<Fd, std::string> inherited() {
+Result<Fd, std::string> inherited(int fd) {
   int listening = 0;
   socklen_t size = sizeof listening;
-  if (getsockopt(0, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
-    return std::string(
-        "descriptor 0 is no listening socket: start me by spawn-fcgi, or give --listen");
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
+    const auto what = "descriptor " + std::to_string(fd) + " is no listening socket";
+    return fd == 0 ? what + ": start me by spawn-fcgi, or give --listen" : what;
   }
-  fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
-  return Fd(0);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  return Fd(fd);
 }
 
 // A socket file that nobody listens on any more is in the way of the next one.
@@ -78,7 +81,14 @@ Result<Fd, std::string> listen_on_port(const std::string& host, const std::strin
 }  // namespace
 
 Result<Fd, std::string> listen_on(std::string_view where) {
-  if (where.empty()) return inherited();
+  if (where.empty()) return inherited(0);
+  if (where.starts_with("fd:")) {
+    const auto number = parse_u64(where.substr(3));
+    if (!number || *number > kDescriptorMost) {
+      return "not the number of a descriptor: " + std::string(where);
+    }
+    return inherited(static_cast<int>(*number));
+  }
   if (where.starts_with("unix:")) where.remove_prefix(5);
   const size_t colon = where.rfind(':');
   if (where.find('/') != std::string_view::npos || colon == std::string_view::npos) {

@@ -36,6 +36,13 @@ void Router::add(std::string_view method, std::string_view path, Handler handler
   }
 }
 
+const StatusCounts* Router::counts(std::string_view method, std::string_view path) const {
+  const auto found = std::find_if(routes_.begin(), routes_.end(), [&](const Route& route) {
+    return route.method == method && route.path == path;
+  });
+  return found != routes_.end() ? found->counts.get() : nullptr;
+}
+
 const Router::Route* Router::find(const Request& request) const {
   for (const auto& route : routes_) {
     if (route.method == request.method && matches(route.path, request.path)) return &route;

@@ -45,6 +45,8 @@ class Router {
 
   // Constant once all are added: any thread may read what was counted.
   const std::vector<Route>& routes() const { return routes_; }
+  // Of the route that was added so; null: there is none.
+  const StatusCounts* counts(std::string_view method, std::string_view path) const;
   // What came to none of them.
   const StatusCounts& unrouted() const { return *unrouted_; }
 

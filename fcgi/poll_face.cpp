@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include "poll_face.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "handlers/alive.h"
+#include "handlers/gate.h"
+#include "handlers/poll.h"
+#include "mailbox/notices.h"
+#include "settings.h"
+#include "waiting/door.h"
+
+namespace letterbox {
+
+namespace {
+
+// Ends polls when they are due, on the first worker's loop.
+class Ticker {
+ public:
+  Ticker(Desk& desk, Room& room) : desk_(desk), room_(room) {}
+
+  void look() {
+    if (timer_) desk_.loop.cancel(*std::exchange(timer_, std::nullopt));
+    const auto next = room_.tick(desk_);
+    if (!next) return;
+    timer_ = desk_.loop.at(*next, [this] {
+      timer_.reset();
+      look();
+    });
+  }
+
+ private:
+  Desk& desk_;
+  Room& room_;
+  std::optional<Loop::Timer> timer_;
+};
+
+// Gives the memory of a crowd that has left back to the system: the allocator keeps it otherwise.
+class Housekeeper {
+ public:
+  Housekeeper(Loop& loop, Room& room) : loop_(loop), room_(room) {}
+
+  void look() {
+    const Room::Crowd crowd = room_.take_crowd();
+    most_ = std::max(most_, crowd.most);
+    if (most_ >= kCrowd && crowd.now < most_ / 4) {
+      malloc_trim(0);
+      most_ = crowd.now;
+    }
+    loop_.at(loop_.clock().steady_ms() + kEveryMs, [this] { look(); });
+  }
+
+ private:
+  static constexpr uint64_t kEveryMs = 5000;
+  static constexpr size_t kCrowd = 1000;
+
+  Loop& loop_;
+  Room& room_;
+  size_t most_ = 0;  // mailboxes since memory was given back last
+};
+
+void add_routes(Worker& worker, Room& room, Door& door, const SignedTokens& keys,
+                const Origins& named, const Config& config) {
+  const PollRules rules = poll_rules(config);
+  worker.book = std::make_unique<PresenceBook>(worker.loop, worker.presence,
+                                               static_cast<size_t>(config.integer("clients-max")));
+  const auto gate = std::make_shared<Gate>(worker.desk, worker.access, door, keys, named,
+                                           worker.loop.clock(), config.flag("open"));
+  const auto poll = std::make_shared<PollHandler>(worker.desk, *gate, room, *worker.book, rules);
+  const auto alive =
+      std::make_shared<AliveHandler>(worker.desk, *gate, *worker.book, rules.timeout_ms);
+  // A poll has effects, and its answer is what they are for: it is not asked by HEAD.
+  worker.public_front.router.add(
+      "GET", "/poll",
+      [gate, poll](const Request& request, const Query& query, Answer answer) {
+        poll->poll(request, query, std::move(answer));
+      },
+      Router::Head::refused);
+  for (const auto method : {"GET", "POST"}) {
+    worker.public_front.router.add(
+        method, "/alive", [gate, alive](const Request& request, const Query& query, Answer answer) {
+          alive->alive(request, query, std::move(answer));
+        });
+  }
+}
+
+}  // namespace
+
+// The waiting room, and all that looks after it, on the first worker's loop.
+class PollFace::House {
+ public:
+  House(Program& program, size_t most_lanes)
+      : first_(*program.workers().front()),
+        limits_(room_limits(program.config(), program.descriptors())),
+        lanes_(program.clock(), most_lanes),
+        room_(
+            program.clock(), lanes_, [this] { first_.loop.post([this] { ticker_.look(); }); },
+            limits_),
+        ticker_(first_.desk, room_),
+        housekeeper_(first_.loop, room_),
+        door_(program.clock(), room_),
+        notices_(first_.loop, first_.redis, what_notices_do()) {
+    program.log().info("up to ", limits_.parked, " polls may wait: --max-parked is ",
+                       program.config().integer("max-parked"), ", and there are ",
+                       program.descriptors(), " file descriptors");
+    std::vector<LaneHost> hosts;
+    for (auto& worker : program.workers()) {
+      hosts.push_back({worker->desk, worker->redis, &worker->lane_figures});
+    }
+    lanes_.open(room_, std::move(hosts), program.log());
+    first_.loop.post([this] {
+      housekeeper_.look();
+      notices_.start();
+    });
+  }
+
+  // Any thread: answers everybody.
+  void close() {
+    first_.loop.post([this] { room_.close(first_.desk); });
+  }
+
+  Room& room() { return room_; }
+  Door& door() { return door_; }
+  Lanes& lanes() { return lanes_; }
+
+ private:
+  Notices::Events what_notices_do() {
+    return {.heard =
+                [this](std::string_view user) {
+                  door_.notice(first_.desk, first_.access, std::string(user));
+                },
+            .listening = [this] { door_.open(first_.desk, first_.access); },
+            .deaf = [this] { door_.shut(); }};
+  }
+
+  // In the order in which they need one another.
+  Worker& first_;
+  const RoomLimits limits_;
+  Lanes lanes_;
+  Room room_;
+  Ticker ticker_;
+  Housekeeper housekeeper_;
+  Door door_;
+  Notices notices_;
+};
+
+Result<PollSettings, std::string> poll_settings(const Config& config) {
+  auto named = origins(config);
+  if (!named) return named.error();
+  auto keys = signed_tokens(config);
+  if (!keys) return keys.error();
+  return PollSettings{std::move(*named), std::move(*keys)};
+}
+
+PollFace::PollFace(Program& program, const PollSettings& settings)
+    : house_(std::make_unique<House>(program,
+                                     static_cast<size_t>(program.config().integer("lanes")))) {
+  for (auto& worker : program.workers()) {
+    if (settings.origins.any()) {
+      worker->public_front.router.guard_by(
+          [&named = settings.origins](const Request& request, Answer& answer) {
+            return named.admits(request, answer);
+          });
+    }
+    add_routes(*worker, house_->room(), house_->door(), settings.keys, settings.origins,
+               program.config());
+  }
+}
+
+PollFace::~PollFace() = default;
+
+void PollFace::close() { house_->close(); }
+const Room& PollFace::room() const { return house_->room(); }
+const Lanes& PollFace::lanes() const { return house_->lanes(); }
+
+}  // namespace letterbox
