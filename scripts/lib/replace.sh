@@ -1,34 +1,49 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
-# Replacing both programs of a running stack without a failed request. Belongs to
+# Replacing the programs of a running stack without a failed request. Belongs to
 # stack.sh, whose names it uses.
 #
-# A successor is started beside the program that runs, on a socket of its own,
-# run/poll.next.sock. Once it answers there, its socket is renamed to run/poll.sock:
-# in one step, so that nginx, which connects by that path, finds either the one or the
-# other. Then the old program is told to end. It still serves whoever has reached it,
-# has nginx give up the connections that it keeps, and answers its parked polls.
+# A successor is started beside the program that runs, on sockets of its own,
+# run/poll.next.sock and so on. Once it answers there, these are renamed to run/poll.sock
+# and so on: each in one step, so that nginx, which connects by that path, finds either
+# the one or the other. Then the old program is told to end. It still serves whoever has
+# reached it, has nginx give up the connections that it keeps, and answers its parked polls.
+#
+# One program for both faces takes the place of two in the same way, or two of one.
 
 restart_stack() {
     raise_limits
     choose_port
     prepare_nginx
+    was_apart=$apart
     old=
+    for part in poll push; do
+        if pid=$(part_pid "$part"); then old="$old $part:$pid"; fi
+    done
+    if [ -z "$old" ]; then was_apart=$asked_apart; fi
+    take_way "$asked_apart"
     for part in $parts; do
-        if ! pid=$(part_pid "$part") || { [ "$part" = redis ] && ! has_socket redis; }; then
-            start_or_mend "$part"
-        elif [ "$part" = poll ] || [ "$part" = push ]; then
-            old="$old $part:$pid"
-            start_successor "$part"
-        fi
+        case $part in
+            redis | nginx)
+                if ! part_runs "$part" || ! has_socket "$part"; then start_or_mend "$part"; fi
+                ;;
+            *)
+                if [ "$apart" != "$was_apart" ] || part_runs "$part"; then
+                    start_successor "$part"
+                else
+                    start_part "$part"
+                fi
+                ;;
+        esac
     done
     # What has begun is ended: half of it would be no good.
     trap '' HUP INT QUIT TERM
-    for part in $old; do take_over "${part%:*}"; done
+    for part in $successors; do take_over "$part"; done
     successors=
     reload_nginx
     for part in $old; do end_process "${part%:*}" "${part#*:}" TERM || :; done
+    if [ -z "$apart" ]; then rm -f run/push.pid run/letterbox-push; fi
     take_down_on_exit
     see_it_ready
     start_extras
@@ -44,7 +59,9 @@ start_successor() {
 
 successor_answers_or_died() {
     pid_in "run/$1.next.pid" "$1" >/dev/null || return 0
-    [ "$(fcgi_status "run/$1.next.sock" GET /readyz)" = 200 ]
+    for socket in $(sockets_of "$1"); do
+        [ "$(fcgi_status "run/$socket.next.sock" GET /readyz)" = 200 ] || return 1
+    done
 }
 
 # fcgi_status SOCKET METHOD PATH: what the program behind a socket says, past nginx. cgi-fcgi sends
@@ -55,14 +72,15 @@ fcgi_status() {
 }
 
 take_over() {
-    mv -f "run/$1.next.sock" "run/$1.sock"
+    for socket in $(sockets_of "$1"); do mv -f "run/$socket.next.sock" "run/$socket.sock"; done
     mv -f "run/$1.next.pid" "run/$1.pid"
     say "$1: replaced, pid $(part_pid "$1")"
 }
 
 remove_successor() {
     if pid=$(pid_in "run/$1.next.pid" "$1"); then end_process "$1" "$pid" TERM || :; fi
-    rm -f "run/$1.next.pid" "run/$1.next.sock"
+    rm -f "run/$1.next.pid"
+    for socket in $(sockets_of "$1"); do rm -f "run/$socket.next.sock"; done
 }
 
 # Puts the configuration as it should be beside the one in use, if it is another, and

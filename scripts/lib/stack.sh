@@ -2,9 +2,9 @@
 # `test -ef` and `ulimit -n` are younger than POSIX's shell, and in Debian's.
 # shellcheck shell=sh disable=SC3013,SC3045
 #
-# The development stack of scripts/run and scripts/service: Redis, both programs
-# kept running by multiwatch on sockets of spawn-fcgi, nginx, and the demo's worker, with
-# every file they touch under one directory D:
+# The development stack of scripts/run and scripts/service: Redis, one program for both
+# faces or two, kept running by multiwatch on sockets of spawn-fcgi, nginx, and the demo's
+# worker, with every file they touch under one directory D:
 #   run/   sockets, pid files        log/    what each part says
 #   redis/ the append-only file      nginx/  the configuration in use
 #   tmp/   nginx's temporary files   jobs/   those of the demo's worker, and its cursor
@@ -13,7 +13,9 @@
 # Everything after open_stack runs inside D and names files relative to it, so that
 # D may be of any length and hold any character.
 
-parts='redis poll push nginx'
+# Set by find_way. One program, the part `poll`, serves both faces; two if they are apart.
+parts='redis poll nginx'
+apart=
 # What may be beside them, and ends without harm to them: the demo's worker, `jobs`.
 extras=
 # jobs goes first, while there is somebody to tell that they were ended; then poll, while
@@ -39,7 +41,7 @@ trap : PIPE
 
 # --- options ------------------------------------------------------------------
 
-# Sets dir, port (empty: not given), build (where the programs are) and open.
+# Sets dir, port (empty: not given), build (where the programs are), open and asked_apart.
 read_options() {
     dir=$root/var
     port=
@@ -77,6 +79,9 @@ read_options() {
         export LETTERBOX_EVENTS_TO="${LETTERBOX_EVENTS_TO-group:watchers}"
     fi
 
+    # One program for both faces, or two.
+    if [ "${LETTERBOX_APART:-0}" = 1 ]; then asked_apart=yes; else asked_apart=''; fi
+
     # Who may push: anybody, or only who shows the key in this file.
     case ${LETTERBOX_KEY_FILE-} in
         '' | /*) ;;
@@ -98,6 +103,33 @@ open_stack() {
     mkdir -p run log redis nginx tmp jobs || die "cannot write to $dir"
     # Whoever can open its socket owns this Redis.
     chmod 700 run
+    find_way
+}
+
+# Whether one program runs or two, each for a face; if neither runs, what was asked for.
+find_way() {
+    if part_runs push; then
+        take_way yes
+    elif ! pid=$(part_pid poll); then
+        take_way "$asked_apart"
+    elif tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qx -e --push-listen; then
+        take_way ''
+    else
+        take_way yes
+    fi
+}
+
+take_way() {
+    apart=$1
+    if [ -n "$apart" ]; then parts='redis poll push nginx'; else parts='redis poll nginx'; fi
+}
+
+# What has a socket in a part's name.
+sockets_of() {
+    case $1 in
+        redis | push) echo "$1" ;;
+        poll) if [ -n "$apart" ]; then echo poll; else echo poll push; fi ;;
+    esac
 }
 
 # One start or stop at a time in a directory: two at once could put two Redis
@@ -125,8 +157,8 @@ prepare() {
 
 # --- the parts ----------------------------------------------------------------
 
-# Prints the pid of a part that runs; false if it does not. Of both programs it is
-# that of the multiwatch which keeps the program running: whatever ends that ends
+# Prints the pid of a part that runs; false if it does not. Of a program it is that of
+# the multiwatch which keeps the program running: whatever ends that ends
 # the part.
 part_pid() {
     pid_in "run/$1.pid" "$1"
@@ -171,9 +203,14 @@ part_runs() {
 # still serves who is connected to it, but no program finds a socket without its file, and
 # none can be given a new one.
 has_socket() {
-    case $1 in
-        redis | poll | push) [ -S "run/$1.sock" ] ;;
-    esac
+    [ -z "$(lost_socket "$1")" ]
+}
+
+# The path of the first whose file is gone.
+lost_socket() {
+    for socket in $(sockets_of "$1"); do
+        if [ ! -S "run/$socket.sock" ]; then echo "$dir/run/$socket.sock" && break; fi
+    done
 }
 
 any_part_runs() {
@@ -202,7 +239,7 @@ uptime_seconds() {
 # --- starting -----------------------------------------------------------------
 
 # Starts what does not run or can't be reached, a line for each part, and returns when a
-# poll and a request to the other program have been answered through nginx. Where that
+# request to each face has been answered through nginx. Where that
 # fails it says why and exits; take_down then ends what it has started.
 start_stack() {
     raise_limits
@@ -232,6 +269,7 @@ start_or_mend() {
 
 start_part() {
     end_strays "$1"
+    if [ "$1" = poll ] && [ -z "$apart" ]; then end_strays push; fi
     remove_files "$1"
     started="$started $1"
     "start_$1" "$1" 9>&- || fail_with_log "$1" 'did not start'
@@ -266,7 +304,7 @@ see_it_ready() {
 }
 
 readiness() {
-    echo "poll answers $(http_status /readyz/poll), push $(http_status /readyz) (200: ready, 000: not at all)"
+    echo "the public face answers $(http_status /readyz/poll), the private $(http_status /readyz) (200: ready, 000: not at all)"
 }
 
 # The port asked for, else the one of a stack that runs at least in part, else
@@ -327,7 +365,11 @@ start_push() {
 # the shell in between puts it into the log, and becomes multiwatch by exec, so that
 # the pid stays right.
 #
-# multiwatch starts the program anew when it has died, on the same socket, where
+# A program for both faces has two of them. The outer one's socket is the private
+# face's, which the shell keeps as descriptor 3; the inner one, which does not fork (-n),
+# puts the public face's in its place.
+#
+# multiwatch starts the program anew when it has died, on the same sockets, where
 # requests wait meanwhile. A life of less than two seconds is a failed start, and
 # after the eleventh in a row it gives up, says so in the log, and ends. Told to end
 # it sends the program SIGUSR1 (and Debian's, given --signal=TERM, SIGQUIT). Its own
@@ -337,13 +379,21 @@ spawn() {
     part=$2
     shift 2
     ln -sfn "$build/letterbox-$part" "run/letterbox-$part" || return 1
+    set -- multiwatch --timeout=2000 --retry=10 -- \
+        "run/letterbox-$part" --redis unix:run/redis.sock --log "log/$part.log" "$@"
+    outer=$name
+    keep=
+    if [ "$part" = poll ] && [ -z "$apart" ]; then
+        outer=push${name#poll}
+        keep='exec 3<&0; '
+        # shellcheck disable=SC2016 # $@ is that of the inner shell, which looks in PATH
+        set -- spawn-fcgi -n -s "run/$name.sock" -M 0660 -b 4096 -- /bin/sh -c 'exec "$@"' sh "$@" --push-listen fd:3
+    fi
     # A variable that speaks of another Redis or socket is not meant for this stack.
     # shellcheck disable=SC2016 # $@ and $0 are those of the inner shell
-    env -u LETTERBOX_LISTEN -u LETTERBOX_REDIS_USER -u LETTERBOX_REDIS_PASSWORD_FILE -u LETTERBOX_OPEN \
-        spawn-fcgi -s "run/$name.sock" -M 0660 -b 4096 -P "run/$name.pid" -- \
-        /bin/sh -c 'exec "$@" 2>>"$0"' "log/$part.log" \
-        multiwatch --timeout=2000 --retry=10 -- \
-        "run/letterbox-$part" --redis unix:run/redis.sock --log "log/$part.log" "$@" \
+    env -u LETTERBOX_LISTEN -u LETTERBOX_PUSH_LISTEN -u LETTERBOX_REDIS_USER -u LETTERBOX_REDIS_PASSWORD_FILE -u LETTERBOX_OPEN \
+        spawn-fcgi -s "run/$outer.sock" -M 0660 -b 4096 -P "run/$name.pid" -- \
+        /bin/sh -c "$keep"'exec "$@" 2>>"$0"' "log/$part.log" "$@" \
         >/dev/null || return 1
     within 20 pid_in "run/$name.pid" "$part" >/dev/null
 }
@@ -401,7 +451,7 @@ is_ready_or_dead() {
     is_ready
 }
 
-# Both programs, through nginx, and Redis behind them.
+# Both faces, through nginx, and Redis behind them.
 is_ready() {
     [ "$(http_status /readyz/poll)" = 200 ] && [ "$(http_status /readyz)" = 200 ]
 }
@@ -448,6 +498,7 @@ take_down() {
     trap - EXIT
     trap '' HUP INT QUIT TERM
     for part in $successors; do remove_successor "$part"; done
+    find_way
     for part in $stop_order; do
         case " $started " in *" $part "*) stop_parts "$part" || status=1 ;; esac
     done
@@ -469,8 +520,8 @@ stop_parts() {
     for name in "$@"; do
         if pid=$(part_pid "$name"); then
             stop_part "$name" "$pid" || outcome=1
-        elif [ "$name" != jobs ] || [ -n "$extras" ]; then
-            say "$name: was not running"
+        else
+            case " $parts $extras " in *" $name "*) say "$name: was not running" ;; esac
         fi
         end_strays "$name"
         remove_files "$name"
@@ -479,7 +530,8 @@ stop_parts() {
 }
 
 remove_files() {
-    rm -f "run/$1.pid" "run/$1.sock" "run/$1.next.pid" "run/$1.next.sock" "run/letterbox-$1"
+    rm -f "run/$1.pid" "run/$1.next.pid" "run/letterbox-$1"
+    for socket in $(sockets_of "$1"); do rm -f "run/$socket.sock" "run/$socket.next.sock"; done
     if [ "$1" = jobs ]; then rm -rf jobs/tmp.*; fi
 }
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from redis_group import Group
-from stack import BUILD, PARTS, ROOT, SCRIPTS, Program, Stack
+from stack import BUILD, ROOT, SCRIPTS, Program, Stack
 
 numbers = itertools.count(1)
 
@@ -75,12 +75,12 @@ def shared_narrow_stack():
 
 def unharmed(stack):
     """Lends a shared stack to a test. No test may bring a part of it down; where one does, the next finds it whole again."""
-    if stack.running() != set(PARTS):
+    if stack.running() != set(stack.parts):
         assert stack.service("start").returncode == 0
     stack.mark()
     before = stack.pids()
     yield stack
-    assert stack.running() == set(PARTS) and stack.pids() == before, f"ran before: {before}, runs now: {stack.running()}"
+    assert stack.running() == set(stack.parts) and stack.pids() == before, f"ran before: {before}, runs now: {stack.running()}"
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def tight_stack(shared_tight_stack):
 
 @pytest.fixture
 def narrow_stack(shared_narrow_stack):
-    """A stack with one worker thread in each program: whatever holds a thread stops it."""
+    """A stack with one worker thread: whatever holds it stops everything."""
     yield from unharmed(shared_narrow_stack)
 
 
@@ -119,6 +119,18 @@ def new_stack():
 def private_stack(new_stack):
     """A stack that the test may break."""
     return new_stack()
+
+
+@pytest.fixture
+def apart_stack(new_stack):
+    """Another, in which each face has a program of its own."""
+    return new_stack(apart=1)
+
+
+@pytest.fixture(params=[0, 1], ids=["one program", "two programs"])
+def either_stack(request, new_stack):
+    """One of either kind: the claim holds for both."""
+    return new_stack(apart=request.param)
 
 
 @pytest.fixture

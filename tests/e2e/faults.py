@@ -55,7 +55,7 @@ class Scene:
         for entry in Path("/proc").iterdir():
             try:
                 ours = entry.name.isdigit() and os.readlink(entry / "cwd") == str(self.stack.dir)
-                if ours and os.readlink(entry / "exe").removesuffix(" (deleted)").endswith(f"/letterbox-{part}"):
+                if ours and os.readlink(entry / "exe").removesuffix(" (deleted)").endswith(f"/letterbox-{self.stack.serving(part)}"):
                     return int(entry.name)
             except OSError:
                 continue  # it has just ended, or is a zombie
@@ -89,13 +89,13 @@ class Scene:
 
 @fault("programs")
 def kill_poll(scene):
-    """SIGKILL of letterbox-poll"""
+    """SIGKILL of letterbox-poll, which serves both faces unless they are apart"""
     kill_program(scene, "poll")
 
 
 @fault("programs")
 def kill_push(scene):
-    """SIGKILL of letterbox-push"""
+    """SIGKILL of letterbox-push, if it has a process of its own"""
     kill_program(scene, "push")
 
 
@@ -120,7 +120,7 @@ def name_of(pid):
 @fault("programs")
 def low_nofile(scene):
     """a program has used up its file descriptors, as a crowd arrives"""
-    pid = scene.running(scene.random.choice(["poll", "push"]))
+    pid = scene.running(scene.random.choice(scene.stack.programs))
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")) // 2, hard))
     try:
@@ -152,8 +152,8 @@ def full_backlog(scene):
 
 @fault("programs")
 def log_full(scene):
-    """the disk of both logs is full, and there is much to be said"""
-    logs = [scene.stack.dir / "log" / f"{part}.log" for part in ("poll", "push")]
+    """the disk of the logs is full, and there is much to be said"""
+    logs = [scene.stack.dir / "log" / f"{part}.log" for part in scene.stack.programs]
     for log in logs:
         log.rename(log.with_suffix(".kept"))
         log.symlink_to("/dev/full")
@@ -170,7 +170,7 @@ def log_full(scene):
 
 
 def open_logs_anew(scene):
-    for part in ("poll", "push"):
+    for part in scene.stack.programs:
         os.kill(scene.running(part), signal.SIGHUP)
 
 

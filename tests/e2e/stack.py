@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Letterbox as a whole, started as its users start it: scripts/service, in a directory and on a port of its own.
 
-A `Stack` is Redis, both programs kept running by multiwatch, and nginx. `Face` is what a test says to any nginx that stands before
-the programs; a Stack is one, and so is the nginx of a test's own configuration.
+A `Stack` is Redis, one program for both faces kept running by multiwatch (or two, apart), and nginx. `Face` is what a test says to any nginx
+that stands before them; a Stack is one, and so is the nginx of a test's own configuration.
 """
 
 import atexit
@@ -26,7 +26,8 @@ from web import DEADLINE, Connection, target
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 BUILD = Path(os.environ.get("LETTERBOX_BUILD") or ROOT / "build" / os.environ.get("SANITIZER", ""))
-PARTS = ("redis", "poll", "push", "nginx")
+PARTS = ("redis", "poll", "nginx")
+PARTS_APART = ("redis", "poll", "push", "nginx")
 
 # How many times its memory a program takes that was built with a sanitizer, which keeps shadows and what was freed.
 SANITIZED = {"address": 4, "thread": 4}.get(os.environ.get("SANITIZER"), 1)
@@ -221,7 +222,10 @@ class Face:
 
 
 class Stack(Face):
-    """Redis, both programs and nginx, private to one test or shared by those that only talk to it."""
+    """Redis, Letterbox and nginx, private to one test or shared by those that only talk to it.
+
+    One program serves both faces, and `push` is but another name of the part `poll`. With apart=1 there are two.
+    """
 
     started = []  # for the end of the test run, however it comes
 
@@ -229,6 +233,7 @@ class Stack(Face):
         """settings: configuration of the programs, by the names of their flags."""
         super().__init__(port=None)
         self.shared = shared
+        self.parts = PARTS_APART if settings.get("apart") else PARTS
         self.marks = {}
         self.crashes = False  # whether the test has a program die that is started again
         self.dir = new_directory()
@@ -261,7 +266,7 @@ class Stack(Face):
         if self not in Stack.started:
             return
         Stack.started.remove(self)
-        pids = {pid for part in PARTS for pid in (self.keeper(part), self.pid(part)) if pid}
+        pids = {pid for part in PARTS_APART for pid in (self.keeper(part), self.pid(part)) if pid}
         for pid in filter(alive, pids):  # a part that a test has stopped in its tracks could not end
             os.kill(pid, signal.SIGCONT)
         ended = self.service("stop")
@@ -290,12 +295,21 @@ class Stack(Face):
     def keeper(self, part):
         """The pid in a part's file, or None: of whatever has to be ended for the part to end."""
         try:
-            return int((self.dir / "run" / f"{part}.pid").read_text())
+            return int((self.dir / "run" / f"{self.serving(part)}.pid").read_text())
         except (FileNotFoundError, ValueError):
             return None
 
+    def serving(self, face):
+        """The part whose program serves a face (any other part serves itself)."""
+        return "poll" if face == "push" and "push" not in self.parts else face
+
+    @property
+    def programs(self):
+        """The parts that are Letterbox's own programs: one or two."""
+        return [part for part in ("poll", "push") if part in self.parts]
+
     def pids(self):
-        return {part: self.pid(part) for part in PARTS}
+        return {part: self.pid(part) for part in self.parts}
 
     def running(self):
         """The parts that run."""
@@ -359,13 +373,19 @@ class Stack(Face):
                           "        set_real_ip_from 127.0.0.1;\n        real_ip_header X-From;\n        include letterbox.conf;")
 
     def replace(self, part, *arguments, preexec_fn=None, **settings):
-        """Puts a program of the test's own in the place of a part: nginx finds it on the same socket."""
+        """Puts a program of the test's own in the place of a part: nginx finds it on the same socket, or sockets."""
+        assert part in self.parts, "a face is replaced by itself only if the two are apart"
         self.end(part)
-        path = self.socket(part)
-        path.unlink(missing_ok=True)
+        paths = [self.socket(face) for face in ("poll", "push") if self.serving(face) == part]
+        for path in paths:
+            path.unlink(missing_ok=True)
+        if len(paths) == 2:
+            arguments += ("--push-listen", paths[1])
         if "--redis" not in arguments:
             arguments += ("--redis", f"unix:{self.socket('redis')}")
-        program = Program(part, "--listen", path, *arguments, cwd=self.dir, settings=settings, preexec_fn=preexec_fn).listens(path)
+        program = Program(part, "--listen", paths[0], *arguments, cwd=self.dir, settings=settings, preexec_fn=preexec_fn)
+        for path in paths:
+            program.listens(path)
         (self.dir / "run" / f"{part}.pid").write_text(f"{program.pid}\n")
         return program
 

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from faults import EVERYTHING, FAULTS, Report, Scene, prepare, trial
+from faults import EVERYTHING, FAULTS, KINDS, Report, Scene, prepare, trial
 from load import Load
 
 SECONDS = {EVERYTHING: 10}
@@ -14,25 +14,31 @@ RECOVERS = 10  # seconds after the last blow, within which everybody has heard f
 FEW = 100  # descriptors
 
 
-@pytest.mark.parametrize("name", [*FAULTS, EVERYTHING])
-def test_fault(new_stack, capsys, name):
+# What strikes at programs means something else where there are two of them.
+ONE = [name for name in FAULTS if name != "kill-push"] + [EVERYTHING]
+TWO = [*KINDS["programs"], EVERYTHING]
+CASES = [pytest.param(0, name, id=name) for name in ONE] + [pytest.param(1, name, id=f"{name}, two programs") for name in TWO]
+
+
+@pytest.mark.parametrize("apart, name", CASES)
+def test_fault(new_stack, capsys, apart, name):
     """whatever fails, no accepted push is lost, doubled or out of order, and all is well again by itself"""
-    report = trial(prepare(new_stack(workers=3)), name, SEED, SECONDS.get(name, 2.5))
+    report = trial(prepare(new_stack(workers=3, apart=apart)), name, SEED, SECONDS.get(name, 2.5))
     with capsys.disabled():
         print(f"\n{report}")
     assert not report.broken
     assert report.recovered < RECOVERS
 
 
-def test_few_descriptors(new_stack, capsys):
+def test_few_descriptors(either_stack, capsys):
     """programs that may open half as many files as there are clients serve them all, one after the other"""
-    stack = new_stack()
+    stack = either_stack
 
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
 
-    stack.replace("poll", "--open", preexec_fn=few, workers=3)
-    stack.replace("push", preexec_fn=few, workers=3)
+    for part in stack.programs:
+        stack.replace(part, preexec_fn=few, workers=3, open=1)
     with Load(stack.port, SEED, waits=(1, 2)) as load:
         scene = Scene(stack, load, SEED)
         scene.passes(2, 2)

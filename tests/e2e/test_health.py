@@ -14,9 +14,10 @@ from fcgi_peer import Peer
 from stack import ROOT, Stack
 from waits import eventually, moment
 
-# Where each program is watched.
+# Where each face is watched.
 SUFFIX = {"push": "", "poll": "/poll"}
 both = pytest.mark.parametrize("part", SUFFIX)
+each_program = pytest.mark.parametrize("apart, part", [(0, "poll"), (1, "poll"), (1, "push")])
 
 
 def ask(stack, what, part):
@@ -33,15 +34,20 @@ def figure(stack, part, name, **labels):
     return metrics(stack, part)[name].value(**labels)
 
 
+def program_name(stack, part):
+    """The program that serves a face."""
+    return f"letterbox-{stack.serving(part)}"
+
+
 def is_healthy(stack, part):
     answer = ask(stack, "healthz", part)
-    assert answer.status == 200 and answer.json == {"status": "ok", "program": f"letterbox-{part}"}, answer
+    assert answer.status == 200 and answer.json == {"status": "ok", "program": program_name(stack, part)}, answer
     return True
 
 
 def is_ready(stack, part):
     answer = ask(stack, "readyz", part)
-    assert answer.status == 200 and answer.json == {"status": "ready", "program": f"letterbox-{part}"}, answer
+    assert answer.status == 200 and answer.json == {"status": "ready", "program": program_name(stack, part)}, answer
     return True
 
 
@@ -67,10 +73,10 @@ def grows(stack, part, name, by=1, or_more=False, **labels):
     eventually(it_has, f"{name}{labels} has grown by {by}")
 
 
-@pytest.fixture(scope="module")
-def watched_stack():
+@pytest.fixture(scope="module", params=[0, 1], ids=["one program", "two programs"])
+def watched_stack(request):
     """A stack of this module's own, so that nobody else is counted."""
-    stack = Stack(shared=True, workers=3).start()
+    stack = Stack(shared=True, workers=3, apart=request.param).start()
     yield stack
     stack.stop()
 
@@ -113,10 +119,11 @@ def test_reader_is_strict():
 
 @both
 def test_documented(watched_stack, part):
-    """PROTOCOL.md lists every metric that a program has, with its type and labels, and no other"""
+    """PROTOCOL.md lists every metric that a program has, by the faces that it serves, with its type and labels, and no other"""
     text = (ROOT / "fcgi" / "PROTOCOL.md").read_text()
     rows = re.findall(r"(?m)^\| `(\w+)` \| (counter|gauge|histogram) \| (both|poll|push) \| ([^|]*) \| ([^|]+) \|$", text)
-    documented = {name: (kind, re.findall(r"`(\w+)`", labels), what) for name, kind, face, labels, what in rows if face in ("both", part)}
+    documented = {name: (kind, re.findall(r"`(\w+)`", labels), what) for name, kind, face, labels, what in rows
+                  if face == "both" or watched_stack.serving(face) == watched_stack.serving(part)}
     found = metrics(watched_stack, part)
     assert {name: (metric.kind, metric.help) for name, metric in found.items()} == {name: (kind, what) for name, (kind, _, what) in documented.items()}
     for name, metric in found.items():
@@ -129,7 +136,7 @@ def test_build_and_process(watched_stack, part):
     """figures name the program and its version, and tell what the process uses"""
     found = metrics(watched_stack, part)
     (_, labels), = found["letterbox_build_info"].samples
-    assert dict(labels)["program"] == f"letterbox-{part}" and re.fullmatch(r"\d+\.\d+\.\d+", dict(labels)["version"])
+    assert dict(labels)["program"] == program_name(watched_stack, part) and re.fullmatch(r"\d+\.\d+\.\d+", dict(labels)["version"])
     assert found["letterbox_workers"].value() == 3
     pid = watched_stack.pid(part)
     status = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status").read().splitlines())
@@ -137,8 +144,37 @@ def test_build_and_process(watched_stack, part):
     assert 0.5 < found["process_resident_memory_bytes"].value() / resident < 2
     assert found["process_cpu_seconds_total"].value() > 0
     assert 5 < found["process_open_fds"].value() < found["process_max_fds"].value()
-    started = (watched_stack.dir / "run" / f"{part}.pid").stat().st_mtime
+    started = (watched_stack.dir / "run" / f"{watched_stack.serving(part)}.pid").stat().st_mtime
     assert abs(found["process_start_time_seconds"].value() - started) < 60
+
+
+def test_figures_of_both_faces(watched_stack, user):
+    """what both faces have done is told by whichever is asked, a route of both as one; two programs speak for themselves"""
+    alone = len(watched_stack.programs) == 2
+    routes = ("GET", "/poll", "200"), ("POST", "/push", "202"), ("other", "other", "404"), ("GET", "/healthz", "200")
+
+    def counts(part):
+        found = metrics(watched_stack, part)["letterbox_requests_total"]
+        return [found.value(method=method, route=route, code=code) for method, route, code in routes]
+
+    before = {part: counts(part) for part in SUFFIX}
+    watched_stack.pushed(user, "hello")
+    watched_stack.look(user, after=0)
+    for part in SUFFIX:
+        with Peer(watched_stack.socket(part)) as peer:
+            assert peer.exchange("GET", "/nowhere").status == 404
+            assert peer.exchange("GET", "/healthz").status == 200
+    grown = {"poll": [1, 0, 1, 1], "push": [0, 1, 1, 1]} if alone else {part: [1, 1, 2, 2] for part in SUFFIX}
+
+    def told(part):
+        now = [after - first for after, first in zip(counts(part), before[part])]
+        assert now == grown[part], now
+        return True
+
+    for part in SUFFIX:
+        eventually(lambda: told(part), "it is counted")
+    begun = {part: figure(watched_stack, part, "process_start_time_seconds") for part in SUFFIX}
+    assert (begun["poll"] == begun["push"]) == (not alone)
 
 
 def test_parked(watched_stack, users):
@@ -331,9 +367,10 @@ def test_slow_requests(narrow_stack):
 @both
 def test_well(watched_stack, part):
     """a program is healthy and ready, and has left the time of its write in Redis"""
-    watched_stack.redis.delete(f"letterbox:ready:letterbox-{part}")
+    key = f"letterbox:ready:{program_name(watched_stack, part)}"
+    watched_stack.redis.delete(key)
     assert is_healthy(watched_stack, part)
-    eventually(lambda: is_ready(watched_stack, part) and watched_stack.redis.get(f"letterbox:ready:letterbox-{part}"), "it has written")
+    eventually(lambda: is_ready(watched_stack, part) and watched_stack.redis.get(key), "it has written")
 
 
 @both
@@ -380,35 +417,37 @@ def test_takes_no_writes(private_stack, part, break_it, mend_it, reason):
     eventually(lambda: is_ready(private_stack, part), "it is ready again")
 
 
-@both
-def test_wrong_password(private_stack, part):
+@each_program
+def test_wrong_password(new_stack, apart, part):
     """a program whose password Redis does not take (any more) is not ready and says why, and stays healthy"""
-    redis = private_stack.redis
+    stack = new_stack(apart=apart)
+    redis = stack.redis
     redis.config_set("requirepass", "right")
-    secret = private_stack.dir / "secret"
+    secret = stack.dir / "secret"
     secret.write_text("right\n")
-    private_stack.replace(part, "--redis-password-file", secret)
-    eventually(lambda: is_ready(private_stack, part), "it is ready")
+    stack.replace(part, "--redis-password-file", secret)
+    eventually(lambda: is_ready(stack, part), "it is ready")
     redis.config_set("requirepass", "changed")
-    assert is_ready(private_stack, part), "who is logged in stays so"
+    assert is_ready(stack, part), "who is logged in stays so"
     redis.client_kill_filter(_type="normal", skipme=True)
-    eventually(lambda: is_not_ready(ask(private_stack, "readyz", part), "is away: WRONGPASS "), "it is not ready")
-    assert is_healthy(private_stack, part)
+    eventually(lambda: is_not_ready(ask(stack, "readyz", part), "is away: WRONGPASS "), "it is not ready")
+    assert is_healthy(stack, part)
     redis.config_set("requirepass", "right")
-    eventually(lambda: is_ready(private_stack, part), "it is ready again")
+    eventually(lambda: is_ready(stack, part), "it is ready again")
     redis.config_set("requirepass", "")
 
 
-@both
-def test_ending(private_stack, part):
+@each_program
+def test_ending(new_stack, apart, part):
     """a program that has been told to end is not ready, for as long as it still answers"""
-    program = private_stack.replace(part)
-    with Peer(private_stack.socket(part)) as asker, Peer(private_stack.socket(part)) as dawdler:
+    stack = new_stack(apart=apart)
+    program = stack.replace(part)
+    with Peer(stack.socket(part)) as asker, Peer(stack.socket(part)) as dawdler:
         assert asker.exchange("GET", "/readyz").status == 200
         # What is still being read keeps it from ending for a moment.
-        before = figure(private_stack, part, "letterbox_requests_in_flight")
+        before = figure(stack, part, "letterbox_requests_in_flight")
         dawdler.send(fcgi_peer.begin())
-        eventually(lambda: figure(private_stack, part, "letterbox_requests_in_flight") == before + 1, "it is being read")
+        eventually(lambda: figure(stack, part, "letterbox_requests_in_flight") == before + 1, "it is being read")
         program.send_signal(signal.SIGTERM)
         eventually(lambda: is_not_ready(asker.exchange("GET", "/readyz"), "the program is ending"), "it is not ready", deadline=1)
     assert program.wait(5) == 0

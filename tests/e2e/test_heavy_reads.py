@@ -79,7 +79,7 @@ class Crowd:
 
 def away(stack):
     """How often the programs have lost Redis."""
-    return [line for part in ("poll", "push") for line in (stack.dir / "log" / f"{part}.log").read_text().splitlines()
+    return [line for part in stack.programs for line in (stack.dir / "log" / f"{part}.log").read_text().splitlines()
             if "is away" in line]
 
 

@@ -33,7 +33,7 @@ def everybody_hears(stack, names, polls, text):
 
 def test_fewer_connections_than_lanes(new_stack, users):
     """with room for 60 connections in Redis each of 800 polls gets its message within five seconds, and others can still log in"""
-    stack = new_stack(workers=2)
+    stack = new_stack(workers=2, apart=1)
     connection = stack.redis
     connection.config_set("maxclients", 60)
     names = users(800)

@@ -57,6 +57,12 @@ def private_watcher(new_stack):
     return Watcher(new_stack(events_to=WATCHER))
 
 
+@pytest.fixture
+def apart_watcher(new_stack):
+    """Of a stack whose private face has a program of its own."""
+    return Watcher(new_stack(events_to=WATCHER, apart=1))
+
+
 def users_page(stack, **query):
     answer = stack.get("/users", **query)
     assert answer.status == 200, answer
@@ -291,24 +297,24 @@ def test_locked_is_shown(stack, user):
 
 # --- programs and Redis come and go
 
-def test_push_program_away(private_watcher, users):
+def test_push_program_away(apart_watcher, users):
     """events of what happens while letterbox-push is away are told when it is back, in their order"""
-    stack = private_watcher.stack
+    stack = apart_watcher.stack
     early, late = users(2)
     stack.poll(early, timeout=0.2)
-    eventually(lambda: online(early) in private_watcher.of(early), "its coming is told")
+    eventually(lambda: online(early) in apart_watcher.of(early), "its coming is told")
     stack.end("push", signal.SIGKILL)
     stack.poll(late, timeout=0.2)
     eventually(lambda: stack.redis.zscore("letterbox:online", late), "it is noted")
     assert stack.service("start").returncode == 0
-    eventually(lambda: set(private_watcher.of(early, late)) == {online(early), offline(early), online(late), offline(late)}, "all is told", deadline=30)
+    eventually(lambda: set(apart_watcher.of(early, late)) == {online(early), offline(early), online(late), offline(late)}, "all is told", deadline=30)
     for user in (early, late):
-        assert private_watcher.of(user).index(online(user)) < private_watcher.of(user).index(offline(user))
+        assert apart_watcher.of(user).index(online(user)) < apart_watcher.of(user).index(offline(user))
 
 
-def test_push_program_killed(private_watcher, users):
+def test_push_program_killed(apart_watcher, users):
     """a letterbox-push that is killed again and again while it tells of many loses none"""
-    stack = private_watcher.stack
+    stack = apart_watcher.stack
     names = users(120)
     for number, name in enumerate(names):
         stack.poll(name, timeout=0.01)
@@ -316,13 +322,13 @@ def test_push_program_killed(private_watcher, users):
             stack.crash("push")
 
     def all_told():
-        told = private_watcher.of(*names)
+        told = apart_watcher.of(*names)
         missing = [event for name in names for event in (online(name), offline(name)) if event not in told]
         assert not missing, missing[:5]
         return True
 
     eventually(all_told, "all have come and left", deadline=60)
-    told = private_watcher.of(*names)
+    told = apart_watcher.of(*names)
     for name in names:
         of_name = [event for event in told if event[1] == name]
         assert of_name[0] == online(name) and of_name[-1] == offline(name)

@@ -19,8 +19,9 @@ from waits import eventually
 from web import DEADLINE
 
 BOTH = ("redis", "redis-user", "redis-password-file", "redis-db", "listen", "workers", "log", "check", "help", "version", "client-life", "events-to")
-FLAGS = {"poll": BOTH + ("open", "origin", "jwt-key", "jwt-audience", "lanes", "poll-timeout", "poll-timeout-max"),
-         "push": BOTH + ("key-file", "push-rate", "token-life", "redis-replicas", "body-max", "recipients-max", "mailbox-max", "mailbox-life")}
+PRIVATE = ("key-file", "push-rate", "token-life", "redis-replicas", "body-max", "recipients-max", "broadcast-max", "group-max")
+FLAGS = {"poll": BOTH + ("open", "origin", "jwt-key", "jwt-audience", "lanes", "poll-timeout", "poll-timeout-max", "push-listen") + PRIVATE,
+         "push": BOTH + PRIVATE + ("mailbox-max", "mailbox-life")}
 PROGRAMS = pytest.mark.parametrize("program", ["poll", "push"])
 
 
@@ -82,6 +83,14 @@ def test_bad_value(program, flag, value):
 def test_bad_own_value(program, flag, value):
     """a bad value of a flag that only one program has is refused as clearly"""
     assert is_refusal(run(program, f"--{flag}", value), flag)
+
+
+@pytest.mark.parametrize("flag, value", [("key-file", "/nonexistent/file"), ("push-rate", "5"), ("body-max", "0"), ("redis-replicas", "1")])
+def test_private_flags_of_poll(flag, value):
+    """letterbox-poll refuses a flag of the private face unless it serves that, too, and does not look at its variable"""
+    assert is_refusal(run("poll", f"--{flag}", value), f"--{flag} goes with --push-listen")
+    assert is_refusal(run("poll", **{flag.replace("-", "_"): "/nonexistent/file"}), "descriptor 0 is no listening socket")
+    assert is_refusal(run("poll", "--push-listen", "fd:0", **{flag.replace("-", "_"): "/nonexistent/file"}), f"LETTERBOX_{flag.upper().replace('-', '_')}")
 
 
 @PROGRAMS
@@ -262,14 +271,14 @@ def guarded_redis():
     shutil.rmtree(directory)
 
 
-def test_redis_by_tcp(guarded_redis, users):
+@pytest.mark.parametrize("apart", [0, 1], ids=["one program", "two programs"])
+def test_redis_by_tcp(guarded_redis, users, apart):
     """Redis may be reached by TCP, as a named user with a password, in a database of its own"""
     port, password, client = guarded_redis
-    stack = Stack().start()
+    stack = Stack(apart=apart).start()
     try:
         access = ("--redis", f"127.0.0.1:{port}", "--redis-user", USER, "--redis-password-file", password, "--redis-db", 3)
-        program = stack.replace("poll", "--open", *access)
-        stack.replace("push", *access)
+        program, *_ = [stack.replace(part, *access, open=1) for part in stack.programs]
         user, *others = users(10)
         parked = [stack.park(name, after=0) for name in (user, *others)]
         for name in (user, *others):

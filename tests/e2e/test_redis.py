@@ -75,7 +75,7 @@ def test_outage_is_no_busy_loop(private_stack, users):
     private_stack.end("redis")
 
     def used():
-        return sum(sum(map(int, open(f"/proc/{private_stack.pid(part)}/stat").read().rpartition(")")[2].split()[11:13])) for part in ("poll", "push"))
+        return sum(sum(map(int, open(f"/proc/{private_stack.pid(part)}/stat").read().rpartition(")")[2].split()[11:13])) for part in private_stack.programs)
 
     ticks = used()
     assert polls[0].stays(1.5)

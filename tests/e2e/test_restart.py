@@ -15,7 +15,7 @@ import pytest
 import fcgi_peer
 from expect import data, is_accepted, is_error, seq
 from fcgi_peer import Peer
-from stack import BUILD, PARTS, ROOT, Program, alive, environment
+from stack import BUILD, PARTS, PARTS_APART, ROOT, Program, alive, environment
 from waits import SOON, eventually
 from web import AsyncConnection, target
 
@@ -131,9 +131,13 @@ def nginx_errors(stack):
 
 # --- restart
 
-def test_restart_under_load(new_stack, users):
+both_ways = pytest.mark.parametrize("apart", [0, 1], ids=["one program", "two programs"])
+
+
+@both_ways
+def test_restart_under_load(new_stack, users, apart):
     """three restarts in a row under load: not one request fails, and every accepted push comes to every client once and in order"""
-    stack = new_stack(workers=3)
+    stack = new_stack(workers=3, apart=apart)
     pids = [stack.pids()]
 
     def restarts():
@@ -147,10 +151,34 @@ def test_restart_under_load(new_stack, users):
     load.check()
     assert nginx_errors(stack) == []
     for before, after in zip(pids, pids[1:]):
-        assert {part for part in PARTS if before[part] != after[part]} == {"poll", "push"}
+        assert [part for part in stack.parts if before[part] != after[part]] == stack.programs
     pauses = [pause for client in load.clients for pause in client.pauses]
     assert len(pauses) >= len(load.clients) and min(pauses) >= 100
     assert len(set(pauses)) > 50 and max(pauses) - min(pauses) > 100, "they are told to return at different moments"
+
+
+def test_restart_the_other_way(private_stack, users):
+    """a restart makes two programs of one, or one of two, under load: not one request fails, and nobody misses a message"""
+    stack = private_stack
+    ran = [stack.pids()]
+
+    def restarts():
+        for apart in (1, 0):
+            stack.env["LETTERBOX_APART"] = str(apart)
+            ended = stack.service("restart")
+            assert ended.returncode == 0, ended.stdout
+            stack.parts = PARTS_APART if apart else PARTS
+            ran.append(stack.pids())
+            assert stack.running() == set(stack.parts), ended.stdout
+            assert (stack.dir / "run" / "push.pid").exists() == bool(apart)
+
+    load = Load(users(50)).run(stack, restarts)
+    assert load.refused() == []
+    load.check()
+    assert nginx_errors(stack) == []
+    assert ran[0]["redis"] == ran[2]["redis"] and len({pids["poll"] for pids in ran}) == 3
+    eventually(lambda: not any(alive(pid) for pid in (ran[0]["poll"], ran[1]["poll"], ran[1]["push"])), "the old ones have ended")
+    assert not list((stack.dir / "run").glob("*.next.*"))
 
 
 def test_end_with_kept_connections(private_stack, users):
@@ -174,11 +202,13 @@ def test_end_with_kept_connections(private_stack, users):
     assert nginx_errors(private_stack) == []
 
 
-def test_restart_is_refused(private_stack, user):
+@pytest.mark.parametrize("other_way", [0, 1], ids=["", "to two programs"])
+def test_restart_is_refused(private_stack, user, other_way):
     """a restart whose new program does not come up changes nothing, says so and fails"""
     parked = private_stack.park(user, after=0)
     before = private_stack.pids()
     private_stack.env["LETTERBOX_POLL_TIMEOUT"] = "nonsense"
+    private_stack.env["LETTERBOX_APART"] = str(other_way)
     ended = private_stack.service("restart")
     assert ended.returncode not in (0, 2) and "poll" in ended.stdout and "LETTERBOX_POLL_TIMEOUT" in ended.stdout, ended.stdout
     assert private_stack.pids() == before and parked.waits()
@@ -202,16 +232,16 @@ def test_restart_with_another_configuration(private_stack, user):
     assert b"there is nothing of this name" in private_stack.get("/nowhere").body
 
 
-def test_restart_starts_what_is_missing(private_stack, user):
+def test_restart_starts_what_is_missing(apart_stack, user):
     """a restart starts what does not run, and replaces the rest"""
-    private_stack.pushed(user, "kept")
-    before = private_stack.pids()
-    private_stack.end("poll", signal.SIGKILL)
-    ended = private_stack.service("restart")
+    apart_stack.pushed(user, "kept")
+    before = apart_stack.pids()
+    apart_stack.end("poll", signal.SIGKILL)
+    ended = apart_stack.service("restart")
     assert ended.returncode == 0 and re.search(r"^poll: started", ended.stdout, re.M) and re.search(r"^push: replaced", ended.stdout, re.M), ended.stdout
-    after = private_stack.pids()
-    assert private_stack.running() == set(PARTS) and after["redis"] == before["redis"] and after["push"] != before["push"]
-    assert data(private_stack.look(user, after=0)) == ["kept"]
+    after = apart_stack.pids()
+    assert apart_stack.running() == set(PARTS_APART) and after["redis"] == before["redis"] and after["push"] != before["push"]
+    assert data(apart_stack.look(user, after=0)) == ["kept"]
 
 
 def test_recipe(private_stack, user):
@@ -306,14 +336,15 @@ def test_signals_of_multiwatch(program, number):
 
 # --- kept running
 
-def test_killed_under_load(new_stack, users):
-    """both programs killed again and again under load: a push fails only where it was in flight, and none that was accepted is lost"""
-    stack = new_stack(workers=2)
+@both_ways
+def test_killed_under_load(new_stack, users, apart):
+    """all programs killed again and again under load: a push fails only where it was in flight, and none that was accepted is lost"""
+    stack = new_stack(workers=2, apart=apart)
     kills = 3
 
     def kill():
         for _ in range(kills):
-            for part in ("poll", "push"):
+            for part in stack.programs:
                 stack.crash(part)
                 name = f"after.{part}"
                 before = time.monotonic()
@@ -330,16 +361,16 @@ def test_killed_under_load(new_stack, users):
 
 
 @pytest.mark.parametrize("part", ["poll", "push"])
-def test_requests_while_it_is_down(private_stack, user, part):
+def test_requests_while_it_is_down(either_stack, user, part):
     """requests sent while a program is down wait for the next one, and are served"""
-    keeper, dead = private_stack.keeper(part), private_stack.pid(part)
-    private_stack.crashes = True
+    keeper, dead = either_stack.keeper(part), either_stack.pid(part)
+    either_stack.crashes = True
     os.kill(keeper, signal.SIGSTOP)
     os.kill(dead, signal.SIGKILL)
     eventually(lambda: not alive(dead), "it is down")
     waiting = []
     for number in range(20):
-        waiting.append(private_stack.connect())
+        waiting.append(either_stack.connect())
         if part == "push":
             waiting[-1].request("POST", f"/push?to={user}", body=str(number).encode())
         else:
@@ -350,21 +381,22 @@ def test_requests_while_it_is_down(private_stack, user, part):
     assert set(statuses) <= ({201, 202} if part == "push" else {200})
 
 
-@pytest.mark.parametrize("part", ["poll", "push"])
-def test_dies_again_and_again(private_stack, part):
+@pytest.mark.parametrize("apart, part", [(0, "poll"), (1, "poll"), (1, "push")])
+def test_dies_again_and_again(new_stack, apart, part):
     """a program that dies at once again and again is given up after a few starts; status and log say so, and start begins anew"""
-    private_stack.crashes = True
-    starts = private_stack.dir / "starts"
-    broken = private_stack.dir / "run" / f"letterbox-{part}"
+    stack = new_stack(apart=apart)
+    stack.crashes = True
+    starts = stack.dir / "starts"
+    broken = stack.dir / "run" / f"letterbox-{part}"
     broken.unlink()
     broken.write_text(f"#!/bin/sh\necho start >>'{starts}'\nexit 1\n")
     broken.chmod(0o755)
-    keeper = private_stack.keeper(part)
-    private_stack.kill(part, signal.SIGKILL)
+    keeper = stack.keeper(part)
+    stack.kill(part, signal.SIGKILL)
     eventually(lambda: not alive(keeper), "it is given up")
     assert 1 < len(starts.read_text().splitlines()) <= 12
-    ended = private_stack.service("status")
+    ended = stack.service("status")
     assert ended.returncode == 3 and re.search(rf"^{part}: does not run; it died again and again, see .*/log/{part}\.log$", ended.stdout, re.M), ended.stdout
-    assert (private_stack.dir / "log" / f"{part}.log").read_text().endswith("not forking again\n")
-    assert private_stack.service("start").returncode == 0
-    assert private_stack.service("status").returncode == 0
+    assert (stack.dir / "log" / f"{part}.log").read_text().endswith("not forking again\n")
+    assert stack.service("start").returncode == 0
+    assert stack.service("status").returncode == 0

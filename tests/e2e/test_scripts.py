@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from expect import data
-from stack import PARTS, SCRIPTS, Face, Stack, alive, children, environment, new_directory, spare_port
-from waits import eventually
+from expect import data, is_accepted
+from stack import PARTS, PARTS_APART, SCRIPTS, Face, Stack, alive, children, environment, new_directory, spare_port
+from waits import eventually, moment
 from web import DEADLINE
 
 
@@ -105,12 +105,15 @@ def test_run(user):
         assert "open" in run.said().lower(), "it says that identity is open"
 
 
-def test_run_files():
-    """scripts/run keeps pids, sockets and logs under its directory"""
-    with Run().ready() as run:
-        for part in PARTS:
+@pytest.mark.parametrize("apart", [0, 1], ids=["one program", "two programs"])
+def test_run_files(apart):
+    """scripts/run keeps pids, sockets and logs under its directory, and nothing of a program that it does not start"""
+    with Run(apart=apart).ready() as run:
+        for part in PARTS_APART if apart else PARTS:
             assert alive(run.pid(part))
             assert (run.dir / "log" / f"{part}.log").exists()
+        assert all((run.dir / "run" / f"{face}.sock").is_socket() for face in ("poll", "push"))
+        assert apart or not (run.dir / "run" / "push.pid").exists() and not (run.dir / "log" / "push.log").exists()
         listening = subprocess.run(["ss", "-Hltn"], stdout=subprocess.PIPE, text=True).stdout if shutil.which("ss") else ""
         assert not re.search(rf"(0\.0\.0\.0|\*):{run.port}\b", listening), "nginx listens on loopback alone"
 
@@ -144,10 +147,11 @@ def test_run_interrupted_early():
         assert processes_in(run.dir) == []
 
 
-def test_run_program_dies(user):
+@pytest.mark.parametrize("apart", [0, 1], ids=["one program", "two programs"])
+def test_run_program_dies(user, apart):
     """a program that dies under scripts/run is started again, and all goes on"""
-    with Run().ready() as run:
-        for part in ("poll", "push"):
+    with Run(apart=apart).ready() as run:
+        for part in ["poll", "push"] if apart else ["poll"]:
             dead, = children(run.pid(part))
             os.kill(dead, signal.SIGKILL)
             eventually(lambda: children(run.pid(part)) not in ([], [dead]), "it is started again")
@@ -243,64 +247,90 @@ def test_help(script):
 
 # --- scripts/service
 
-def test_service_status(private_stack):
+def test_service_status(apart_stack):
     """status has a line for each part; it exits 0 while all run, else 3"""
-    ended = private_stack.service("status")
+    ended = apart_stack.service("status")
     assert ended.returncode == 0
-    for part in PARTS:
-        assert re.search(rf"^{part}: runs, pid {private_stack.keeper(part)}$", ended.stdout, re.M)
-    private_stack.end("push", signal.SIGKILL)
-    ended = private_stack.service("status")
+    for part in PARTS_APART:
+        assert re.search(rf"^{part}: runs, pid {apart_stack.keeper(part)}$", ended.stdout, re.M)
+    apart_stack.end("push", signal.SIGKILL)
+    ended = apart_stack.service("status")
     assert ended.returncode == 3
     assert re.search(r"^push: does not run$", ended.stdout, re.M) and re.search(r"^poll: runs", ended.stdout, re.M)
-    assert private_stack.service("stop").returncode == 0
-    ended = private_stack.service("status")
+    assert apart_stack.service("stop").returncode == 0
+    ended = apart_stack.service("status")
     assert ended.returncode == 3 and len(re.findall(r": does not run$", ended.stdout, re.M)) == 4
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_service_starts_what_is_missing(private_stack, user, part):
+def test_service_status_of_one_program(private_stack):
+    """of one program for both faces status has one line, poll: it runs, or both faces do not"""
+    ended = private_stack.service("status")
+    assert ended.returncode == 0 and re.findall(r"(?m)^(\w+): runs, pid \d+$", ended.stdout) == list(PARTS)
+    private_stack.end("poll", signal.SIGKILL)
+    ended = private_stack.service("status")
+    assert ended.returncode == 3 and re.findall(r"(?m)^(\w+): does not run$", ended.stdout) == ["poll"]
+
+
+@pytest.mark.parametrize("before, asked", [(0, 1), (1, 0)], ids=["one program", "two programs"])
+def test_service_start_leaves_what_runs(new_stack, before, asked):
+    """start leaves one program that runs, or two, as they are, whatever it is asked for, and starts in the same way what is missing"""
+    stack = new_stack(apart=before)
+    pids = stack.pids()
+    stack.env["LETTERBOX_APART"] = str(asked)
+    assert stack.service("start").returncode == 0 and stack.pids() == pids
+    stack.end("redis")
+    assert stack.service("start").returncode == 0 and stack.running() == set(stack.parts)
+    assert (stack.dir / "run" / "push.pid").exists() == bool(before)
+    ended = stack.service("stop")
+    assert ended.returncode == 0 and len(re.findall(r": stopped$", ended.stdout, re.M)) == len(stack.parts)
+    assert processes_in(stack.dir) == []
+
+
+@pytest.mark.parametrize("apart, part", [(0, part) for part in PARTS] + [(1, "poll"), (1, "push")])
+def test_service_starts_what_is_missing(new_stack, user, apart, part):
     """start after one part was killed starts that part alone, and says so"""
-    before = private_stack.pids()
-    private_stack.end(part, signal.SIGKILL)
+    stack = new_stack(apart=apart)
+    before = stack.pids()
+    stack.end(part, signal.SIGKILL)
     if part == "nginx":  # its workers die of their own when they find that nobody leads them
-        for pid in set(processes_in(private_stack.dir)) - set(before.values()) - set(map(private_stack.keeper, PARTS)):
+        for pid in set(processes_in(stack.dir)) - set(before.values()) - set(map(stack.keeper, stack.parts)):
             os.kill(pid, signal.SIGKILL)
-    ended = private_stack.service("start")
+    ended = stack.service("start")
     assert ended.returncode == 0, ended.stdout
-    after = private_stack.pids()
-    assert {one for one in PARTS if after[one] != before[one]} == {part}
-    assert re.search(rf"^{part}: started, pid {private_stack.keeper(part)}$", ended.stdout, re.M)
-    assert len(re.findall(r": runs already, pid \d+$", ended.stdout, re.M)) == 3
-    parked = private_stack.park(user)
-    private_stack.pushed(user, "hello")
+    after = stack.pids()
+    assert {one for one in stack.parts if after[one] != before[one]} == {part}
+    assert re.search(rf"^{part}: started, pid {stack.keeper(part)}$", ended.stdout, re.M)
+    assert len(re.findall(r": runs already, pid \d+$", ended.stdout, re.M)) == len(stack.parts) - 1
+    parked = stack.park(user)
+    stack.pushed(user, "hello")
     assert data(parked.answer()) == ["hello"]
 
 
 @pytest.mark.parametrize("verb", ["start", "restart"])
-@pytest.mark.parametrize("part", ["redis", "poll", "push"])
-def test_deleted_socket(private_stack, user, part, verb):
-    """of a part whose socket was deleted status says so, and start, or restart, puts it right"""
-    private_stack.pushed(user, "kept")
-    private_stack.socket(part).unlink()
-    before, ended = private_stack.pids(), private_stack.service("status")
+@pytest.mark.parametrize("face", ["redis", "poll", "push"])
+def test_deleted_socket(either_stack, user, face, verb):
+    """of a part whose socket was deleted, or one of its two, status says so, and start, or restart, puts it right"""
+    stack, part = either_stack, either_stack.serving(face)
+    stack.pushed(user, "kept")
+    stack.socket(face).unlink()
+    before, ended = stack.pids(), stack.service("status")
     assert ended.returncode == 3
-    assert re.search(rf"^{part}: runs, pid \d+, but its socket \S+/run/{part}\.sock is gone; scripts/service start mends it$", ended.stdout, re.M)
-    assert len(re.findall(r": runs, pid \d+$", ended.stdout, re.M)) == 3
-    ended = private_stack.service(verb)
+    assert re.search(rf"^{part}: runs, pid \d+, but its socket \S+/run/{face}\.sock is gone; scripts/service start mends it$", ended.stdout, re.M)
+    assert len(re.findall(r": runs, pid \d+$", ended.stdout, re.M)) == len(stack.parts) - 1
+    ended = stack.service(verb)
     assert ended.returncode == 0, ended.stdout
-    changed = {one for one, pid in private_stack.pids().items() if pid != before[one]}
-    assert changed == ({part} if verb == "start" else {part, "poll", "push"}), ended.stdout
-    assert private_stack.service("status").returncode == 0
-    assert data(private_stack.look(user, after=0)) == ["kept"]
+    changed = {one for one, pid in stack.pids().items() if pid != before[one]}
+    assert changed == ({part} if verb == "start" else {part, *stack.programs}), ended.stdout
+    assert stack.service("status").returncode == 0
+    assert data(stack.look(user, after=0)) == ["kept"] and is_accepted(stack.push(user, "more"))
 
 
-@pytest.mark.parametrize("part", ["redis", "poll"])
-def test_deleted_socket_under_run(part, user):
+@pytest.mark.parametrize("part, face", [("redis", "redis"), ("poll", "poll"), ("poll", "push")])
+def test_deleted_socket_under_run(part, face, user):
     """scripts/service start puts that right under scripts/run as well, which goes on"""
     with Run().ready() as run:
         before = run.pid(part)
-        (run.dir / "run" / f"{part}.sock").unlink()
+        (run.dir / "run" / f"{face}.sock").unlink()
         mended = subprocess.run([SCRIPTS / "service", "start", "--dir", run.dir], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
         assert mended.returncode == 0 and run.pid(part) != before
         Face(run.port).pushed(user, "hello")
@@ -309,24 +339,38 @@ def test_deleted_socket_under_run(part, user):
         assert run.end() == 0, run.said()
 
 
+@pytest.mark.parametrize("before, after", [(0, 1), (1, 0)], ids=["to two programs", "to one program"])
+def test_restart_the_other_way_under_run(before, after, user):
+    """scripts/run goes on while scripts/service restart makes two programs of one, or one of two, and takes down what there is then"""
+    with Run(apart=before).ready() as run:
+        restarted = subprocess.run([SCRIPTS / "service", "restart", "--dir", run.dir], env=environment({"apart": after}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
+        assert restarted.returncode == 0 and (run.dir / "run" / "push.pid").exists() == bool(after)
+        Face(run.port).pushed(user, "hello")
+        assert data(Face(run.port).poll(user, after=0)) == ["hello"]
+        moment(2.5)  # it looks once a second
+        assert run.process.poll() is None, run.said()
+        assert run.end() == 0, run.said()
+        assert processes_in(run.dir) == []
+
+
 def test_service_start_twice(private_stack):
     """start where all runs changes nothing and succeeds"""
     before = private_stack.pids()
     ended = private_stack.service("start")
     assert ended.returncode == 0 and private_stack.pids() == before
-    assert len(re.findall(r": runs already", ended.stdout, re.M)) == 4
+    assert len(re.findall(r": runs already", ended.stdout, re.M)) == len(PARTS)
 
 
 def test_service_stop(private_stack):
     """stop takes everything down in order, answers parked polls, and leaves no process and no socket"""
     parked = private_stack.park("alice")
     ended = private_stack.service("stop")
-    assert ended.returncode == 0 and len(re.findall(r": stopped$", ended.stdout, re.M)) == 4
+    assert ended.returncode == 0 and len(re.findall(r": stopped$", ended.stdout, re.M)) == len(PARTS)
     assert processes_in(private_stack.dir) == []
     assert not list((private_stack.dir / "run").glob("*.sock")) and not list((private_stack.dir / "run").glob("*.pid"))
     assert parked.answer()["reason"] == "shutdown"
     ended = private_stack.service("stop")
-    assert ended.returncode == 0 and len(re.findall(r": was not running$", ended.stdout, re.M)) == 4
+    assert ended.returncode == 0 and len(re.findall(r": was not running$", ended.stdout, re.M)) == len(PARTS)
 
 
 def test_service_restart_elsewhere(private_stack, user):
@@ -347,14 +391,14 @@ def test_service_survives_its_caller(private_stack, user):
         assert os.getsid(pid) != os.getsid(0)
 
 
-def test_service_knows_its_own(private_stack):
+def test_service_knows_its_own(apart_stack):
     """a pid file that names somebody else's process is not believed: it is neither running nor killed"""
     with subprocess.Popen(["sleep", "600"]) as stranger:
         try:
-            private_stack.end("push", signal.SIGKILL)
-            (private_stack.dir / "run" / "push.pid").write_text(f"{stranger.pid}\n")
-            assert private_stack.service("status").returncode == 3
-            assert private_stack.service("stop").returncode == 0
+            apart_stack.end("push", signal.SIGKILL)
+            (apart_stack.dir / "run" / "push.pid").write_text(f"{stranger.pid}\n")
+            assert apart_stack.service("status").returncode == 3
+            assert apart_stack.service("stop").returncode == 0
             assert stranger.poll() is None
         finally:
             stranger.kill()
@@ -370,7 +414,7 @@ def test_service_started_twice_at_once():
         assert 0 in [start.wait(60) for start in starts]
         assert stack.running() == set(PARTS)
         servers = [pid for pid in processes_in(stack.dir) if os.readlink(f"/proc/{pid}/exe").rpartition("/")[2].startswith(("letterbox-", "redis-"))]
-        assert sorted(servers) == sorted(stack.pid(part) for part in ("redis", "poll", "push"))
+        assert sorted(servers) == sorted(stack.pid(part) for part in ("redis", "poll"))
     finally:
         stack.stop()
 

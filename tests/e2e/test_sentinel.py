@@ -50,10 +50,10 @@ def clients():
 @pytest.fixture
 def stack_on(new_stack):
     """Makes stacks whose programs find Redis by the sentinels of a group."""
-    def make(group, *push):
-        stack = new_stack()
-        stack.replace("poll", "--open", "--workers", 2, "--redis", group.address)
-        stack.replace("push", "--workers", 2, "--redis", group.address, *push)
+    def make(group, apart=0, **settings):
+        stack = new_stack(apart=apart)
+        for part in stack.programs:
+            stack.replace(part, "--workers", 2, "--redis", group.address, open=1, **settings)
         # Whoever comes while they are still looking for the master waits till it is found.
         assert is_accepted(stack.push("nobody", "begin"))
         assert data(stack.look("nobody", after=0)) == ["begin"]
@@ -156,10 +156,11 @@ def recovery(pusher, readers, announced):
     return push, poll
 
 
-def test_master_dies(new_group, stack_on, clients, users):
-    """when the master dies polls stay parked, and every accepted push is got once and in order; both programs are back at once"""
+@pytest.mark.parametrize("apart", [0, 1], ids=["one program", "two programs"])
+def test_master_dies(new_group, stack_on, clients, users, apart):
+    """when the master dies polls stay parked, and every accepted push is got once and in order; pushes and polls are back at once"""
     group = new_group()
-    stack = stack_on(group)
+    stack = stack_on(group, apart)
     names, quiet = users(6), users(20)
     parked = [stack.park(name, after=0) for name in quiet]
     readers = [clients(Reader, stack, name) for name in names]
@@ -231,7 +232,7 @@ def test_what_dies_with_its_master(new_group, stack_on, user):
 def test_master_replaced(new_group, stack_on, clients, users):
     """when a replica is made master in the middle of pushes that it must confirm, each accepted push is got once and in order"""
     group = new_group(min_replicas_to_write=1)
-    stack = stack_on(group, "--redis-replicas", 1)
+    stack = stack_on(group, redis_replicas=1)
     names = users(6)
     readers = [clients(Reader, stack, name) for name in names]
     pusher = clients(Pusher, stack, names)
@@ -300,7 +301,7 @@ class Impostor(threading.Thread):
 def test_no_master(new_group, stack_on, users):
     """while there is no master the programs burn no processor time, try now and then, and keep polls parked; with it all goes on"""
     group = new_group()
-    stack = stack_on(group)
+    stack = stack_on(group, apart=1)
     names = users(50)
     parked = [stack.park(name, after=0) for name in names]
     master, replica = group.servers
@@ -310,7 +311,7 @@ def test_no_master(new_group, stack_on, users):
     eventually(lambda: impostor.attempts, "it is tried")
 
     def used():
-        return sum(sum(map(int, open(f"/proc/{stack.pid(part)}/stat").read().rpartition(")")[2].split()[11:13])) for part in ("poll", "push"))
+        return sum(sum(map(int, open(f"/proc/{stack.pid(part)}/stat").read().rpartition(")")[2].split()[11:13])) for part in stack.programs)
 
     ticks, attempts, begin = used(), impostor.attempts, time.monotonic()
     assert parked[0].stays(3)
@@ -349,7 +350,7 @@ def test_sentinels_die(new_group, stack_on, user):
 def test_replicas_confirm(new_group, stack_on, users):
     """a push that too few replicas have is 503 store_unavailable in bounded time, and accepted again when they have it"""
     group = new_group()
-    stack = stack_on(group, "--redis-replicas", 1)
+    stack = stack_on(group, redis_replicas=1)
     names = users(20)
     assert stack.push(names, "all").status == 202
     replica = group.servers[1]

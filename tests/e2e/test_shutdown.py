@@ -31,102 +31,111 @@ def test_sigterm_with_parked_polls(private_stack, users):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_sigterm_to_idle_programs(private_stack, number):
+def test_sigterm_to_idle_programs(either_stack, number):
     """an idle program ends with 0 when told to"""
-    for part in ("poll", "push"):
-        program = private_stack.replace(part, *(["--open"] if part == "poll" else []))
+    for part in either_stack.programs:
+        program = either_stack.replace(part, open=1)
         before = time.monotonic()
         assert program.end(number) == 0
         assert time.monotonic() - before < 2
 
 
-def test_sigterm_finishes_what_is_in_flight(private_stack, users):
-    """pushes in flight when the push program is told to end are answered, and what was accepted is kept"""
-    program = private_stack.replace("push", "--workers", 3)
+def test_sigterm_finishes_what_is_in_flight(either_stack, users):
+    """pushes in flight when their program is told to end are answered, and what was accepted is kept"""
+    program = either_stack.replace(either_stack.serving("push"), workers=3, open=1)
     names = users(50)
-    connections = [private_stack.connect() for _ in names]
+    connections = [either_stack.connect() for _ in names]
     for name, connection in zip(names, connections):
         connection.request("POST", f"/push?to={name}", body=b"x" * 100_000)
     assert program.end() == 0
     statuses = [connection.receive().status for connection in connections]
     assert set(statuses) <= {202, 502, 503, 504}
-    assert private_stack.service("start").returncode == 0
+    assert either_stack.service("start").returncode == 0
     for name, status in zip(names, statuses):
-        kept = private_stack.mailbox(name)["queued"]
+        kept = either_stack.mailbox(name)["queued"]
         assert kept == 1 if status == 202 else kept <= 1
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGSTOP], ids=["away", "hung"])
-def test_sigterm_without_redis(private_stack, users, how):
+def test_sigterm_without_redis(either_stack, users, how):
     """SIGTERM while Redis is away or hangs answers all parked polls and ends the programs with 0 within 2 s, too"""
-    poll, push = private_stack.replace("poll", "--open"), private_stack.replace("push")
-    polls = [private_stack.park(name, after=0) for name in users(20)]
-    pusher = private_stack.connect()
+    poll, *push = [either_stack.replace(part, open=1) for part in either_stack.programs]
+    polls = [either_stack.park(name, after=0) for name in users(20)]
+    pusher = either_stack.connect()
     if how == signal.SIGSTOP:
-        private_stack.kill("redis", how)
+        either_stack.kill("redis", how)
     else:
-        private_stack.end("redis", how)
+        either_stack.end("redis", how)
     pusher.request("POST", "/push?to=alice", body=b"lost")
     before = time.monotonic()
     assert poll.end() == 0
     assert time.monotonic() - before < 2
     assert {parked.answer()["reason"] for parked in polls} == {"shutdown"}
-    before = time.monotonic()
-    assert push.end() == 0
-    assert time.monotonic() - before < 2
+    for program in push:
+        before = time.monotonic()
+        assert program.end() == 0
+        assert time.monotonic() - before < 2
     assert pusher.receive().status in (502, 503)
 
 
-def test_polls_return_after_a_restart(private_stack, users):
+def test_polls_return_after_a_restart(apart_stack, users):
     """what was pushed while the poll program was away is in the answer to the poll that returns"""
     names = users(20)
-    polls = [private_stack.park(name, after=0) for name in names]
-    private_stack.end("poll")
+    polls = [apart_stack.park(name, after=0) for name in names]
+    apart_stack.end("poll")
     assert {poll.answer()["reason"] for poll in polls} == {"shutdown"}
     for name in names:
-        assert private_stack.push(name, "hello").status in (201, 202)
-    assert private_stack.service("start").returncode == 0
-    assert [data(private_stack.poll(name, after=0)) for name in names] == [["hello"]] * 20
+        assert apart_stack.push(name, "hello").status in (201, 202)
+    assert apart_stack.service("start").returncode == 0
+    assert [data(apart_stack.poll(name, after=0)) for name in names] == [["hello"]] * 20
 
 
-@pytest.mark.parametrize("part, where", [("poll", "/poll?user=alice&timeout=0"), ("push", "/mailbox?user=alice")])
-def test_away(private_stack, part, where):
+WHERE = {"poll": "/poll?user=alice&timeout=0", "push": "/mailbox?user=alice"}
+
+
+@pytest.mark.parametrize("part", WHERE)
+def test_away(either_stack, part):
     """while a program is away nginx answers for it, in JSON, that trying again makes sense"""
-    private_stack.end(part, signal.SIGKILL)
-    answer = private_stack.request("GET", where)
-    assert answer.status in (502, 504)
-    assert is_error(answer, answer.status, "away")
-    assert private_stack.service("start").returncode == 0
-    eventually(lambda: private_stack.request("GET", where).status == 200, "it is back")
+    stack, killed = either_stack, either_stack.serving(part)
+    stack.end(killed, signal.SIGKILL)
+    for face, where in WHERE.items():
+        answer = stack.request("GET", where)
+        if stack.serving(face) == killed:
+            assert answer.status in (502, 504)
+            assert is_error(answer, answer.status, "away")
+        else:
+            assert answer.status == 200, "the other one lives"
+    assert stack.service("start").returncode == 0
+    eventually(lambda: stack.request("GET", WHERE[part]).status == 200, "it is back")
 
 
-def test_killed_again_and_again(private_stack, user):
+def test_killed_again_and_again(apart_stack, user):
     """a poll program that is killed at any moment loses nothing"""
     cursor, got = 0, []
     for round in range(5):
-        parked = private_stack.park(user, after=cursor)
-        private_stack.push(user, f"{round} a")
-        private_stack.end("poll", signal.SIGKILL)
-        private_stack.push(user, f"{round} b")
+        parked = apart_stack.park(user, after=cursor)
+        apart_stack.push(user, f"{round} a")
+        apart_stack.end("poll", signal.SIGKILL)
+        apart_stack.push(user, f"{round} b")
         parked.leave()
-        assert private_stack.service("start").returncode == 0
-        answer = private_stack.poll(user, after=cursor)
+        assert apart_stack.service("start").returncode == 0
+        answer = apart_stack.poll(user, after=cursor)
         got += data(answer)
         cursor = answer["cursor"]
     assert got == [f"{round} {part}" for round in range(5) for part in "ab"]
 
 
-def test_killed_push_program(private_stack, user):
-    """a push program that is killed under load has kept every push that it accepted"""
+def test_killed_push_program(either_stack, user):
+    """a program that is killed under load has kept every push that it accepted"""
     accepted = []
     for round in range(3):
-        connections = [private_stack.connect() for _ in range(20)]
+        connections = [either_stack.connect() for _ in range(20)]
         for number, connection in enumerate(connections):
             connection.request("POST", f"/push?to={user}", body=f"{round} {number}".encode())
-        private_stack.end("push", signal.SIGKILL)
+        either_stack.end("push", signal.SIGKILL)
         accepted += [f"{round} {number}" for number, connection in enumerate(connections) if connection.receive().status == 202]
-        assert private_stack.service("start").returncode == 0
-    kept = data(private_stack.look(user, after=0))
+        assert either_stack.service("start").returncode == 0
+    kept = data(either_stack.look(user, after=0))
     assert set(accepted) <= set(kept) and len(kept) == len(set(kept))
 
 
