@@ -47,41 +47,43 @@ void by_use(const View& view, MetricsText& out, Read read) {
              sum(view, [&](const Worker& worker) { return read(worker.lane_figures); }));
 }
 
+// ... that of all fronts' switchboards.
 template <class Read>
 void of_boards(const View& view, MetricsText& out, Read read) {
   of_workers(view, out, [&](const Worker& worker) {
-    double total = 0;
-    for (const Front* front : worker.fronts()) total += static_cast<double>(read(*front->board));
+    size_t total = 0;
+    for (const Front* front : worker.fronts) total += read(*front->board);
     return total;
   });
 }
 
-// `counts_of` finds the same route's counts in each front; null: it has none.
+// `counts_of` finds the same route's counts in each front; null: that face has no such route.
 template <class CountsOf>
 void by_status(const View& view, MetricsText& out, std::string_view method, std::string_view route,
                CountsOf counts_of) {
+  std::vector<const StatusCounts*> all;
+  for (const auto& worker : view.workers) {
+    for (const Front* front : worker->fronts) {
+      if (const StatusCounts* counts = counts_of(*front)) all.push_back(counts);
+    }
+  }
   for (int status = StatusCounts::kFirst; status <= StatusCounts::kLast; ++status) {
-    const double count = sum(view, [&](const Worker& worker) {
-      uint64_t total = 0;
-      for (const Front* front : worker.fronts()) {
-        if (const StatusCounts* counts = counts_of(*front)) total += counts->of(status).value();
-      }
-      return total;
-    });
+    uint64_t count = 0;
+    for (const StatusCounts* counts : all) count += counts->of(status).value();
     if (count == 0) continue;
-    out.sample({{"method", method}, {"route", route}, {"code", std::to_string(status)}}, count);
+    out.sample({{"method", method}, {"route", route}, {"code", std::to_string(status)}},
+               static_cast<double>(count));
   }
 }
 
-// A route of both faces is one.
+// What both faces have, such as /metrics, is one route.
 void requests(const View& view, MetricsText& out) {
-  const auto fronts = view.workers.front()->fronts();
+  const auto& fronts = view.workers.front()->fronts;
   for (const Front* front : fronts) {
-    for (const auto& route : front->router.routes()) {
-      if (front != fronts.front() && fronts.front()->router.counts(route.method, route.path))
-        continue;
-      by_status(view, out, route.method, route.path, [&route](const Front& each) {
-        return each.router.counts(route.method, route.path);
+    for (const auto& [method, path, handler, counts] : front->router.routes()) {
+      if (front != fronts.front() && fronts.front()->router.counts(method, path)) continue;
+      by_status(view, out, method, path, [method = method, path = path](const Front& each) {
+        return each.router.counts(method, path);
       });
     }
   }
@@ -109,14 +111,13 @@ using V = const View&;
 using Out = MetricsText&;
 using W = const Worker&;
 using B = const Switchboard&;
-using B = const Switchboard&;
 using R = const RedisFigures&;
 
 enum class Face { both, poll, push };
 using enum Face;
 
 struct Row {
-  Face face;  // which program has it
+  Face face;  // which one it is about, and a program that serves it has
   Type type;
   std::string_view name;
   void (*read)(V, Out);

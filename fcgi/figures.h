@@ -19,10 +19,10 @@ namespace letterbox {
 // Where the table's figures are read. All of it must outlive what reads them.
 struct FigureSources {
   Program& program;
-  // Of letterbox-poll alone.
+  // Null without the public face.
   const Room* room = nullptr;
   const Lanes* lanes = nullptr;
-  // Of letterbox-push alone.
+  // Null without the private face.
   const Sweeper* sweeper = nullptr;
 };
 

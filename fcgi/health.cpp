@@ -19,7 +19,7 @@ void add_health_routes(const FigureSources& sources) {
     const auto health = std::make_shared<HealthHandler>(
         worker->loop, loops, [probe](WriteProbe::Then then) { probe->ask(std::move(then)); },
         program.ending(), program.name());
-    for (Front* front : worker->fronts()) {
+    for (Front* front : worker->fronts) {
       Router& router = front->router;
       router.add("GET", "/healthz", [health](const Request&, const Query&, Answer answer) {
         health->healthz(std::move(answer));

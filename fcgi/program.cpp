@@ -70,6 +70,22 @@ Result<std::unique_ptr<Log>, std::string> open_log(const std::string& name, cons
   return std::make_unique<Log>(name, STDERR_FILENO, *level);
 }
 
+// Names this process among those that watch mailboxes.
+std::string watcher_name() {
+  std::random_device device;
+  char text[17];
+  std::snprintf(text, sizeof text, "%08x%08x", device(), device());
+  return text;
+}
+
+// How many of a worker's connections are for this face, so that neither can keep the other out:
+// beside polls, which stay, a few are enough for pushes, which go.
+size_t connections_of(Front Worker::*face, bool has_both, size_t most) {
+  const size_t few = has_both ? std::max<size_t>(most / kPrivateShare, 1) : 0;
+  const bool has_few = has_both && face == &Worker::private_front;
+  return std::max<size_t>(has_few ? few : most - std::min(most, few), 1);
+}
+
 // As many descriptors as the system allows.
 size_t raise_descriptors() {
   rlimit limit{};
@@ -181,6 +197,12 @@ std::optional<int> Program::listen(std::span<const Opening> openings) {
   for (const Opening& opening : openings) {
     auto listening = listen_on(opening.listen);
     if (!listening) return complain(listening.error());
+    for (const Fd& other : listening_) {
+      if (other.get() != listening->get()) continue;
+      listening->release();
+      return complain("each face wants a socket of its own, and both have descriptor " +
+                      std::to_string(other.get()));
+    }
     listening_.push_back(std::move(*listening));
   }
   return std::nullopt;
@@ -206,16 +228,15 @@ std::optional<int> Program::open(std::span<const Opening> openings, size_t for_r
   descriptors_ = raise_descriptors();
   for (size_t i = 0; i < workers; ++i) {
     workers_.push_back(
-        std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, id_));
+        std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, watcher));
   }
   // How many connections a worker may hold. A poll that nothing can wake, since no lane gets a
   // descriptor, is worse than one that waits in the backlog.
   const size_t kept_back = std::min(descriptors_ / 2, for_redis + own_descriptors(workers));
   const size_t most = (descriptors_ - kept_back) / workers;
-  // Beside polls, which stay, a few are enough for pushes, which go.
-  const size_t few = openings.size() > 1 ? most / kPrivateShare : 0;
   for (size_t i = 0; i < openings.size(); ++i) {
-    serve(openings[i], listening_[i].get(), std::max<size_t>(i == 0 ? most - few : few, 1));
+    const size_t share = connections_of(openings[i].front, openings.size() > 1, most);
+    serve(openings[i], listening_[i].get(), share);
   }
   return std::nullopt;
 }
@@ -230,6 +251,7 @@ void Program::serve(const Opening& opening, int listen_fd, size_t connections_mo
           router.route(request, std::move(answer));
         });
     boards.push_back(front.board.get());
+    worker->fronts.push_back(&front);
   }
   for (auto& worker : workers_) {
     Front& front = (*worker).*opening.front;
@@ -253,12 +275,12 @@ int Program::run(const std::function<void()>& close) {
   ending_ = true;
   log_->info("ending");
   on_every_worker([](Worker& worker) {
-    for (Front* front : worker.fronts()) front->board->retire_connections();
+    for (Front* front : worker.fronts) front->board->retire_connections();
   });
   close();
   std::this_thread::sleep_for(kLastCalls);
   on_every_worker([](Worker& worker) {
-    for (Front* front : worker.fronts()) front->acceptor->stop();
+    for (Front* front : worker.fronts) front->acceptor->stop();
   });
   drain();
   for (auto& worker : workers_) worker->loop.stop();
@@ -306,7 +328,7 @@ void Program::drain() {
     size_t connections = 0;
     size_t exchanges = 0;
     for (const auto& worker : workers_) {
-      for (const Front* front : worker->fronts()) {
+      for (const Front* front : worker->fronts) {
         connections += front->board->open_connections();
         exchanges += front->board->open_exchanges();
       }

@@ -59,11 +59,19 @@ struct Worker {
   Desk desk;
   Front public_front;
   Front private_front;
+  std::vector<Front*> fronts;  // those that the program serves: constant once it is open
   std::thread thread;
 
   // Those that the program serves.
   std::vector<Front*> fronts();
   std::vector<const Front*> fronts() const;
+};
+
+// A face that a program serves: which one, and where.
+struct Opening {
+  Front Worker::*front;
+  std::string_view listen;  // as --listen has it
+  size_t body_max;          // bytes
 };
 
 // A face that a program serves: which one, and where.

@@ -3,6 +3,7 @@
 // The private face of a program: back ends push here, administrators look at mailboxes.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ class PushFace {
   PushFace(Program& program, PushSettings settings);
   // REQUIRES: the program has run.
   ~PushFace();
+  PushFace(const PushFace&) = delete;
+  PushFace& operator=(const PushFace&) = delete;
 
   const Sweeper& sweeper() const { return *sweeper_; }
 

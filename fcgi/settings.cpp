@@ -20,6 +20,8 @@ struct Row {
   Option option;
 };
 
+constexpr std::string_view kPushListen = "push-listen";
+
 // clang-format off
 constexpr Row kTable[] = {
   // face     name             value      default         least  most       kind                sentence
@@ -32,8 +34,8 @@ constexpr Row kTable[] = {
   {push, {"key-file",         "FILE",    "",               0, 0,            Option::key_file,    "what pushes must show as Authorization: Bearer KEY; on a second line the key before it, still good; none: whoever gets here may push"}},
   {push, {"push-rate",        "N",       "0",              0, 1e6,          Option::integer,     "pushes a second that may come by one key; 0: as many as will"}},
   {poll, {"origin",           "ORIGINS", "",               0, 0,            Option::text,        "other sites whose pages may poll: https://a.example,https://b.example; none: only the site's own"}},
-  {both, {"listen",           "SOCKET",  "",               0, 0,            Option::text,        "unix socket path or HOST:PORT; none: the one on descriptor 0, from spawn-fcgi"}},
-  {poll, {"push-listen",      "SOCKET",  "",               0, 0,            Option::text,        "serves the private face too, on this socket, with the options of letterbox-push; what is pushed there reaches polls without a detour"}},
+  {both, {"listen",           "SOCKET",  "",               0, 0,            Option::text,        "unix socket path, HOST:PORT, or fd:N for the one on descriptor N; none: fd:0, from spawn-fcgi"}},
+  {poll, {kPushListen,        "SOCKET",  "",               0, 0,            Option::text,        "serves the private face as well, on this socket, as letterbox-push does; fd:N: the one on descriptor N"}},
   {both, {"workers",          "N",       "0",              0, 64,           Option::integer,     "worker threads; 0: one for two cores, 4 at most: nginx and Redis want the others"}},
   {poll, {"lanes",            "N",       "380",            1, 4000,         Option::integer,     "Redis connections that listen for messages, at most"}},
   {poll, {"max-parked",       "N",       "100000",         1, 10000000,     Option::integer,     "polls that wait at once; fewer where there are too few file descriptors"}},
@@ -73,6 +75,17 @@ std::vector<Option> rows_of(unsigned faces) {
   return options;
 }
 
+// letterbox-poll may serve both faces. While it serves one, the options of the other are none of
+// its business: in the environment, which both programs may share, they are letterbox-push's.
+std::vector<Option> rows_of_poll() {
+  std::vector<Option> options;
+  for (const Row& row : kTable) {
+    options.push_back(row.option);
+    if (row.face == push) options.back().with = kPushListen;
+  }
+  return options;
+}
+
 // Clocks that are kept in step differ by less.
 constexpr uint64_t kLeewayMs = 5000;
 
@@ -83,7 +96,7 @@ uint64_t ms(const Config& config, std::string_view name) {
 }  // namespace
 
 std::span<const Option> poll_options() {
-  static const std::vector<Option> options = rows_of(Face::both);
+  static const std::vector<Option> options = rows_of_poll();
   return options;
 }
 

@@ -26,12 +26,14 @@ namespace letterbox {
 inline constexpr std::string_view kVersion = "0.1.0";
 
 // Descriptors that a program opens besides lanes and nginx's connections: standard streams, log,
-// listening socket, signals, notices, and what is read for /metrics; for each worker epoll, what
-// wakes it, the file of gathered requests, Redis, a sentinel. Both with some to spare.
+// listening sockets, signals, notices, and what is read for /metrics; for each worker epoll, what
+// wakes it, a file of gathered requests for each face, Redis, a sentinel. Both with some to spare.
 constexpr size_t own_descriptors(size_t workers) { return 32 + 8 * workers; }
 
-// Of the connections from nginx, if one program serves both faces: one in so many is for pushes.
-inline constexpr size_t kPrivateShare = 32;
+// If one program serves both faces, one in so many of the connections from nginx is for the private
+// one. It is half of what parked polls leave to others: the other half is for public requests that
+// are answered at once.
+inline constexpr size_t kPrivateShare = 16;
 
 std::span<const Option> poll_options();
 std::span<const Option> push_options();

@@ -168,9 +168,10 @@ std::string synopsis(const Option& option) {
 std::string particulars(const Option& option) {
   if (option.kind == Option::action) return "";
   std::string text = environment_name(option.name);
-  if (is_switch(option)) return text + "=1";
+  if (is_switch(option)) text += "=1";
   if (!option.fallback.empty()) text += ", default " + std::string(option.fallback);
   if (is_number(option)) text += ", from " + range_of(option);
+  if (!option.with.empty()) text += "; with " + dashed(option.with);
   return text;
 }
 
@@ -182,10 +183,22 @@ Result<Config, std::string> Config::parse(std::span<const Option> table, int arg
   if (auto done = line.read(argc, argv); !done) return std::move(done).error();
   std::vector<Setting> settings;
   settings.reserve(table.size());
+  const auto given_to = [&](size_t i) {
+    return line.value(i) ? Given{dashed(table[i].name), *line.value(i)}
+                         : from_environment(table[i], env);
+  };
+  const auto is_given = [&](std::string_view name) {
+    const auto at = std::find_if(table.begin(), table.end(),
+                                 [name](const Option& option) { return option.name == name; });
+    return !given_to(static_cast<size_t>(at - table.begin())).value.value_or("").empty();
+  };
   for (size_t i = 0; i < table.size(); ++i) {
     const Option& option = table[i];
-    const Given given =
-        line.value(i) ? Given{dashed(option.name), *line.value(i)} : from_environment(option, env);
+    Given given = given_to(i);
+    if (given.value && !option.with.empty() && !is_given(option.with)) {
+      if (line.value(i)) return given.origin + " goes with " + dashed(option.with);
+      given.value.reset();
+    }
     auto setting = read(option, given.value.value_or(std::string(option.fallback)), given.origin);
     if (!setting) return std::move(setting).error();
     if (given.value == "" && is_path(option)) return given.origin + " must not be empty";

@@ -34,6 +34,9 @@ struct Option {
   double max = 0;
   Kind kind = text;
   std::string_view sentence;  // what it is for; no full stop
+  // Another option, without which this one has no meaning: then it is refused on the command line,
+  // and not looked at in the environment. Empty: it stands alone.
+  std::string_view with = {};
 };
 
 // An empty environment variable counts as not set.

@@ -27,8 +27,8 @@ Result<Fd, std::string> inherited(int fd) {
   int listening = 0;
   socklen_t size = sizeof listening;
   if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
-    return "descriptor " + std::to_string(fd) +
-           " is no listening socket: start me by spawn-fcgi, or give --listen";
+    const auto what = "descriptor " + std::to_string(fd) + " is no listening socket";
+    return fd == 0 ? what + ": start me by spawn-fcgi, or give --listen" : what;
   }
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
   return Fd(fd);

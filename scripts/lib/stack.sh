@@ -498,6 +498,7 @@ take_down() {
     trap - EXIT
     trap '' HUP INT QUIT TERM
     for part in $successors; do remove_successor "$part"; done
+    find_way
     for part in $stop_order; do
         case " $started " in *" $part "*) stop_parts "$part" || status=1 ;; esac
     done

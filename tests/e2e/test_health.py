@@ -34,20 +34,20 @@ def figure(stack, part, name, **labels):
     return metrics(stack, part)[name].value(**labels)
 
 
-def name(stack, part):
+def program_name(stack, part):
     """The program that serves a face."""
     return f"letterbox-{stack.serving(part)}"
 
 
 def is_healthy(stack, part):
     answer = ask(stack, "healthz", part)
-    assert answer.status == 200 and answer.json == {"status": "ok", "program": name(stack, part)}, answer
+    assert answer.status == 200 and answer.json == {"status": "ok", "program": program_name(stack, part)}, answer
     return True
 
 
 def is_ready(stack, part):
     answer = ask(stack, "readyz", part)
-    assert answer.status == 200 and answer.json == {"status": "ready", "program": name(stack, part)}, answer
+    assert answer.status == 200 and answer.json == {"status": "ready", "program": program_name(stack, part)}, answer
     return True
 
 
@@ -136,7 +136,7 @@ def test_build_and_process(watched_stack, part):
     """figures name the program and its version, and tell what the process uses"""
     found = metrics(watched_stack, part)
     (_, labels), = found["letterbox_build_info"].samples
-    assert dict(labels)["program"] == name(watched_stack, part) and re.fullmatch(r"\d+\.\d+\.\d+", dict(labels)["version"])
+    assert dict(labels)["program"] == program_name(watched_stack, part) and re.fullmatch(r"\d+\.\d+\.\d+", dict(labels)["version"])
     assert found["letterbox_workers"].value() == 3
     pid = watched_stack.pid(part)
     status = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status").read().splitlines())
@@ -367,7 +367,7 @@ def test_slow_requests(narrow_stack):
 @both
 def test_well(watched_stack, part):
     """a program is healthy and ready, and has left the time of its write in Redis"""
-    key = f"letterbox:ready:{name(watched_stack, part)}"
+    key = f"letterbox:ready:{program_name(watched_stack, part)}"
     watched_stack.redis.delete(key)
     assert is_healthy(watched_stack, part)
     eventually(lambda: is_ready(watched_stack, part) and watched_stack.redis.get(key), "it has written")

@@ -118,9 +118,9 @@ TEST_CASE("a lane that has taken in a mailbox is interrupted no more") {
       worker.loop.at(worker.loop.now_ms() + 20, [then] { then(true); });
     });
   };
-  std::vector<std::shared_ptr<Guest>> guests;
-  for (int i = 0; i < 10; ++i) {
-    guests.push_back(house.polls.poll("user" + std::to_string(i), Cursor{}));
+  std::vector<std::shared_ptr<Guest>> guests(10);
+  for (size_t i = 0; i < guests.size(); ++i) {
+    guests[i] = house.polls.poll("user" + std::to_string(i), Cursor{});
   }
   REQUIRE(eventually([&] { return house.at_rest(1, guests.size()); }));
   CHECK(eventually([&] {

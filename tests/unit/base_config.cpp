@@ -21,6 +21,9 @@ constexpr Option kTable[] = {
     {"redis-password-file", "FILE", "", 0, 0, Option::secret_file, "Holds the password"},
     {"key", "FILE", "", 0, 0, Option::key_file, "Holds a key"},
     {"open", "", "", 0, 0, Option::flag, "Trust the query"},
+    {"door-key", "FILE", "", 0, 0, Option::key_file, "Opens the door", "door"},
+    {"doors", "N", "1", 1, 9, Option::integer, "So many of them", "door"},
+    {"door", "NAME", "", 0, 0, Option::text, "Where it is"},
     {"help", "", "", 0, 0, Option::action, "Print this"},
 };
 
@@ -119,6 +122,24 @@ TEST_CASE("the environment starts no action") {
   REQUIRE(config);
   CHECK_FALSE(config->flag("help"));
   CHECK(parse({"--help"})->flag("help"));
+}
+
+TEST_CASE("an option that goes with another one is refused if that one is not given") {
+  CHECK(refusal({"--doors", "2"}) == "--doors goes with --door");
+  CHECK(refusal({"--door=", "--doors", "2"}) == "--doors goes with --door");
+  CHECK(refusal({"--doors", "2"}, {{"LETTERBOX_DOOR", ""}}) == "--doors goes with --door");
+  CHECK(parse({"--doors", "2", "--door", "front"})->integer("doors") == 2);
+  CHECK(parse({"--doors", "2"}, {{"LETTERBOX_DOOR", "front"}})->integer("doors") == 2);
+}
+
+TEST_CASE("in the environment such an option is another program's, and is not looked at") {
+  const Environment others = {{"LETTERBOX_DOORS", "many"}, {"LETTERBOX_DOOR_KEY", "/nowhere"}};
+  const auto config = parse({}, others);
+  REQUIRE(config);
+  CHECK(config->integer("doors") == 1);
+  CHECK(config->text("door-key") == "");
+  CHECK(refusal({"--door", "front"}, others) ==
+        "LETTERBOX_DOOR_KEY: cannot read /nowhere: " + std::string("No such file or directory"));
 }
 
 TEST_CASE("what is not an option is named and refused") {
@@ -238,6 +259,12 @@ TEST_CASE("help shows each option with its variable, default, range and sentence
         "                                LETTERBOX_KEY\n"
         "  --open                      Trust the query\n"
         "                                LETTERBOX_OPEN=1\n"
+        "  --door-key FILE             Opens the door\n"
+        "                                LETTERBOX_DOOR_KEY; with --door\n"
+        "  --doors N                   So many of them\n"
+        "                                LETTERBOX_DOORS, default 1, from 1 to 9; with --door\n"
+        "  --door NAME                 Where it is\n"
+        "                                LETTERBOX_DOOR\n"
         "  --help                      Print this\n"
         "\n"
         "Example:\n  x\n");

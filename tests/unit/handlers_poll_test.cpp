@@ -30,7 +30,7 @@ class Polling : public FakeEntrance {
     request.last_event_id = last_event_id;
     handler_.poll(request, Query::parse(query).value(), another.owed());
     REQUIRE(store.reads.size() == 1);
-    const auto read = store.reads.front();
+    auto read = store.reads.front();
     answer_read(away());
     return read;
   }

@@ -40,10 +40,12 @@ class Routes {
   }
 
   uint64_t answers(std::string_view method, std::string_view path, int status) {
-    for (const auto& route : router_.routes()) {
-      if (route.method == method && route.path == path) return route.counts->of(status).value();
-    }
-    throw std::runtime_error("no such route");
+    const StatusCounts* const counts = router_.counts(method, path);
+    if (counts == nullptr) throw std::runtime_error("no such route");
+    return counts->of(status).value();
+  }
+  bool has(std::string_view method, std::string_view path) {
+    return router_.counts(method, path) != nullptr;
   }
   uint64_t unrouted(int status) { return router_.unrouted().of(status).value(); }
 
@@ -154,6 +156,7 @@ TEST_CASE_FIXTURE(Routes, "answers are counted by route and status, what has no 
   CHECK(answers("POST", "/push", 201) == 1);
   CHECK(unrouted(404) == 1);
   CHECK(unrouted(405) == 1);
+  CHECK_FALSE(has("PUT", "/push"));
 }
 
 TEST_CASE("a request whose head is too long is counted among what has no route") {
