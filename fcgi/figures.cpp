@@ -43,6 +43,8 @@ void by_use(const View& view, MetricsText& out, Read read) {
   out.sample({{"use", "commands"}},
              sum(view, [&](const Worker& worker) { return read(worker.redis_figures); }));
   if (view.from.lanes == nullptr) return;
+  out.sample({{"use", "address"}},
+             sum(view, [&](const Worker& worker) { return read(worker.address_figures); }));
   out.sample({{"use", "lane"}},
              sum(view, [&](const Worker& worker) { return read(worker.lane_figures); }));
 }

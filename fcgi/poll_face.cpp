@@ -14,6 +14,7 @@
 #include "handlers/poll.h"
 #include "mailbox/notices.h"
 #include "settings.h"
+#include "waiting/address.h"
 #include "waiting/door.h"
 
 namespace letterbox {
@@ -109,16 +110,22 @@ class PollFace::House {
     program.log().info("up to ", limits_.parked, " polls may wait: --max-parked is ",
                        program.config().integer("max-parked"), ", and there are ",
                        program.descriptors(), " file descriptors");
-    std::vector<LaneHost> hosts;
+    std::vector<ListenerHost> hosts;
     for (auto& worker : program.workers()) {
       hosts.push_back({worker->desk, worker->redis, &worker->lane_figures});
     }
+    address_ = std::make_shared<Address>(
+        ListenerHost{first_.desk, first_.redis, &first_.address_figures}, room_, program.id());
     lanes_.open(room_, std::move(hosts), program.log());
+    for (auto& worker : program.workers()) hear_own_pushes(*worker);
     first_.loop.post([this] {
       housekeeper_.look();
       notices_.start();
+      address_->start();
     });
   }
+  // REQUIRES: the loops have ended.
+  ~House() { address_->close(); }
 
   // Any thread: answers everybody.
   void close() {
@@ -130,6 +137,16 @@ class PollFace::House {
   Lanes& lanes() { return lanes_; }
 
  private:
+  void hear_own_pushes(Worker& worker) {
+    worker.store.tell_here(
+        {.rung = [this, &worker](std::string_view user,
+                                 const Ring& ring) { room_.rung(worker.desk, user, ring); },
+         .in_doubt =
+             [this, &worker](const std::vector<std::string>& users) {
+               room_.missed_rings(worker.desk, users);
+             }});
+  }
+
   Notices::Events what_notices_do() {
     return {.heard =
                 [this](std::string_view user) {
@@ -144,6 +161,7 @@ class PollFace::House {
   const RoomLimits limits_;
   Lanes lanes_;
   Room room_;
+  std::shared_ptr<Address> address_;
   Ticker ticker_;
   Housekeeper housekeeper_;
   Door door_;

@@ -70,14 +70,6 @@ Result<std::unique_ptr<Log>, std::string> open_log(const std::string& name, cons
   return std::make_unique<Log>(name, STDERR_FILENO, *level);
 }
 
-// Names this process among those that watch mailboxes.
-std::string watcher_name() {
-  std::random_device device;
-  char text[17];
-  std::snprintf(text, sizeof text, "%08x%08x", device(), device());
-  return text;
-}
-
 // How many of a worker's connections are for this face, so that neither can keep the other out:
 // beside polls, which stay, a few are enough for pushes, which go.
 size_t connections_of(Front Worker::*face, bool has_both, size_t most) {
@@ -110,22 +102,6 @@ Worker::Worker(const Clock& clock, const RedisLogin& login, Log& log, const Mail
       presence(redis, redis_figures, clock, log, presence_rules, program),
       desk{loop, store} {
   redis.greet_with(lua::reign, kReignKeys);
-}
-
-std::vector<Front*> Worker::fronts() {
-  std::vector<Front*> served;
-  for (Front* front : {&public_front, &private_front}) {
-    if (front->board) served.push_back(front);
-  }
-  return served;
-}
-
-std::vector<const Front*> Worker::fronts() const {
-  std::vector<const Front*> served;
-  for (const Front* front : {&public_front, &private_front}) {
-    if (front->board) served.push_back(front);
-  }
-  return served;
 }
 
 std::string Program::random_id() {
@@ -228,7 +204,7 @@ std::optional<int> Program::open(std::span<const Opening> openings, size_t for_r
   descriptors_ = raise_descriptors();
   for (size_t i = 0; i < workers; ++i) {
     workers_.push_back(
-        std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, watcher));
+        std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, id_));
   }
   // How many connections a worker may hold. A poll that nothing can wake, since no lane gets a
   // descriptor, is worse than one that waits in the backlog.

@@ -46,6 +46,7 @@ struct Worker {
 
   // Counted by what stands below.
   RedisFigures redis_figures;
+  RedisFigures address_figures;
   RedisFigures lane_figures;
   LatencyHistogram redis_latency;
 
@@ -61,17 +62,6 @@ struct Worker {
   Front private_front;
   std::vector<Front*> fronts;  // those that the program serves: constant once it is open
   std::thread thread;
-
-  // Those that the program serves.
-  std::vector<Front*> fronts();
-  std::vector<const Front*> fronts() const;
-};
-
-// A face that a program serves: which one, and where.
-struct Opening {
-  Front Worker::*front;
-  std::string_view listen;  // as --listen has it
-  size_t body_max;          // bytes
 };
 
 // A face that a program serves: which one, and where.

@@ -30,7 +30,7 @@ inline std::string_view mailbox_user(std::string_view key) {
 // Where a program that watches mailboxes is rung, and how `base` names it. `program` is its own
 // name, without blanks.
 inline std::string address_key(std::string_view program) {
-  return "address:" + std::string(program);
+  return "letterbox:address:" + std::string(program);
 }
 inline std::string watcher_of(std::string_view program) { return "@" + std::string(program); }
 

@@ -108,7 +108,7 @@ end
 
 -- Whether an address is read: its oldest ring has not stood there for two seconds.
 local function is_read(watcher, now)
-  local oldest = redis.pcall('LINDEX', 'address:' .. string.sub(watcher, 2), 0)
+  local oldest = redis.pcall('LINDEX', 'letterbox:address:' .. string.sub(watcher, 2), 0)
   return not oldest or type(oldest) == 'string' and now - (string.match(oldest, '^%d+') or 0) < 2000
 end
 
@@ -207,18 +207,19 @@ local function push(now, reign, rings, caller, base_key, unacked_key, mailbox_ke
 end
 
 -- One element for all that an address is told. Neither kept nor replicated: whoever loses sight of an
--- address looks at everything. A program that does not read is not told one by one for ever.
+-- address looks at everything. A program that does not read is not told one by one for ever. (Whatever
+-- goes wrong here, the message is stored, so it is answered as that.)
 local function ring_at(watcher, named)
   redis.set_repl(redis.REPL_NONE)
-  local key = 'address:' .. string.sub(watcher, 2)
+  local key = 'letterbox:address:' .. string.sub(watcher, 2)
   local carried = #ARGV[2] <= ARGV[4] + 0 and ARGV[2] or ''
   local rings =
     redis.pcall('RPUSH', key, ARGV[1] .. ' ' .. table.concat(named, ' ') .. '\n' .. carried)
   if type(rings) == 'table' or rings > 4096 then
-    redis.call('DEL', key)
-    rings = redis.call('RPUSH', key, ARGV[1] .. ' *\n')
+    redis.pcall('DEL', key)
+    rings = redis.pcall('RPUSH', key, ARGV[1] .. ' *\n')
   end
-  if rings == 1 then redis.call('PEXPIRE', key, 600000) end
+  if rings == 1 then redis.pcall('PEXPIRE', key, 600000) end
 end
 
 local now, reign = ARGV[1] + 0, redis.call('GET', KEYS[#KEYS])

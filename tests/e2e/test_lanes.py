@@ -32,15 +32,15 @@ def everybody_hears(stack, names, polls, text):
 
 
 def test_fewer_connections_than_lanes(new_stack, users):
-    """with room for 60 connections in Redis each of 800 polls gets its message within five seconds, and others can still log in"""
+    """with room for 12 connections in Redis each of 800 polls gets its message within five seconds, and others can still log in"""
     stack = new_stack(workers=2, apart=1)
     connection = stack.redis
-    connection.config_set("maxclients", 60)
+    connection.config_set("maxclients", 12)
     names = users(800)
     # At once, while most lanes are still being refused; and when that is over.
     cursors = everybody_hears(stack, names, park_all(stack, names, [0] * len(names)), "first")
     polls = park_all(stack, names, cursors)
-    eventually(lambda: connection.info("clients")["connected_clients"] < 60, "room is left")
+    eventually(lambda: connection.info("clients")["connected_clients"] < 12, "room is left")
     assert stack.get("/readyz").status == 200
     stack.crash("push")
     eventually(lambda: is_accepted(stack.push(names[0] + "x", "works")), "the next one is let in")
@@ -48,7 +48,7 @@ def test_fewer_connections_than_lanes(new_stack, users):
 
     found = metrics(stack)
     assert found["letterbox_lanes_refused_total"].value() > 0
-    assert 1 <= found["letterbox_lanes"].value() < 60
+    assert 1 <= found["letterbox_lanes"].value() < 12
     log = (stack.dir / "log" / "poll.log").read_text()
     assert log.count("no more connections for lanes") == 1
     assert log.count(" warn: ") == 1, log

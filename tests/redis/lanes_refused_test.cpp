@@ -117,7 +117,7 @@ TEST_CASE_FIXTURE(TwoLanes,
   for (size_t i = 0; i < places.size(); ++i) {
     places[i] = house.polls.lanes.watch("other" + std::to_string(i));
   }
-  lose_the_first([] {});
+  lose_the_first();
   REQUIRE(eventually([&] { return house.polls.lanes.size() == 1; }));
   for (const auto& place : places) {
     CHECK(eventually([&] { return house.polls.lanes.hears(place); }));

@@ -164,7 +164,8 @@ TEST_CASE_FIXTURE(Rings, "a program whose watch has run out, or is given up, is 
 TEST_CASE_FIXTURE(Rings, "an address that nobody reads says in the end: look at everything") {
   watch("one", 600'000);
   const std::vector<std::string> rings(4096, "x");
-  std::vector<std::string_view> words{"RPUSH", "address:one"};
+  const std::string key = address_key("one");
+  std::vector<std::string_view> words{"RPUSH", key};
   words.insert(words.end(), rings.begin() + 1, rings.end());
   worker.ask(words);
   push();
