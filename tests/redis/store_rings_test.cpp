@@ -210,6 +210,13 @@ TEST_CASE_FIXTURE(Rings, "a program of a version without an address gets its rin
   CHECK(kinds() == Kinds{kBell});
 }
 
+TEST_CASE_FIXTURE(Rings, "a poll that only looks leaves the watch of one that waits") {
+  watch("program", 30'000);
+  read({.after = Cursor{}});
+  push();
+  CHECK(at("program").size() == 1);
+}
+
 // --- the caller watches itself -----------------------------------------------------------------
 
 // (By the real clock: Redis compares it with its own.)

@@ -278,6 +278,21 @@ TEST_CASE_FIXTURE(FakeWaiting,
   CHECK(room.parked() == 1);
 }
 
+TEST_CASE_FIXTURE(FakeWaiting, "a ring makes no mailbox current") {
+  park(with_cursor(id(4)));
+  room.missed_rings(desk, {"alice"});
+  rung(ring(id(5)));
+  enter(with_cursor(id(5), "tab"));
+  CHECK(store.reads.size() == 1);
+}
+
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that only looks lets nobody park without asking") {
+  enter(only_looking(with_cursor(id(4))));
+  answer_read(nothing_after(id(4)));
+  enter(with_cursor(id(4), "tab"));
+  CHECK(store.reads.size() == 1);
+}
+
 TEST_CASE_FIXTURE(FakeWaiting, "a ring that comes twice is given once") {
   const auto heard = park(with_cursor(id(4)));
   rung(ring(id(5)));
