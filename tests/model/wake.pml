@@ -8,33 +8,35 @@
  * between two steps is on its way through sockets, and may take any time; what one connection carries
  * may overtake what another one does.
  *
- * What may happen, each so many times as it is defined below: a program dies; a client breaks off its
- * poll; a client stays away until it is noted so; a poll comes that does not wait; a connection is
- * lost, with whatever it carries, before Redis has carried it out or after; Redis restarts, without
- * addresses, and with or without its notes; a program stands still for minutes; an answer is lost
- * between the program and its client.
+ * These events may happen, each as often as it is defined below: a program dies; a client breaks off
+ * its poll; a client stays away until it is noted so; a poll comes that does not wait; a connection is
+ * lost with whatever it carries, before Redis has carried that out or after; Redis restarts, without
+ * its addresses, and with or without its notes; a program stands still for minutes; an answer is lost
+ * between a program and its client. A run in which an event is left out is a run of the model without
+ * it, so each is also gone through by itself.
  *
  * Checked:
  *   - a client is given each message once, in their order (`answer`);
- *   - where nothing moves any more, nobody waits beside a message that is newer than its cursor
- *     (`Rest`). No clock helps: here polls have no end, and nothing is looked at now and then;
- *   - nor does anybody where things move for ever (the formula `woken`, with weak fairness).
+ *   - if nothing moves any more, nobody waits beside a message that is newer than its cursor (`Rest`).
+ *     No clock helps: polls have no end here, and no mailbox is looked at now and then;
+ *   - nor does anybody if things move for ever (the formula `woken`, with weak fairness).
  *
  * Assumed:
- *   - messages stay in the list until they are acknowledged (trim.pml), also where another Redis takes
+ *   - messages stay in the list until they are acknowledged (trim.pml), also if another Redis takes
  *     over (fork.pml);
- *   - a connection that a program has given up carries nothing out any more once the program looks
- *     (GHOST_PUSH and GHOST_TAKE are what would come of it);
- *   - while a client waits, the note of its program's watch does not run out, but for one that was
- *     short when the client came, and whose renewal got lost;
- *   - a program that has not been able to ask for minutes knows that, by its own clock.
+ *   - a connection that a program has given up carries nothing out once the program has looked at what
+ *     it may have missed (GHOST_PUSH and GHOST_TAKE are what comes of it otherwise);
+ *   - while a client waits, the note of its program's watch does not run out, unless it was a short
+ *     one when the client came, and its renewal was lost;
+ *   - a program that has not asked Redis for minutes knows that by its own clock.
  *
- * Where programs of the version before addresses take part, OLD is defined: program 1 is one of these.
- * It listens to the user's own list alone, and looks by its own clock if it knows that it has company;
- * what is checked is that whoever waits at program 0 is answered. OLD_PUSHER: all pushes come by a
- * program of that version. It is right for one program that holds polls, and wrong for two (TWO_POLLS).
+ * With OLD defined, program 1 is of the version before addresses: it listens to the user's own list
+ * alone, and looks by its own clock if it knows that it has company. Checked is then that clients who
+ * wait at program 0 are answered; those at program 1 may wait to the end of their time. With
+ * OLD_PUSHER all pushes come by a program of that version: that is right for one program that holds
+ * polls (ALONE), not for two.
  *
- * Compiled with one of the names defined that `run` lists as mistakes, it must fail.
+ * Compiled with one of the mistakes that `run` lists, it must fail.
  */
 #ifndef MESSAGES
 #define MESSAGES 2
@@ -43,7 +45,7 @@
 #define LEAVES 0    /* times that a client breaks off its poll */
 #endif
 #ifndef LAPSES
-#define LAPSES 0    /* ... that one is noted as away, and its program's watch as short */
+#define LAPSES 0    /* ... that it is noted as away, and its program's watch as a short one */
 #endif
 #ifndef GLANCES
 #define GLANCES 0   /* polls that do not wait */
@@ -64,6 +66,9 @@
 #define ADDRESS 3   /* elements an address may hold; push.lua has 4096 */
 #endif
 
+#ifndef CLIENTS
+#define CLIENTS 2
+#endif
 #ifndef HOME
 #define HOME 2      /* the program at which client 1 stays, if it does */
 #endif
@@ -89,7 +94,7 @@ chan address[2] = [ADDRESS] of { byte };
 
 chan handed[2] = [ADDRESS] of { byte }; /* what a program has taken off its address */
 byte fetched[2] = NOTHING;  /* what its quiet lane has taken out of the user's list */
-bit away[2];                /* its address' connection is lost, and not yet back */
+bit away[2];                /* the connection to its address is lost, and not yet back */
 bit lane_away[2];           /* ... its lane's */
 bit sent;                   /* program 0's push */
 bit own[MESSAGES + 1];      /* its answers on their way: watched here */
@@ -109,9 +114,9 @@ bit current[2];
 byte known[2];
 bit watched[2];             /* Mailbox::watched: the lane listens */
 bit to_look_at[2];
-bit still[2];               /* it has asked for nothing for minutes */
+bit still[2];               /* it has not asked for minutes */
 bit member[4];              /* [program * 2 + client]: Room::Client, with a poll or warm */
-bit company;                /* program 1 of the old version knows that it is not alone */
+bit company;                /* OLD: program 1 knows that it is not alone */
 
 #define here(p) (member[(p) * 2] || member[(p) * 2 + 1])
 #define other(x) (1 - (x))
@@ -249,7 +254,7 @@ inline read_lua(c) {
 #ifdef OLD
   if :: at[c] == 1 -> company = watch[0] :: else fi;
 #endif
-#if LEAVES + LAPSES + RESTARTS > 0
+#if LEAVES + LAPSES > 0
   parked[c] = (newest == cursor[c] && !glances[c]);
 #endif
   if :: leaving[c] -> overtaken[c] = 1 :: else fi
@@ -346,7 +351,7 @@ inline enter(c, p) {
   if
   :: current[p] && known[p] == cursor[c] ->
     park(c, p);
-#if LEAVES + LAPSES + RESTARTS > 0
+#if LEAVES + LAPSES > 0
     if :: !parked[c] || brief[p] -> renewing[c] = p + 1 :: else fi
 #endif
   :: else -> read_again(c)
@@ -546,7 +551,7 @@ inline restart_for(c) {
   :: else
   fi;
   if :: renewing[c] -> renewal_lost(c) :: else fi;
-  if :: parked[c] = 0 :: true fi
+  parked[c] = 0
 }
 
 /* --- who acts ------------------------------------------------------------------------------------- */
@@ -759,8 +764,12 @@ active proctype Rest() {
 
 init {
   atomic {
-    run Client(0); run Client(1);
-    run Wire(0); run Wire(1);
+    run Client(0);
+    run Wire(0);
+#if CLIENTS > 1
+    run Client(1);
+    run Wire(1);
+#endif
     run Program(0); run Program(1);
     run Time(0); run Time(1)
   }
