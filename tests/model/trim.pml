@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
  * Is nothing dropped that somebody still needs? One mailbox that keeps few messages, two clients,
- * and what they acknowledge, by connections that overtake one another. Who is woken when is not
- * here (wake.pml): a client that waits simply gets the next message, or is read for.
+ * and what they acknowledge: by and by, by connections that overtake one another, and by a program
+ * that has not noticed that its client polls elsewhere by now. Client 1 also polls without a cursor
+ * at times, so that its line in Redis is all there is. Who is woken when is not here (wake.pml): a
+ * client that waits simply gets the next message, or is read for.
  *
  * Checked, where a client gets an answer (`deliver`):
  *   - it goes on where the client stands, or says exactly how many messages it lost;
  *   - a live client loses none but by the mailbox's cap;
- * and always: no line of `clients` is ahead of what its client has; where nothing moves any more,
- * every client has everything up to the newest message (`Rest`).
+ *   - without a cursor it is given no message that it was given so before, or had acknowledged to Redis;
+ * and always: no line of `clients` is ahead of what its client has, but for what was given without a
+ * cursor; where nothing moves any more, every client has everything up to the newest message (`Rest`).
+ *
+ * A client that gives its cursor, and then none, may be given again what it has just acknowledged:
+ * that is not written yet.
  *
  * Compiled with one of these names defined, it must fail (see run): TRIM_FASTEST, ACK_AS_SENT,
- * NOTE_FOR_ALL, LOSS_UNTOLD.
+ * NOTE_FOR_ALL, LOSS_UNTOLD, LATE_AS_GIVEN (the line is written as a message is given, not as the
+ * client comes back with it), TAKES_BACK (a late line is written over a later one), BARE_LATE (the line
+ * of a client without a cursor is written by and by, too).
  */
 #ifndef MESSAGES
 #define MESSAGES 4
@@ -25,6 +33,12 @@
 #ifndef ABSENCES
 #define ABSENCES 1 /* times that a client stays away for longer than --client-life */
 #endif
+#ifndef MOVES
+#define MOVES 0    /* times that client 1 polls elsewhere, and its program does not notice */
+#endif
+#ifndef BARE
+#define BARE 0     /* polls of client 1 without a cursor */
+#endif
 #define NONE 15
 
 /* --- Redis ------------------------------------------------------------------------------------ */
@@ -36,6 +50,7 @@ bit live[2];         /* ... and whether its SEEN is recent */
 
 /* --- on its way --------------------------------------------------------------------------------- */
 
+byte astray = NONE;      /* what client 1 has acknowledged to a program that still holds a poll of it */
 byte hset[2] = NONE;     /* Store::acknowledge */
 bit hset_newer[2];       /* ... and whether it was sent after the note that is on its way */
 byte note[2] = NONE;     /* a note of Room::tick or Room::leave */
@@ -50,13 +65,24 @@ byte start[2], missed[2], count[2]; /* the Reading on its way */
 
 byte losses = LOSSES, absences = ABSENCES;
 byte dropped;        /* the newest message that the cap has driven out */
+byte kept[2];        /* what Redis was told that it has: its line is to stand there */
+bit bare[2];         /* its poll gives no cursor */
+bit forfeited;       /* an answer was lost that was given without a cursor: it is not given again */
+byte moves = MOVES, bares = BARE;
 bit was_away[2];     /* since its last answer, for so long that nobody had to wait for it */
 
-byte b, at, bound;   /* of steps, put back to 0 by each */
+byte b, at, bound, own; /* of steps, put back to 0 by each */
 
 #define met(c) (cursor[c] > 0)
 #define other(c) (1 - (c))
 #define holds(c) (line[c] != NONE && live[c])
+
+/* What stands in c's line when `told` is written there by and by. */
+#ifdef TAKES_BACK
+#define later(c, told) (told)
+#else
+#define later(c, told) (line[c] == NONE || line[c] < (told) -> (told) : line[c])
+#endif
 
 /* --- what Redis does ---------------------------------------------------------------------------- */
 
@@ -95,6 +121,7 @@ inline push() {
 
 /* read.lua, of client c that stands at `after`, with a limit, or 0 for a note. */
 inline read_lua(c, after, limit) {
+  assert(!bare[c] || limit == 0 || kept[c] == 0 || line[c] >= kept[c]);
   b = base; /* what all live clients have is as good as gone */
   if
   :: holds(0) && holds(1) -> b = larger(base, slower(line[0], line[1]))
@@ -118,6 +145,15 @@ inline read_lua(c, after, limit) {
 #ifdef ACK_AS_SENT
     at = at + count[c];
 #endif
+    if
+    :: limit > 0 && bare[c] ->
+      kept[c] = at + count[c];
+#ifndef BARE_LATE
+      at = at + count[c];
+#endif
+    :: limit > 0 && !bare[c] -> kept[c] = at
+    :: else -> at = later(c, at); kept[c] = larger(kept[c], at)
+    fi;
     line[c] = at;
     live[c] = 1;
     late[c] = (note[c] != NONE && limit > 0);
@@ -133,13 +169,14 @@ inline note_lua(c) {
   if
   :: late[c] || note[c] > newest -> read_lua(c, note[c], 0)
   :: else ->
-    line[c] = note[c];
+    line[c] = later(c, note[c]);
+    kept[c] = larger(kept[c], note[c]);
     live[c] = 1;
     if
 #ifndef NOTE_FOR_ALL
     :: line[other(c)] != NONE -> read_lua(c, note[c], 0)
 #endif
-    :: else -> base = larger(base, note[c])
+    :: else -> base = larger(base, line[c])
     fi
   fi;
   note[c] = NONE;
@@ -147,26 +184,42 @@ inline note_lua(c) {
   hset_newer[c] = 0
 }
 
-/* HSET, whatever stood there before. */
+/* Of a client that was parked without a read. */
 inline hset_lua(c) {
-  line[c] = hset[c];
+  line[c] = later(c, hset[c]);
+  kept[c] = larger(kept[c], hset[c]);
   late[c] = hset_newer[c];
   hset[c] = NONE;
   hset_newer[c] = 0
+}
+
+/* Its program sends what it owes. */
+inline send(c, told) {
+  hset[c] = told;
+  hset_newer[c] = (note[c] != NONE)
+}
+
+inline as_given(c) {
+#ifdef LATE_AS_GIVEN
+  if :: hset[c] == NONE -> send(c, cursor[c] + 1) :: else fi
+#else
+  skip
+#endif
 }
 
 /* --- who acts ------------------------------------------------------------------------------------- */
 
 /* An answer with `n` messages that follow `from`, after `lost` that are said to be lost. */
 inline deliver(c, from, n, lost) {
-  assert(from == cursor[c] + lost || !met(c));
-  assert(lost == 0 || from <= dropped || was_away[c]);
-  cursor[c] = from + n;
+  assert(from == cursor[c] + lost || !met(c) || bare[c]);
+  assert(lost == 0 || from <= dropped || was_away[c] || forfeited);
+  cursor[c] = larger(cursor[c], from + n);
   was_away[c] = 0
 }
 
 inline settle(c) {
   state[c] = idle;
+  bare[c] = 0;
   start[c] = 0; missed[c] = 0; count[c] = 0
 }
 
@@ -186,17 +239,45 @@ end:
        state[c] = answered
      }
   :: atomic { state[c] == answered -> deliver(c, start[c], count[c], missed[c]); settle(c) }
-  :: atomic { state[c] == answered && losses -> losses--; settle(c) }
-  /* It comes, has everything that its program knows of, and only acknowledges. */
-  :: atomic { state[c] == idle && live[c] && !was_away[c] && cursor[c] > 0 && newest < MESSAGES &&
-              hset[c] == NONE ->
-       state[c] = waiting;
-       hset[c] = cursor[c];
-       hset_newer[c] = (note[c] != NONE)
+  :: atomic { state[c] == answered && losses ->
+       losses--;
+       forfeited = forfeited || bare[c];
+       settle(c)
      }
+  /* It comes without a cursor. */
+  :: atomic { bares && c == 1 && state[c] == idle ->
+       bares--;
+       bare[c] = 1;
+       own = (line[c] != NONE -> line[c] : 0);
+       read_lua(c, own, LIMIT);
+       own = 0;
+       state[c] = answered
+     }
+  /* It comes, and has everything that its program knows of. */
+  :: atomic { state[c] == idle && live[c] && !was_away[c] && cursor[c] > 0 && newest < MESSAGES ->
+       state[c] = waiting
+     }
+  /* Its program writes that while it waits, sooner or later, or not at all. */
+  :: atomic { state[c] == waiting && line[c] < cursor[c] && hset[c] == NONE -> send(c, cursor[c]) }
+  /* It polls elsewhere. Its program goes on to hold the poll, and notes it as gone some day. */
+  :: atomic { moves && c == 1 && state[c] == waiting ->
+       moves--;
+       astray = cursor[c];
+       settle(c)
+     }
+  :: atomic { c == 1 && astray != NONE && hset[c] == NONE -> send(c, astray); astray = NONE }
+  :: atomic { c == 1 && astray != NONE && note[c] == NONE -> note[c] = astray; astray = NONE }
   /* It waits: the next message comes with its ring, or a bell has it read. */
-  :: atomic { state[c] == waiting && newest > cursor[c] -> deliver(c, cursor[c], 1, 0); settle(c) }
-  :: atomic { state[c] == waiting && newest > cursor[c] && losses -> losses--; settle(c) }
+  :: atomic { state[c] == waiting && newest > cursor[c] ->
+       as_given(c);
+       deliver(c, cursor[c], 1, 0);
+       settle(c)
+     }
+  :: atomic { state[c] == waiting && newest > cursor[c] && losses ->
+       as_given(c);
+       losses--;
+       settle(c)
+     }
   :: atomic { state[c] == waiting && newest > cursor[c] ->
        read_lua(c, cursor[c], LIMIT);
        state[c] = answered
@@ -220,7 +301,8 @@ end:
 active proctype Absence() {
 end:
   do
-  :: atomic { absences && state[1] == idle && live[1] && note[1] == NONE && hset[1] == NONE ->
+  :: atomic { absences && state[1] == idle && live[1] && note[1] == NONE && hset[1] == NONE &&
+              astray == NONE ->
        absences--;
        live[1] = 0;
        was_away[1] = 1
@@ -230,7 +312,8 @@ end:
 }
 
 #define ahead(c) \
-  (line[c] != NONE && met(c) && line[c] > larger(cursor[c], dropped) && !was_away[c])
+  (line[c] != NONE && met(c) && line[c] > larger(cursor[c], dropped) && !was_away[c] && \
+   (c == 0 || BARE == 0))
 
 active proctype Lines() {
 end:
