@@ -201,6 +201,8 @@ else
   if watched ~= '' or touched > 0 then
     redis.call('SET', KEYS[1], string.format('0 0 %.0f%s', touched, watched),
       'PX', string.format('%.0f', rest))
+  elseif record then
+    redis.call('DEL', KEYS[1])
   end
   redis.call('PEXPIRE', KEYS[4], string.format('%.0f', rest))
 end

@@ -161,6 +161,13 @@ TEST_CASE_FIXTURE(Rings, "a program whose watch has run out, or is given up, is 
   CHECK(kinds() == Kinds{kMessage});
 }
 
+TEST_CASE_FIXTURE(Rings, "a watch is given up also if nobody has ever pushed") {
+  watch("one", 30'000);
+  watch("one", 0);
+  CHECK_FALSE(push().waiting);
+  CHECK(at("one").empty());
+}
+
 TEST_CASE_FIXTURE(Rings, "an address that nobody reads says in the end: look at everything") {
   watch("one", 600'000);
   const std::vector<std::string> rings(4096, "x");
