@@ -44,7 +44,7 @@ void try_one(std::string_view input) {
   const test::FakeClock clock;
   Loop loop{clock};
   test::FakeStore store;
-  test::FakeBells bells{store};
+  test::FakeBells bells;
   Desk desk{loop, store};
   Room room{clock, bells, [] {}};
   test::FakeAccess access{clock};
