@@ -231,8 +231,8 @@ if raw and redis.call('LREM', KEYS[3], 1, raw) == 0 then return {} end
 
 -- A caller that has waited for longer than this has given up, and may not hear the answer any more:
 -- it is rung as any other.
-local caller = ARGV[11]
-if redis.call('TIME')[1] * 1000 - now > 1500 then caller = '' end
+local caller, time = ARGV[11], redis.call('TIME')
+if time[1] * 1000 + time[2] / 1000 - now > 1500 then caller = '' end
 
 local outcomes, rings, failures, failure = {}, {}, 0, nil
 for first = 1, #KEYS - 1, 4 do
