@@ -3,6 +3,7 @@
 
 import itertools
 import signal
+import threading
 
 import pytest
 
@@ -15,6 +16,9 @@ numbers = itertools.count(1)
 def pytest_configure():
     # Whatever ends the run, fixtures take down what they have started. (A shell starts what it does not wait for with
     # SIGINT ignored, and so would be whatever is started here.)
+    # Under load a worker of pytest-xdist may come to this in another thread, which has no say in signals.
+    if threading.current_thread() is not threading.main_thread():
+        return
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
 
