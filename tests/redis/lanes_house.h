@@ -27,10 +27,10 @@ class House {
     REQUIRE(pushed);
     return pushed->id;
   }
-  // Whether so many lanes are blocked now, besides the address, and so many polls in the room.
+  // Whether so many lanes are blocked now, besides the address, and so many polls parked.
   bool at_rest(size_t lanes, size_t waiting) {
     const size_t blocked = lanes + 1;
-    return polls.room.size() == waiting &&
+    return polls.room.size() == waiting && polls.room.parked() == waiting &&
            pusher.ask({"INFO", "clients"})
                    .text.find("blocked_clients:" + std::to_string(blocked)) != std::string::npos;
   }
