@@ -199,6 +199,7 @@ TEST_CASE_FIXTURE(Patience, "answers that have come, and were not read yet, are 
     clock.pass(2 * kPatienceMs);
   });
   for (int turn = 0; turn < 10; ++turn) on_loop([] {});
+  halt();  // before what it looks at goes
   CHECK(leader.answers == "y");
   CHECK(leader.downs == 0);
 }
