@@ -123,5 +123,90 @@ TEST_CASE("a ring cut short at any byte is raw") {
   }
 }
 
+TEST_CASE("a ring of a message that was just made is the one that a list would carry") {
+  const std::string element = make_element("mail", R"({"a":1})", kTime, 5);
+  const Cursor id{1795287654123, 7};
+  const Ring ring = ring_of(id, element);
+  const std::string text = announced(id.text() + " ", element);
+  const Ring carried = parse_ring(text);
+  CHECK(ring.kind == Ring::Kind::message);
+  CHECK(ring.id == carried.id);
+  CHECK(ring.element.expires == carried.element.expires);
+  CHECK(ring.element.body == carried.element.body);
+}
+
+// What stands at an address, read: of each ring its user, kind, id and body.
+std::string told(std::string_view text) {
+  std::string all;
+  for (const auto& [user, ring] : parse_addressed(text)) {
+    all.append(user).append(ring.kind == Ring::Kind::bell ? " bell" : " message");
+    if (ring.kind == Ring::Kind::message) {
+      all.append(" ").append(ring.id.text()).append(" ").append(ring.element.body);
+      CHECK(ring.element.expires == 5);
+    }
+    all += '\n';
+  }
+  return all;
+}
+
+TEST_CASE("what stands at an address rings for each user that it names, by that user's own id") {
+  const std::string element = make_element("mail", R"("a b")", kTime, 5);
+  const std::string body = R"({"type":"mail","data":"a b","time":1795287660456})";
+  CHECK(told("1795287660456 alice 17-7\n" + element) == "alice message 17-7 " + body + "\n");
+  CHECK(told("0 alice 17-7 bob@x.org 9-1\n" + element) ==
+        "alice message 17-7 " + body + "\nbob@x.org message 9-1 " + body + "\n");
+}
+
+TEST_CASE("where an address names users and carries no message, each is to be read for") {
+  CHECK(told("1795287660456 alice 17-7 bob 9-1\n") == "alice bell\nbob bell\n");
+}
+
+TEST_CASE("what names nobody, or can't be read, at an address has everything be looked at") {
+  const std::string element = make_element("mail", "1", kTime, 5);
+  for (const std::string& text : {""s,
+                                  "\n"s,
+                                  "1795287660456 *\n"s,
+                                  "1795287660456 *\n" + element,
+                                  "1795287660456\n"s,
+                                  "by hand"s,
+                                  "by hand\n"s,
+                                  "alice 17-7\n"s,
+                                  "x alice 17-7\n"s,
+                                  "-1 alice 17-7\n"s,
+                                  "5 alice 17-7"s,
+                                  "5 alice 17-7 " + element,
+                                  "5 alice\n"s,
+                                  "5 alice \n"s,
+                                  "5 alice 17\n"s,
+                                  "5 alice 0\n"s,
+                                  "5 alice 17-0\n"s,
+                                  "5 alice 17-x\n"s,
+                                  "5 alice 17-7 bob\n"s,
+                                  "5 alice 17-7 bob 0\n"s,
+                                  "5  alice 17-7\n"s,
+                                  "5 al{ice 17-7\n"s,
+                                  "5 al\0ice 17-7\n"s,
+                                  "5 alice 17-7\nhello"s,
+                                  "5 alice 17-7\n "s,
+                                  "5 alice 17-7\n\n" + element,
+                                  kAnnounced + "17-7 " + element,
+                                  element}) {
+    CAPTURE(text);
+    CHECK(parse_addressed(text).empty());
+  }
+}
+
+TEST_CASE("what stands at an address, cut short at any byte, makes up no message") {
+  const std::string names = "1795287660456 alice 17-7 bob 9-1\n";
+  const std::string whole = names + make_element("mail", "1", kTime, 5);
+  REQUIRE(parse_addressed(whole).size() == 2);
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const auto rings = parse_addressed(std::string_view(whole).substr(0, size));
+    // Without its message both are to be read for, which is right as well.
+    REQUIRE(rings.size() == (size == names.size() ? 2 : 0));
+    for (const auto& [user, ring] : rings) REQUIRE(ring.kind == Ring::Kind::bell);
+  }
+}
+
 }  // namespace
 }  // namespace letterbox
