@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// model/message.h: elements and rings as they come back from Redis, where anybody may have pushed.
+// model/message.h: elements and rings as they come back from Redis, of a mailbox's list and of an
+// address, where anybody may have pushed.
 #include "model/message.h"
 
 #include "base/text.h"
@@ -45,13 +46,34 @@ void try_ring(std::string_view input) {
   }
 }
 
+bool same(const Ring& one, const Ring& other) {
+  return one.kind == other.kind && one.id == other.id &&
+         one.element.expires == other.element.expires && one.element.body == other.element.body;
+}
+
 void try_addressed(std::string_view input) {
-  for (const auto& [user, ring] : parse_addressed(input)) {
-    must(valid_user(user) && within(user, input), "a ring is for a user");
-    must(ring.kind != Ring::Kind::raw, "at an address nothing is raw");
-    if (ring.kind != Ring::Kind::message) continue;
-    must(ring.id.seq > 0, "messages are counted from 1 on");
-    must_be_part(ring.element, input);
+  const auto rings = parse_addressed(input);
+  if (rings.empty()) return;
+  std::string printed = "5";
+  std::string element;
+  for (const auto& [user, ring] : rings) {
+    must(within(user, input) && valid_user(user), "who is named is a user");
+    must(ring.kind != Ring::Kind::raw, "an address is never rung by something raw");
+    must(ring.kind == rings.front().second.kind, "one message rings for all, or none does");
+    if (ring.kind == Ring::Kind::message) {
+      must(ring.id.seq > 0, "messages are counted from 1 on");
+      must_be_part(ring.element, input);
+      element = std::to_string(ring.element.expires) + " " + std::string(ring.element.body);
+    }
+    const Cursor id = ring.kind == Ring::Kind::message ? ring.id : Cursor{1, 1};
+    printed.append(" ").append(user).append(" ").append(id.text());
+  }
+  printed.append("\n").append(element);
+  const auto again = parse_addressed(printed);
+  must(again.size() == rings.size(), "an address is read as it is printed");
+  for (size_t i = 0; i < rings.size(); ++i) {
+    must(again[i].first == rings[i].first && same(again[i].second, rings[i].second),
+         "and so is each of its rings");
   }
 }
 
@@ -70,6 +92,9 @@ void try_making(std::string_view input) {
                   made)
                .kind == Ring::Kind::message,
        "and makes a ring");
+  must(same(ring_of({5, 1}, made), {Ring::Kind::message, {5, 1}, *element, {}}),
+       "also where nothing is parsed but the element");
+  must(parse_addressed("9 alice 5-1 bob 6-2\n" + made).size() == 2, "and rings at an address");
 }
 
 }  // namespace
