@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "mailbox/keys.h"
 #include "tests/redis/poll_house.h"
 #include "tests/redis/redis_server.h"
 #include "tests/unit/fake_caller.h"
@@ -26,6 +27,19 @@ class House {
     const auto pushed = pusher.push(user, data);
     REQUIRE(pushed);
     return pushed->id;
+  }
+  // Stores a message, and tells nobody: as if what rang had been lost.
+  // REQUIRES: something was pushed, so that Redis knows the script.
+  Cursor push_untold(const std::string& user) {
+    const std::string key = address_key("house");
+    const std::string_view to = user;
+    REQUIRE(pusher.await<bool>([&](const auto& then) {
+      pusher.redis.command({"MULTI"}, [](const Reply&) {});
+      pusher.store.push_each({&to, 1}, make_element("mail", "1", 0, 0), [](const auto&) {});
+      pusher.redis.command({"DEL", key}, [](const Reply&) {});
+      pusher.redis.command({"EXEC"}, [then](const Reply& reply) { then(reply.ok()); });
+    }));
+    return pusher.view(user).value().newest;
   }
   // Whether so many lanes are blocked now, besides the address, and so many polls parked.
   bool at_rest(size_t lanes, size_t waiting) {

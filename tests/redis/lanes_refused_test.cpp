@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Lanes that Redis has no connection for, or does not let do what they do: whoever waits hears all
-// the same.
+// Lanes and addresses that Redis has no connection for, or does not let do what they do: whoever
+// waits hears all the same.
 #include <doctest/doctest.h>
 
+#include <future>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -126,6 +127,48 @@ TEST_CASE_FIXTURE(TwoLanes,
     house.pusher.ask({"RPUSH", mailbox_key("user" + std::to_string(i)), "by hand"});
     CHECK(field(guests[i]->answer(), "data") == "by hand");
   }
+}
+
+// (A program of a version without addresses pushes like that: it rings in the list.)
+TEST_CASE_FIXTURE(TwoLanes, "what Redis had popped for a lane that gets no connection is found") {
+  house.push("other");  // so that Redis knows the script
+  RedisWorker& worker = *house.polls.workers.front();
+  std::promise<void> go_on;
+  worker.loop.post([&] { go_on.get_future().wait(); });
+  lose_the_first();
+  const Cursor pushed = house.push_untold("user0");
+  go_on.set_value();
+  CHECK(House::cursor_of(guests[0]->answer()) == pushed);
+  REQUIRE(eventually([&] { return house.polls.lanes.size() == 1; }));
+}
+
+TEST_CASE("where Redis has no connection for the address, polls are looked at till it has") {
+  RedisServer server;
+  House house(2, server);
+  const auto first = house.polls.poll("alice", Cursor{});
+  REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
+  let_in(house, -1);
+  for (const auto& id : house.connections("letterbox-address")) {
+    CHECK(house.pusher.ask({"CLIENT", "KILL", "ID", id}).ok());
+  }
+  REQUIRE(eventually([&] { return !house.polls.address->hears(); }));
+  Cursor after = house.push("alice");
+  CHECK(House::cursor_of(first->answer()) == after);
+  for (int i = 0; i < 3; ++i) {
+    const auto guest = house.polls.poll("alice", after);
+    REQUIRE(eventually([&] { return house.polls.room.parked() == 1; }));
+    after = house.push("alice");
+    CHECK(House::cursor_of(guest->answer()) == after);
+  }
+  CHECK_FALSE(house.polls.address->hears());
+  let_in(house, 8);
+  CHECK(eventually([&] { return house.polls.address->hears(); }));
+  // What has rung there meanwhile is old by now.
+  const auto guest = house.polls.poll("alice", after);
+  REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
+  CHECK(guest->waits());
+  const Cursor pushed = house.push("alice");
+  CHECK(House::cursor_of(guest->answer()) == pushed);
 }
 
 TEST_CASE("lanes that may not be interrupted take in mailboxes all the same, and seldom try") {

@@ -3,6 +3,9 @@
 // Who is told of a push, and how; and what the push says of those who listen.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -185,6 +188,29 @@ TEST_CASE_FIXTURE(Rings, "an address that nobody reads says in the end: look at 
   CHECK(at("one").size() == 2);
 }
 
+// (A replica is sent the same as this file is.)
+TEST_CASE("of an address nothing is in the append-only file, of the message all is") {
+  RedisServer server(RedisServer::Keeps::everything);
+  const FakeClock clock;
+  RedisWorker worker(server.login(), clock, small_limits(), "one");
+  REQUIRE(worker.comes_up());
+  REQUIRE(worker.read({.after = Cursor{}, .watch_until = clock.wall_ms() + 30'000}));
+  REQUIRE(worker.push("alice", R"("first")"));
+  const std::string key = address_key("one");
+  REQUIRE(worker.push("alice", R"("second")"));
+  CHECK(worker.ask({"LLEN", key}).integer == 2);
+  std::string kept;
+  const std::string folder = worker.ask({"CONFIG", "GET", "dir"}).texts().at(1);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".aof") continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    kept.append(std::istreambuf_iterator<char>(file), {});
+  }
+  CHECK(kept.find("\"first\"") != std::string::npos);
+  CHECK(kept.find("\"second\"") != std::string::npos);
+  CHECK(kept.find("address:") == std::string::npos);
+}
+
 TEST_CASE_FIXTURE(Rings,
                   "something else in the place of an address costs no message and no answer") {
   watch("one", 30'000);
@@ -208,13 +234,23 @@ TEST_CASE_FIXTURE(Rings, "nobody is waiting if an address has not been read for 
 
 TEST_CASE_FIXTURE(Rings, "a program of a version without an address gets its ring in the list") {
   watch("one", 30'000);
-  const std::string base = worker.ask({"GET", keys.base}).text;
-  worker.ask({"SET", keys.base, base + " 0123abcd " + std::to_string(in(30'000))});
+  watch("two", 30'000);
+  std::string base = worker.ask({"GET", keys.base}).text;
+  size_t named = std::string::npos;
+  SUBCASE("though it is named first") { named = base.find(" @"); }
+  SUBCASE("though others stand around it") { named = base.rfind(" @"); }
+  SUBCASE("though it is named last") { named = base.size(); }
+  REQUIRE(named != std::string::npos);
+  base.insert(named, " 0123abcd " + std::to_string(in(30'000)));
+  worker.ask({"SET", keys.base, base});
   CHECK(push().waiting);
   CHECK(kinds() == Kinds{kMessage});
   CHECK(at("one").size() == 1);
+  CHECK(at("two").size() == 1);
   push();
   CHECK(kinds() == Kinds{kBell});
+  CHECK(at("one").size() == 2);
+  CHECK(at("two").size() == 2);
 }
 
 TEST_CASE_FIXTURE(Rings, "a poll that only looks leaves the watch of one that waits") {
