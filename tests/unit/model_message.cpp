@@ -189,7 +189,7 @@ TEST_CASE("what names nobody, or can't be read, at an address has everything be 
                                   "5 alice 17-7\nhello"s,
                                   "5 alice 17-7\n "s,
                                   "5 alice 17-7\n\n" + element,
-                                  kAnnounced + "17-7 " + element,
+                                  announced("17-7 ", element),
                                   element}) {
     CAPTURE(text);
     CHECK(parse_addressed(text).empty());
@@ -198,7 +198,7 @@ TEST_CASE("what names nobody, or can't be read, at an address has everything be 
 
 TEST_CASE("what stands at an address, cut short at any byte, makes up no message") {
   const std::string names = "1795287660456 alice 17-7 bob 9-1\n";
-  const std::string whole = names + make_element("mail", "1", kTime, 5);
+  const std::string whole = std::string(names).append(make_element("mail", "1", kTime, 5));
   REQUIRE(parse_addressed(whole).size() == 2);
   for (size_t size = 0; size < whole.size(); ++size) {
     const auto rings = parse_addressed(std::string_view(whole).substr(0, size));
