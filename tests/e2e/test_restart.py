@@ -245,9 +245,9 @@ def test_restart_starts_what_is_missing(apart_stack, user):
 
 
 def test_recipe(private_stack, user):
-    """the script of the README, with plain spawn-fcgi and multiwatch, starts both programs, and run again replaces them"""
+    """the script of the README, with plain spawn-fcgi and multiwatch, starts one program for both faces, and run again replaces it"""
     directory = private_stack.dir
-    recipe = textwrap.dedent(re.search(r"^   mkdir -p /run/letterbox .*?^   done$", (ROOT / "README.md").read_text(), re.M | re.S)[0])
+    recipe = textwrap.dedent(re.search(r"^   mkdir -p /run/letterbox .*?(?=^   ```$)", (ROOT / "README.md").read_text(), re.M | re.S)[0])
     for place, ours in (("/run/letterbox", directory / "recipe"), ("/usr/local/bin", BUILD.resolve()), ("/var/log", directory / "log"),
                         ("127.0.0.1:6379", f"unix:{private_stack.socket('redis')}"), ("-U www-data -G www-data ", ""), ("-u www-data ", "")):
         assert place in recipe
@@ -256,23 +256,23 @@ def test_recipe(private_stack, user):
     def run():
         ended = subprocess.run(["sh", "-c", recipe], env=environment({"open": 1}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=30)
         assert ended.returncode == 0
-        return [int((directory / "recipe" / f"{part}.pid").read_text()) for part in ("poll", "push")]
+        return int((directory / "recipe" / "poll.pid").read_text())
 
-    pids = run()
+    pid = run()
     try:
         with Peer(directory / "recipe" / "poll.sock") as parked:
             parked.send(fcgi_peer.request("GET", "/poll", f"user={user}&timeout=20"))
             private_stack.has_polls(user, 1)
-            old, pids = pids, run()
+            old, pid = pid, run()
             assert parked.receive().json["reason"] == "shutdown"
-        eventually(lambda: not any(map(alive, old)), "the old ones have ended")
+        eventually(lambda: not alive(old), "the old one has ended")
+        assert sorted(path.name for path in (directory / "recipe").iterdir()) == ["poll.pid", "poll.sock", "push.sock"]
         for part, where in WHERE.items():
             with Peer(directory / "recipe" / f"{part}.sock") as peer:
                 assert peer.exchange(*where).status == 200
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGTERM)
-        eventually(lambda: not any(map(alive, pids)), "they have ended")
+        os.kill(pid, signal.SIGTERM)
+        eventually(lambda: not alive(pid), "it has ended")
 
 
 # --- the end of a program

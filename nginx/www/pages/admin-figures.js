@@ -24,6 +24,9 @@ function sums(text) {
 const of = (totals, name) => totals.get(name) ?? 0;
 const both = ({ poll, push }, name) => of(poll, name) + of(push, name);
 
+// One program may serve both faces, and tells the same at each: then it counts once.
+const isApart = push => push.includes('program="letterbox-push"');
+
 /** By how much a counter has grown; null where its program has begun anew meanwhile. */
 const grown = (now, before) => (before !== undefined && now >= before ? now - before : null);
 
@@ -49,7 +52,7 @@ const FIGURES = [
       return count ? (time / count) * 1000 : null;
     },
   },
-  { title: 'Memory of both programs', unit: 'MB', digits: 1, value: now => both(now, 'process_resident_memory_bytes') / 1e6 },
+  { title: 'Memory of Letterbox', unit: 'MB', digits: 1, value: now => both(now, 'process_resident_memory_bytes') / 1e6 },
 ];
 
 class Figure {
@@ -106,7 +109,7 @@ export function showFigures(place, told) {
     if (document.visibilityState === 'visible') {
       await told(async () => {
         const [push, poll] = await Promise.all([ask('GET', '/metrics'), ask('GET', '/metrics/poll')]);
-        const now = { time: performance.now(), push: sums(push), poll: sums(poll) };
+        const now = { time: performance.now(), push: sums(isApart(push) ? push : ''), poll: sums(poll) };
         for (const figure of figures) figure.add(now, before, before && (now.time - before.time) / 1000);
         before = now;
       });

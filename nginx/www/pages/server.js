@@ -20,7 +20,7 @@ export class Refused extends Error {
 
 // --- the key -----------------------------------------------------------------
 
-/** The key that letterbox-push may want (--key-file): for this tab, until it is closed. */
+/** The key that the private face may want (--key-file): for this tab, until it is closed. */
 export const key = {
   get: () => stored(() => sessionStorage.getItem(KEY)) ?? '',
   set: text => stored(() => (text ? sessionStorage.setItem(KEY, text) : sessionStorage.removeItem(KEY))),
