@@ -104,7 +104,7 @@ def test_costs_no_more(begin, stack):
         program, paths = begin("poll", *faces)
         for path in paths.values():
             eventually(lambda: ask(path, "/readyz").status == 200, "it is ready")
-        eventually(lambda: Counter(names(known).values()) >= Counter({"letterbox": 2, "letterbox-notices": 1}), "it is connected")
+        eventually(lambda: Counter(names(known).values()) >= Counter({"letterbox": 2, "letterbox-notices": 1, "letterbox-address": 1}), "it is connected")
         return len(list(Path(f"/proc/{program.pid}/task").iterdir())), Counter(names(known).values())
 
     assert uses("poll", "push") == uses("poll")
