@@ -15,7 +15,7 @@
  * between a program and its client. An event that is defined need not happen, but a run that ends
  * without it is only checked where it is not defined: `run` also goes through the model without any.
  * To bound the number of states, client 1 stays with program 0 (HOME=0) or does not come at all
- * (CLIENTS=1, as when Redis restarts) beside some events.
+ * (CLIENTS=1, as when Redis restarts) beside some events, or program 0 does not push (APART).
  *
  * Checked:
  *   - a client is given each message once, in their order (`answer`);
@@ -579,7 +579,7 @@ end:
   od
 }
 
-#ifndef OLD_PUSHER
+#if !defined(OLD_PUSHER) && !defined(APART)
 /* Program 0 pushes, and delivers itself what its own polls wait for. Several pushes may be on their
  * way, by several workers, and their answers come in any order. */
 active proctype Deliverer() {
