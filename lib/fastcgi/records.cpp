@@ -169,7 +169,9 @@ Arrival look_at_request(std::span<const unsigned char> bytes) {
     }
     const size_t whole = FCGI_HEADER_LEN + record->content + record->padding;
     if (bytes.size() < whole) return Arrival::partial;
-    if (type == FCGI_STDIN && record->content == 0) return Arrival::whole;
+    if (type == FCGI_STDIN && record->content == 0) {
+      return bytes.size() == whole ? Arrival::whole : Arrival::broken;
+    }
     const auto content = bytes.subspan(FCGI_HEADER_LEN, record->content);
     if (type == FCGI_PARAMS && !lengths.take(content)) return Arrival::broken;
     bytes = bytes.subspan(whole);

@@ -58,7 +58,8 @@ class PairLengths {
 // Appends content as records of a type, as many as it takes; empty content is one empty record.
 void append_records(std::string& out, uint8_t type, uint16_t id, std::string_view content);
 
-// Looks at the bytes that wait on a connection.
+// Looks at all bytes that have come on a connection. A request with more behind it is broken: a
+// peer asks anew when it has been answered.
 Arrival look_at_request(std::span<const unsigned char> bytes);
 
 // The three records that answer a request: STDOUT with headers and body (several where they are

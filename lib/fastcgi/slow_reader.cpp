@@ -15,13 +15,26 @@ constexpr size_t kPiece = 65'536;
 // Of one peer in one turn of the loop: the others want theirs.
 constexpr size_t kATurn = 8 * kPiece;
 
+Arrival take_all(Gathering& gathering, std::span<const unsigned char> bytes) {
+  auto arrival = Arrival::partial;
+  while (arrival == Arrival::partial && !bytes.empty()) {
+    const auto piece = bytes.first(std::min(gathering.wants(), bytes.size()));
+    arrival = gathering.take(piece);
+    bytes = bytes.subspan(piece.size());
+  }
+  return bytes.empty() ? arrival : Arrival::broken;
+}
+
 }  // namespace
 
 // One request on its way.
 class SlowReader::Arriving final : public Loop::Watcher {
  public:
-  Arriving(SlowReader& reader, int its_fd, Then its_then)
-      : fd(its_fd), then(std::move(its_then)), gathering(reader.body_max_), reader_(reader) {
+  Arriving(SlowReader& reader, Waiting waiting)
+      : fd(waiting.fd),
+        then(std::move(waiting.then)),
+        gathering(std::move(waiting.gathering)),
+        reader_(reader) {
     // One that can't be watched is given up in this turn, as if its peer had been silent for long.
     if (!reader_.loop_.watch(fd, EPOLLIN | EPOLLRDHUP, this)) last_ms_ -= kPatienceMs;
     be_patient();
@@ -77,17 +90,25 @@ SlowReader::SlowReader(Loop& loop, size_t body_max, size_t at_once)
 
 SlowReader::~SlowReader() = default;
 
-void SlowReader::add(int fd, Then then) {
+void SlowReader::add(int fd, std::span<const unsigned char> received, Then then) {
+  Waiting waiting{fd, Gathering(body_max_), std::move(then)};
+  const auto arrival = take_all(waiting.gathering, received);
+  if (arrival != Arrival::partial) {
+    const bool whole = arrival == Arrival::whole;
+    waiting.then(whole ? std::optional(std::move(waiting.gathering)) : std::nullopt);
+    return;
+  }
   ++held_;
   if (arriving_.size() < at_once_) {
-    begin(fd, std::move(then));
+    begin(std::move(waiting));
   } else {
-    waiting_.emplace_back(fd, std::move(then));
+    waiting_.push_back(std::move(waiting));
   }
 }
 
-void SlowReader::begin(int fd, Then then) {
-  arriving_[fd] = std::make_unique<Arriving>(*this, fd, std::move(then));
+void SlowReader::begin(Waiting waiting) {
+  const int fd = waiting.fd;
+  arriving_[fd] = std::make_unique<Arriving>(*this, std::move(waiting));
 }
 
 void SlowReader::finish(Arriving& arriving, bool whole) {
@@ -97,9 +118,9 @@ void SlowReader::finish(Arriving& arriving, bool whole) {
   done->stop();
   --held_;
   if (!waiting_.empty()) {
-    auto [fd, then] = std::move(waiting_.front());
+    auto next = std::move(waiting_.front());
     waiting_.pop_front();
-    begin(fd, std::move(then));
+    begin(std::move(next));
   }
   done->then(whole ? std::optional(std::move(done->gathering)) : std::nullopt);
   loop_.post([done] {});

@@ -13,8 +13,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "base/loop.h"
@@ -32,17 +32,22 @@ class SlowReader {
   SlowReader(Loop& loop, size_t body_max, size_t at_once = 64);
   ~SlowReader();
 
-  // Reads the request that has begun to arrive on `fd`, and not a byte more. Nobody else may watch
-  // `fd` meanwhile.
-  void add(int fd, Then then);
+  // Reads the request that has begun to arrive on `fd`, and not a byte more. `received` are its
+  // first bytes, which have been taken off `fd`. Nobody else may watch `fd` meanwhile.
+  void add(int fd, std::span<const unsigned char> received, Then then);
 
   // Any thread: requests that have not arrived whole.
   size_t waiting() const { return held_; }
 
  private:
   class Arriving;
+  struct Waiting {
+    int fd;
+    Gathering gathering;
+    Then then;
+  };
 
-  void begin(int fd, Then then);
+  void begin(Waiting waiting);
   void finish(Arriving& arriving, bool whole);
 
   // Constant after construction.
@@ -52,7 +57,7 @@ class SlowReader {
 
   std::vector<unsigned char> piece_;
   std::unordered_map<int, std::unique_ptr<Arriving>> arriving_;
-  std::deque<std::pair<int, Then>> waiting_;
+  std::deque<Waiting> waiting_;
   std::atomic<size_t> held_{0};
 };
 

@@ -15,18 +15,22 @@ namespace letterbox {
 
 namespace {
 
+// Most requests are shorter than this: they are taken off the connection in one piece.
+constexpr size_t kTakenMost = 8192;
 // Requests longer than this are left to the slow reader.
-constexpr size_t kPeekMax = 65'536;
+constexpr size_t kLookedAtMost = 65'536;
 
 }  // namespace
 
-Switchboard::Switchboard(Loop& loop, size_t body_max, size_t most, Log& log, Handler handler)
+Switchboard::Switchboard(Loop& loop, size_t body_max, size_t most, Log& log, Handler handler,
+                         bool receives)
     : loop_(loop),
       body_max_(body_max),
       most_(most),
       log_(log),
       handler_(std::move(handler)),
-      peeked_(kPeekMax),
+      receives_(receives),
+      bytes_(kLookedAtMost),
       reader_(std::make_unique<FCGX_Request>()),
       slow_reader_(loop, body_max) {
   FCGX_Init();
@@ -78,10 +82,15 @@ void Switchboard::forget(const std::shared_ptr<Connection>& connection) {
 }
 
 void Switchboard::read_request(const std::shared_ptr<Connection>& connection) {
-  const ssize_t n = recv(connection->fd(), peeked_.data(), peeked_.size(), MSG_PEEK);
+  const int fd = connection->fd();
+  const ssize_t n = recv(fd, bytes_.data(), kTakenMost, receives_ ? 0 : MSG_PEEK);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  const auto arrival =
-      n <= 0 ? Arrival::broken : look_at_request({peeked_.data(), static_cast<size_t>(n)});
+  const Bytes seen(bytes_.data(), static_cast<size_t>(std::max<ssize_t>(n, 0)));
+  const Bytes taken = receives_ ? seen : Bytes();
+  auto arrival = seen.empty() ? Arrival::broken : look_at_request(seen);
+  if (arrival == Arrival::partial && seen.size() == kTakenMost) {
+    arrival = look_further(fd, taken.size());
+  }
   switch (arrival) {
     case Arrival::broken:
       connection->close();
@@ -89,18 +98,25 @@ void Switchboard::read_request(const std::shared_ptr<Connection>& connection) {
       return;
     case Arrival::partial:
     case Arrival::padded:
-      read_slowly(connection);
+      read_slowly(connection, taken);
       return;
     case Arrival::whole:
       break;
   }
-  if (read_wire(*reader_, connection->fd())) {
+  if (read_wire(*reader_, fd, taken)) {
     serve(*reader_, to_request(*reader_, body_max_), connection);
   } else {
     connection->disown();
     forget(connection);
   }
   FCGX_Free(reader_.get(), 0);
+}
+
+// At a long request, of which so many bytes have been taken. The rest of it stays in the socket, so
+// that what this program holds of requests that wait for the slow reader is little.
+Arrival Switchboard::look_further(int fd, size_t taken) {
+  const ssize_t n = recv(fd, &bytes_[taken], bytes_.size() - taken, MSG_PEEK);
+  return look_at_request({bytes_.data(), taken + static_cast<size_t>(std::max<ssize_t>(n, 0))});
 }
 
 void Switchboard::serve(const FCGX_Request& wire, const Request& request,
@@ -110,24 +126,25 @@ void Switchboard::serve(const FCGX_Request& wire, const Request& request,
   handler_(request, Answer(connection));
 }
 
-void Switchboard::read_slowly(const std::shared_ptr<Connection>& connection) {
+void Switchboard::read_slowly(const std::shared_ptr<Connection>& connection, Bytes received) {
   connection->to_slow_reader();
   ++exchanges_;  // the end of the program waits for it
-  slow_reader_.add(connection->fd(), [this, connection](std::optional<Gathering> gathered) {
-    const bool watched = connection->from_slow_reader();
-    if (watched && gathered && gathered_wire_.read(*reader_, gathered->head())) {
-      Request request = to_request(*reader_, body_max_);
-      request.head_too_large = gathered->head_too_large();
-      request.body_too_large = gathered->body_too_large();
-      request.body = gathered->take_body();
-      serve(*reader_, request, connection);
-    } else {
-      connection->close();
-      forget(connection);
-    }
-    FCGX_Free(reader_.get(), 0);
-    exchange_ended();
-  });
+  slow_reader_.add(connection->fd(), received,
+                   [this, connection](std::optional<Gathering> gathered) {
+                     const bool watched = connection->from_slow_reader();
+                     if (watched && gathered && gathered_wire_.read(*reader_, gathered->head())) {
+                       Request request = to_request(*reader_, body_max_);
+                       request.head_too_large = gathered->head_too_large();
+                       request.body_too_large = gathered->body_too_large();
+                       request.body = gathered->take_body();
+                       serve(*reader_, request, connection);
+                     } else {
+                       connection->close();
+                       forget(connection);
+                     }
+                     FCGX_Free(reader_.get(), 0);
+                     exchange_ended();
+                   });
 }
 
 }  // namespace letterbox

@@ -6,13 +6,14 @@
 //
 // One switchboard a worker. Everything but give() and the counts runs on the worker's loop.
 // A request that has not arrived whole (a large body, a peer that went silent) is left to the slow
-// reader, which takes it piece by piece, with a time limit.
+// reader, which takes it piece by piece, with a time limit. Most are whole, and cost one receive.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "base/loop.h"
 #include "fastcgi/answer.h"
 #include "fastcgi/connection.h"
+#include "fastcgi/records.h"
 #include "fastcgi/request.h"
 #include "fastcgi/slow_reader.h"
 #include "fastcgi/wire.h"
@@ -32,8 +34,10 @@ class Switchboard {
   // Called on the loop's thread. Must not block.
   using Handler = std::function<void(const Request&, Answer)>;
 
-  // `body_max` is in bytes. At `most` connections it is full.
-  Switchboard(Loop& loop, size_t body_max, size_t most, Log& log, Handler handler);
+  // `body_max` is in bytes. At `most` connections it is full. `receives`: it takes requests off
+  // their connections itself; else it looks at them, and libfcgi takes them off.
+  Switchboard(Loop& loop, size_t body_max, size_t most, Log& log, Handler handler,
+              bool receives = libfcgi_takes_bytes());
   ~Switchboard();
   Switchboard(const Switchboard&) = delete;
   Switchboard& operator=(const Switchboard&) = delete;
@@ -61,10 +65,13 @@ class Switchboard {
   void exchange_ended() { --exchanges_; }
 
  private:
+  using Bytes = std::span<const unsigned char>;
+
   void take_in(Fd fd);
+  Arrival look_further(int fd, size_t taken);
   void serve(const FCGX_Request& wire, const Request& request,
              const std::shared_ptr<Connection>& connection);
-  void read_slowly(const std::shared_ptr<Connection>& connection);
+  void read_slowly(const std::shared_ptr<Connection>& connection, Bytes received);
 
   // Constant after construction.
   Loop& loop_;
@@ -72,11 +79,12 @@ class Switchboard {
   const size_t most_;
   Log& log_;
   const Handler handler_;
+  const bool receives_;
 
   // The loop's thread only.
   bool retiring_ = false;
   std::unordered_map<int, std::shared_ptr<Connection>> connections_;
-  std::vector<unsigned char> peeked_;
+  std::vector<unsigned char> bytes_;  // of the request that is being read
   std::unique_ptr<FCGX_Request> reader_;
 
   SlowReader slow_reader_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "fastcgi/wire.h"
 
+#include <fastcgi.h>
+#include <fcgios.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -8,6 +10,24 @@
 #include <array>
 #include <cstring>
 #include <utility>
+
+#include "fastcgi/records.h"
+
+namespace {
+
+// What libfcgi is to read before anything that is on its descriptor.
+thread_local std::span<const unsigned char> received_before;
+
+}  // namespace
+
+// In the place of libfcgi's own.
+int OS_Read(int fd, char* buffer, size_t size) {
+  if (received_before.empty()) return static_cast<int>(read(fd, buffer, size));
+  const size_t n = std::min(size, received_before.size());
+  std::memcpy(buffer, received_before.data(), n);
+  received_before = received_before.subspan(n);
+  return static_cast<int>(n);
+}
 
 namespace letterbox {
 
@@ -49,7 +69,29 @@ void read_body(FCGX_Stream* in, size_t body_max, Request& request) {
 
 }  // namespace
 
-bool read_wire(FCGX_Request& wire, int fd) {
+// By an attempt: on the descriptor there is nothing to read.
+bool libfcgi_takes_bytes() {
+  static const bool takes = [] {
+    FCGX_Init();
+    constexpr std::string_view kResponder("\0\1\1\0\0\0\0\0", 8);
+    std::string records;
+    append_records(records, FCGI_BEGIN_REQUEST, 1, kResponder);
+    append_records(records, FCGI_PARAMS, 1, {});
+    append_records(records, FCGI_STDIN, 1, {});
+    Fd nothing(memfd_create("letterbox-empty", MFD_CLOEXEC));
+    if (!nothing) return false;
+    FCGX_Request wire{};
+    const auto* bytes = reinterpret_cast<const unsigned char*>(records.data());
+    const bool read = read_wire(wire, nothing.get(), {bytes, records.size()});
+    if (!read) nothing.release();
+    FCGX_Free(&wire, 0);
+    return read;
+  }();
+  return takes;
+}
+
+bool read_wire(FCGX_Request& wire, int fd, std::span<const unsigned char> received) {
+  received_before = received;
   FCGX_InitRequest(&wire, -1,
                    0);  // no listening socket: a broken connection is an error, not a wait
   wire.ipcFd = fd;

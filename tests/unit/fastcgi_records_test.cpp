@@ -54,9 +54,9 @@ TEST_CASE("padding where a stream ends is not for libfcgi to read, elsewhere it 
         Arrival::whole);
 }
 
-TEST_CASE("what follows a whole request does not matter") {
-  CHECK(look(kBegin + kParams + kNoInput + kBegin.substr(0, 3)) == Arrival::whole);
-  CHECK(look(kBegin + kParams + kNoInput + "garbage") == Arrival::whole);
+TEST_CASE("a request with anything behind it is broken: its peer does not wait for the answer") {
+  CHECK(look(kBegin + kParams + kNoInput + kBegin.substr(0, 3)) == Arrival::broken);
+  CHECK(look(kBegin + kParams + kNoInput + "garbage") == Arrival::broken);
 }
 
 TEST_CASE("an empty record of parameters does not end a request") {

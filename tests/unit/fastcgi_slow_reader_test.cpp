@@ -18,7 +18,7 @@ TEST_CASE("a request whose connection can't be watched is given up at once") {
   const Fd file(memfd_create("test", MFD_CLOEXEC));  // epoll takes no files
   std::atomic<int> given_up = 0;
   thread.on_loop([&] {
-    reader.add(file.get(), [&](const std::optional<Gathering>& gathered) {
+    reader.add(file.get(), {}, [&](const std::optional<Gathering>& gathered) {
       CHECK_FALSE(gathered);
       ++given_up;
     });
