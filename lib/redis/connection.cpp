@@ -297,8 +297,7 @@ void RedisConnection::count_login() {
 
 void RedisConnection::send_held() {
   for (auto& held : std::exchange(held_, {})) {
-    const std::vector<std::string_view> words(held.words.begin(), held.words.end());
-    send(words, std::move(held.pending), held.hurry);
+    send(held.text, std::move(held.pending), held.hurry);
   }
 }
 
@@ -392,59 +391,33 @@ uint64_t RedisConnection::deadline(uint64_t extra_ms) const {
 
 void RedisConnection::command(std::span<const std::string_view> words, Callback callback,
                               uint64_t extra_patience_ms) {
-  send(words, {std::move(callback), deadline(extra_patience_ms), std::nullopt});
+  send(command_text(words), {std::move(callback), deadline(extra_patience_ms)});
 }
 
 void RedisConnection::command(std::initializer_list<std::string_view> words, Callback callback,
                               Hurry hurry) {
-  send({words.begin(), words.end()}, {std::move(callback), deadline(), std::nullopt}, hurry);
+  send(command_text(words), {std::move(callback), deadline()}, hurry);
 }
 
 void RedisConnection::eval(const Script& script, std::span<const std::string_view> keys,
                            std::span<const std::string_view> arguments, Callback callback,
                            Hurry hurry) {
-  Call call{&script, keys.size(), {}, {}};
-  const std::string key_count = std::to_string(keys.size());
-  std::vector<std::string_view> words{"EVALSHA", script.sha1, key_count};
-  words.insert(words.end(), keys.begin(), keys.end());
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  for (const auto& word : std::span(words).subspan(3)) {
-    call.text += word;
-    call.lengths.push_back(static_cast<uint32_t>(word.size()));
-  }
-  send(words, {std::move(callback), deadline(), std::move(call)}, hurry);
+  Pending pending{std::move(callback), deadline(), ScriptCall(script, keys, arguments)};
+  send(pending.call->text(), std::move(pending), hurry);
 }
 
-void RedisConnection::send_source(const Call& call, Callback callback) {
-  const std::string key_count = std::to_string(call.keys);
-  std::vector<std::string_view> words{"EVAL", call.script->source, key_count};
-  size_t at = 0;
-  for (const size_t length : call.lengths) {
-    words.push_back(std::string_view(call.text).substr(at, length));
-    at += length;
-  }
-  send(words, {std::move(callback), deadline(), std::nullopt});
-}
-
-void RedisConnection::send(std::span<const std::string_view> words, Pending pending, Hurry hurry) {
+void RedisConnection::send(std::string_view text, Pending&& pending, Hurry hurry) {
   if ((context_ == nullptr && !attempting()) || drop_) {
     pending.callback(Reply::away());
     return;
   }
   if (!up_ && !logging_in_) {
-    held_.push_back({{words.begin(), words.end()}, std::move(pending), hurry});
+    held_.push_back({std::string(text), std::move(pending), hurry});
     return;
-  }
-  texts_.clear();
-  lengths_.clear();
-  for (const auto& word : words) {
-    texts_.push_back(word.data());
-    lengths_.push_back(word.size());
   }
   lingering_ = hurry == Hurry::soon;
   const int taken =
-      redisAsyncCommandArgv(context_, Hooks::on_reply, this, static_cast<int>(words.size()),
-                            texts_.data(), lengths_.data());
+      redisAsyncFormattedCommand(context_, Hooks::on_reply, this, text.data(), text.size());
   lingering_ = false;
   if (taken != REDIS_OK) {
     // hiredis is taking the connection down and takes no more.
@@ -493,7 +466,7 @@ void RedisConnection::answered(const Reply& reply) {
     events_.latency->observe(loop_.now_us() - pending.asked_us);
   }
   if (pending.call && reply.no_script()) {
-    send_source(*pending.call, std::move(pending.callback));
+    send(pending.call->with_source(), {std::move(pending.callback), deadline()});
     return;
   }
   if (up_ && reply.failure() == Reply::Failure::refused) log_.error("redis: ", reply.error());

@@ -36,6 +36,7 @@
 #include "base/loop.h"
 #include "base/result.h"
 #include "redis/address.h"
+#include "redis/command.h"
 #include "redis/figures.h"
 #include "redis/reply.h"
 #include "redis/script.h"
@@ -104,23 +105,17 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   void flush() override;
 
  private:
-  // A script call, kept until its answer in case it must be sent again with the source.
-  struct Call {
-    const Script* script;
-    size_t keys;
-    std::string text;  // keys and arguments, one behind the other
-    std::vector<uint32_t> lengths;
-  };
   struct Pending {
     Callback callback;
     uint64_t deadline_ms;
-    std::optional<Call> call;
+    // Of a script, kept until its answer in case it must be sent again with the source.
+    std::optional<ScriptCall> call = {};
     uint64_t asked_us = 0;  // of Redis; steady
   };
   // A command that came before the login was through, or the master found: on a connection that is
   // not yet who it should be, or not in its database, nothing must be carried out.
   struct Held {
-    std::vector<std::string> words;
+    std::string text;
     Pending pending;
     Hurry hurry;
   };
@@ -147,10 +142,10 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   void close(std::string_view why);
   void misled(std::string_view why);
   void retry_later();
-  void send(std::span<const std::string_view> words, Pending pending, Hurry hurry = Hurry::now);
+  // `text` may be that of the call in `pending`.
+  void send(std::string_view text, Pending&& pending, Hurry hurry = Hurry::now);
   void flush_at_the_end_of_the_turn();
   void flush_soon();
-  void send_source(const Call& call, Callback callback);
   uint64_t deadline(uint64_t extra_ms = 0) const;
   void answered(const Reply& reply);
   uint64_t patience_ends_ms() const;
@@ -193,9 +188,6 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   uint64_t heard_ms_ = 0;  // when anything came from Redis last; steady
   std::deque<Pending> pending_;
   std::vector<Held> held_;
-  // For handing words to hiredis; kept for their capacity.
-  std::vector<const char*> texts_;
-  std::vector<size_t> lengths_;
   std::optional<Loop::Timer> retry_;
   std::optional<Loop::Timer> patience_;
   std::optional<Loop::Timer> drop_;
