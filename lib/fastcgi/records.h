@@ -37,7 +37,7 @@ inline constexpr size_t kRecordHead = 8;
 std::optional<RecordHead> parse_record_head(std::span<const unsigned char> bytes);
 
 // The longest parameters that are taken, all together, in bytes: twice what nginx takes of a
-// client's headers (nginx.conf).
+// client's headers if it has the largest buffers that server.conf speaks of.
 inline constexpr size_t kParamsMax = 262'144;
 
 // Follows the names and values in a stream of parameters. libfcgi trusts the lengths they announce,

@@ -56,7 +56,7 @@ def test_no_key_in_the_query(keyed_stack, query):
     assert is_error(keyed_stack.request("POST", f"/push?to=alice&{query}", body=b"hello"), 401, "bad_key")
 
 
-@pytest.mark.parametrize("size", [1000, 8000, 30_000])
+@pytest.mark.parametrize("size", [1000, 8000])
 def test_oversized_key(keyed_stack, user, size):
     """a key of any length is 401 bad_key, as long as nginx takes it at all"""
     assert is_error(keyed_stack.push(user, "hello", bearer("x" * size)), 401, "bad_key")

@@ -104,6 +104,16 @@ def test_cookies(private_stack, recorders):
         assert recorders["poll"].handed.pop().get("HTTP_COOKIE") == handed, sent
 
 
+def test_many_cookies(stack, user):
+    """a browser with 6 KB of cookies is served as any other, also on a connection that it keeps"""
+    with stack.connect() as connection:
+        for number in range(2):
+            connection.request("GET", target("/poll", user=user), [("Cookie", "session=" + "s" * 6000)])
+            stack.has_polls(user, 1)
+            stack.pushed(user, str(number))
+            assert data(connection.receive().json) == [str(number)]
+
+
 # --- what nginx says itself
 
 # Longer than nginx takes, by nginx/server.conf.

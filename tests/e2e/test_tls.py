@@ -68,6 +68,15 @@ def test_poll(tls_stack, connect, user, version):
         assert connection.socket.version() == f"TLSv1.{2 if version == ssl.TLSVersion.TLSv1_2 else 3}"
 
 
+def test_large_answer(tls_stack, connect, user):
+    """an answer of a mebibyte comes whole"""
+    texts = [f"{number}" * 250_000 for number in range(4)]
+    for text in texts:
+        tls_stack.pushed(user, text)
+    with connect() as connection:
+        assert data(connection.exchange("GET", target("/poll", user=user, after=0)).json) == texts
+
+
 def test_push(connect, user):
     """a push is taken behind TLS, from where pushes may come"""
     with connect() as connection:
