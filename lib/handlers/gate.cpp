@@ -48,10 +48,10 @@ void Gate::entered(const Caller& caller, const std::string& user) const {
 }
 
 Or<std::string> read_client(const Query& query) {
-  auto client = query.single("client");
+  const auto client = query.single("client");
   if (!client) return client.error();
   if (!*client) return std::string();
-  if (valid_client(**client)) return std::move(**client);
+  if (valid_client(**client)) return std::string(**client);
   return bad_client();
 }
 

@@ -19,17 +19,18 @@ constexpr uint64_t kLimitMax = 1000;
 // Begins what stands for a name that no user can have; no user's name begins so.
 constexpr char kNoUser = '=';
 
-Or<std::string> checked(Or<std::optional<std::string>> user, std::string_view how) {
-  if (!user) return user.error();
-  if (!*user) return Error{Code::missing_user, "say which user: " + std::string(how)};
-  if (valid_user(**user)) return std::move(**user);
+Or<std::string> checked(std::optional<std::string_view> user, std::string_view how) {
+  if (!user) return Error{Code::missing_user, "say which user: " + std::string(how)};
+  if (valid_user(*user)) return std::string(*user);
   return bad_user();
 }
 
 }  // namespace
 
 Or<std::string> named_user(const Query& query) {
-  return checked(query.single("user"), "user=NAME");
+  const auto user = query.single("user");
+  if (!user) return user.error();
+  return checked(*user, "user=NAME");
 }
 
 Or<uint64_t> read_limit(const Query& query) {
@@ -39,16 +40,17 @@ Or<uint64_t> read_limit(const Query& query) {
   const auto limit = parse_u64(**text);
   if (limit && *limit >= 1 && *limit <= kLimitMax) return *limit;
   return Error{Code::bad_limit, "limit must be a whole number from 1 to " +
-                                    std::to_string(kLimitMax) + ", got '" + **text + "'"};
+                                    std::to_string(kLimitMax) + ", got '" + std::string(**text) +
+                                    "'"};
 }
 
 Or<std::string> read_after(const Query& query) {
-  auto after = query.single("after");
+  const auto after = query.single("after");
   if (!after) return after.error();
   if (after->value_or("").empty()) return std::string();
-  if (valid_user(**after)) return std::move(**after);
+  if (valid_user(**after)) return std::string(**after);
   if ((*after)->front() == kNoUser) {
-    auto name = from_base64url(std::string_view(**after).substr(1));
+    auto name = from_base64url((*after)->substr(1));
     if (name && !name->empty()) return *std::move(name);
   }
   return Error{Code::bad_user, "after must be a user name, or `next` of the page before"};
@@ -64,7 +66,9 @@ Or<JsonMembers> members_of(const Request& request) {
 }
 
 Or<std::string> user_member(const JsonMembers& members) {
-  return checked(text_member(members, "user"), R"({"user":"NAME"})");
+  const auto user = text_member(members, "user");
+  if (!user) return user.error();
+  return checked(*user, R"({"user":"NAME"})");
 }
 
 Or<std::optional<std::string>> text_member(const JsonMembers& members, std::string_view name) {

@@ -36,15 +36,14 @@ Or<uint64_t> read_timeout(const Query& query, const PollRules& rules) {
   if (ms && *ms <= rules.timeout_max_ms) return *ms;
   return Error{Code::bad_timeout, "timeout must be a number from 0 to " +
                                       std::to_string(rules.timeout_max_ms / 1000) + ", got '" +
-                                      **text + "'"};
+                                      std::string(**text) + "'"};
 }
 
 // `after`, or what a browser sends of its own accord.
-Or<std::optional<std::string>> read_after(const Request& request, const Query& query) {
+Or<std::optional<std::string_view>> read_after(const Request& request, const Query& query) {
   auto after = query.single("after");
-  if (after && !*after && !request.last_event_id.empty()) {
-    return std::optional<std::string>(request.last_event_id);
-  }
+  if (after && !*after && !request.last_event_id.empty())
+    return std::optional(request.last_event_id);
   return after;
 }
 

@@ -35,7 +35,7 @@ bool is_json(std::string_view content_type) {
           equals(type.substr(type.size() - kSuffix.size()), kSuffix));
 }
 
-std::vector<std::string> split_by_commas(const std::vector<std::string>& values) {
+std::vector<std::string> split_by_commas(const std::vector<std::string_view>& values) {
   std::vector<std::string> names;
   for (std::string_view value : values) {
     while (true) {
@@ -50,9 +50,13 @@ std::vector<std::string> split_by_commas(const std::vector<std::string>& values)
 
 // As a letter knows them. Nobody gets a message twice because his name was given twice.
 std::vector<Recipient> to_recipients(std::vector<std::string> names) {
-  std::unordered_set<std::string_view> seen;
   std::vector<Recipient> recipients;
   recipients.reserve(names.size());  // and they stay where they are: `seen` looks at them
+  if (names.size() == 1) {
+    recipients.push_back(Recipient::parse(std::move(names.front())));
+    return recipients;
+  }
+  std::unordered_set<std::string_view> seen;
   for (auto& name : names) {
     if (seen.contains(name)) continue;
     recipients.push_back(Recipient::parse(std::move(name)));
@@ -106,11 +110,12 @@ Or<PushHandler::Stamp> PushHandler::read_stamp(const Query& query, uint64_t now)
     return Error{Code::bad_type,
                  "type must be 1 to 64 characters, none of them a control character"};
   }
-  Stamp stamp{type->value_or(std::string(kDefaultType)), 0};
+  Stamp stamp{std::string(type->value_or(kDefaultType)), 0};
   if (!*ttl) return stamp;
   const auto ttl_ms = parse_seconds_ms(**ttl);
   if (!ttl_ms) {
-    return Error{Code::bad_ttl, "ttl must be a number of seconds, got '" + **ttl + "'"};
+    return Error{Code::bad_ttl,
+                 "ttl must be a number of seconds, got '" + std::string(**ttl) + "'"};
   }
   const auto expires = expiry(now, *ttl_ms);
   if (!expires) return expires.error();
@@ -185,10 +190,8 @@ Or<Mail> PushHandler::read_within_limits(const Request& request, const Query& qu
 }
 
 void PushHandler::push(const Request& request, const Query& query, Answer answer) const {
-  // std::function wants to be copied; the answer can't be.
-  const auto owed = std::make_shared<Answer>(std::move(answer));
   send(read_within_limits(request, query), request.body.size(),
-       [owed](const Response& response) { owed->send(response); });
+       [owed = std::move(answer)](Response response) mutable { owed.send(std::move(response)); });
 }
 
 void PushHandler::push(std::string_view to, std::string_view type, std::string_view data,

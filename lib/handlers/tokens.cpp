@@ -86,7 +86,7 @@ struct Selection {
 };
 
 Or<Selection> read_selection(const Query& query) {
-  auto id = query.single("id");
+  const auto id = query.single("id");
   if (!id) return id.error();
   if (!*id) {
     auto user = named_user(query);
@@ -97,9 +97,9 @@ Or<Selection> read_selection(const Query& query) {
     return Error{Code::bad_request, "say user=NAME or id=ID, not both"};
   }
   const size_t dot = (*id)->rfind('.');
-  std::string user = (*id)->substr(0, dot == std::string::npos ? 0 : dot);
+  std::string user((*id)->substr(0, dot == std::string_view::npos ? 0 : dot));
   if (!valid_user(user)) return Error{Code::bad_request, "that is no token's id"};
-  return Selection{.user = std::move(user), .id = std::move(**id)};
+  return Selection{.user = std::move(user), .id = std::string(**id)};
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace letterbox {
 namespace {
 
 // A user's name, or (where it may be) the beginning of one. None: it was not given.
-Or<std::optional<std::string>> read_name(const Query& query, std::string_view parameter) {
+Or<std::optional<std::string_view>> read_name(const Query& query, std::string_view parameter) {
   auto name = query.single(parameter);
   if (!name || !*name || valid_user(**name)) return name;
   return Error{Code::bad_user,
@@ -27,9 +27,9 @@ Or<std::optional<std::string>> read_name(const Query& query, std::string_view pa
 Or<std::string> read_part(const Query& query, std::string_view parameter) {
   const auto text = query.single(parameter);
   if (text && text->value_or("").empty()) return std::string();
-  auto name = read_name(query, parameter);
+  const auto name = read_name(query, parameter);
   if (!name) return name.error();
-  return std::move(**name);
+  return std::string(**name);
 }
 
 Or<PresenceQuestion> read_question(const Query& query) {
@@ -94,7 +94,7 @@ void UsersHandler::view(const Query& query, Answer answer) const {
   const auto user = read_name(query, "user");
   if (!user) return refuse(answer, user.error());
   if (*user) {
-    view_one(**user, std::move(answer));
+    view_one(std::string(**user), std::move(answer));
     return;
   }
   const auto question = read_question(query);

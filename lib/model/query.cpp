@@ -46,8 +46,8 @@ bool Query::has(std::string_view name) const {
                      [&](const Parameter& p) { return at(p.name) == name; });
 }
 
-Or<std::optional<std::string>> Query::single(std::string_view name) const {
-  std::optional<std::string> found;
+Or<std::optional<std::string_view>> Query::single(std::string_view name) const& {
+  std::optional<std::string_view> found;
   for (const Parameter& p : parameters_) {
     if (at(p.name) != name) continue;
     if (found) {
@@ -58,8 +58,8 @@ Or<std::optional<std::string>> Query::single(std::string_view name) const {
   return found;
 }
 
-std::vector<std::string> Query::all(std::string_view name) const {
-  std::vector<std::string> values;
+std::vector<std::string_view> Query::all(std::string_view name) const& {
+  std::vector<std::string_view> values;
   for (const Parameter& p : parameters_) {
     if (at(p.name) == name) values.emplace_back(at(p.value));
   }

@@ -3,7 +3,8 @@
 // The parameters of a request, decoded by the rules of application/x-www-form-urlencoded: pairs
 // stand between `&` (a `;` is an ordinary character), a `+` is a space, so a plus is sent as
 // `%2B`. All of it must be well-formed UTF-8, also in parameters that nobody asks for.
-// A value of its own: keeps nothing of the text it was parsed from.
+// A value of its own: keeps nothing of the text it was parsed from. What it tells are views into
+// it.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +26,12 @@ class Query {
 
   // The value of a parameter that may stand once, if it does.
   // Code::repeated_parameter where it stands more than once.
-  Or<std::optional<std::string>> single(std::string_view name) const;
+  Or<std::optional<std::string_view>> single(std::string_view name) const&;
+  void single(std::string_view name) const&& = delete;
 
   // The values of a parameter that may be repeated, in order.
-  std::vector<std::string> all(std::string_view name) const;
+  std::vector<std::string_view> all(std::string_view name) const&;
+  void all(std::string_view name) const&& = delete;
 
  private:
   // Offsets into text_: they survive a move of a short string, views would not.

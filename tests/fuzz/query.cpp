@@ -36,9 +36,9 @@ std::optional<Pairs> read_slowly(std::string_view raw) {
 
 void compare(const Query& query, const Pairs& pairs) {
   for (const auto& [name, unused] : pairs) {
-    std::vector<std::string> values;
+    std::vector<std::string_view> values;
     for (const auto& [same, value] : pairs) {
-      if (same == name) values.push_back(value);
+      if (same == name) values.emplace_back(value);
     }
     must(query.has(name) && query.all(name) == values, "all values are found, in order");
     const auto single = query.single(name);

@@ -19,7 +19,8 @@ class Routes {
   Routes() {
     for (const std::string_view method : {"GET", "DELETE"}) {
       router_.add(method, "/mailbox", [method](const Request&, const Query& query, Answer answer) {
-        answer.send({200, std::string(method) + " " + query.single("user")->value_or("nobody")});
+        answer.send({200, std::string(method) + " " +
+                              std::string(query.single("user")->value_or("nobody"))});
       });
     }
     router_.add("POST", "/push", [](const Request& request, const Query&, Answer answer) {
