@@ -105,7 +105,7 @@ void Outcomes::finish() {
     response.body = json.take();
   }
   response.body += '\n';
-  then_(response);
+  then_(std::move(response));
 }
 
 }  // namespace letterbox

@@ -5,11 +5,11 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/callback.h"
 #include "fastcgi/answer.h"
 #include "mailbox/store.h"
 #include "model/error.h"
@@ -24,7 +24,7 @@ class Outcomes {
     summary,  // how many; and of each where they are few, else of those that failed
   };
 
-  using Then = std::function<void(const Response&)>;
+  using Then = Callback<void(Response)>;
 
   // Where there are no recipients, `then` gets the answer at once.
   Outcomes(Shape shape, size_t recipients, Then then);
@@ -40,7 +40,7 @@ class Outcomes {
   const Shape shape_;
   const size_t recipients_;
   const bool keeps_all_;  // else no more than some that failed
-  const Then then_;
+  Then then_;
 
   size_t accepted_ = 0;
   size_t waiting_ = 0;

@@ -42,8 +42,9 @@ Or<uint64_t> read_timeout(const Query& query, const PollRules& rules) {
 // `after`, or what a browser sends of its own accord.
 Or<std::optional<std::string_view>> read_after(const Request& request, const Query& query) {
   auto after = query.single("after");
-  if (after && !*after && !request.last_event_id.empty())
+  if (after && !*after && !request.last_event_id.empty()) {
     return std::optional(request.last_event_id);
+  }
   return after;
 }
 

@@ -220,11 +220,11 @@ void PushHandler::send(Or<Mail> mail, size_t body_bytes, Outcomes::Then then) co
 void PushHandler::resolve(Mail mail, Held held, Outcomes::Then then) const {
   std::make_shared<Resolving>(
       groups_, rules_.broadcast, std::move(mail), std::move(held),
-      [&store = store_, turns = turns_, then = std::move(then)](Or<Mail> found, Held its) {
+      [&store = store_, turns = turns_, then = std::move(then)](Or<Mail> found, Held its) mutable {
         if (!found) {
           then(to_response(found.error()));
         } else {
-          deliver(store, turns, std::move(*found), std::move(its), then);
+          deliver(store, turns, std::move(*found), std::move(its), std::move(then));
         }
       })
       ->go_on();

@@ -6,11 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_set>
 
+#include "base/callback.h"
 #include "handlers/mail.h"
 #include "mailbox/groups.h"
 
@@ -24,7 +24,7 @@ struct BroadcastLimits {
 
 class Resolving : public std::enable_shared_from_this<Resolving> {
  public:
-  using Then = std::function<void(Or<Mail>, Held)>;
+  using Then = Callback<void(Or<Mail>, Held)>;
 
   // `groups` outlives it.
   Resolving(Groups& groups, const BroadcastLimits& limits, Mail mail, Held held, Then then);
@@ -43,7 +43,7 @@ class Resolving : public std::enable_shared_from_this<Resolving> {
   Mail asked_;
   Mail found_;
   Held held_;
-  const Then then_;
+  Then then_;
 
   size_t letter_ = 0;                     // that is being looked at,
   size_t recipient_ = 0;                  // and who of those it is for,

@@ -32,6 +32,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/callback.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/result.h"
@@ -49,7 +50,7 @@ class MasterFinder;
 
 class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
  public:
-  using Callback = std::function<void(const Reply&)>;
+  using Callback = letterbox::Callback<void(const Reply&)>;
 
   // What the owner wants to hear of. Called with an empty command queue.
   struct Events {
