@@ -38,4 +38,15 @@ class SystemClock final : public Clock {
   }
 };
 
+// One instant, by both clocks.
+struct Instant {
+  explicit Instant(const Clock& clock) : wall_ms(clock.wall_ms()), steady_ms(clock.steady_ms()) {}
+
+  // A steady time as the wall clock will have it, as far as can be said now.
+  uint64_t wall(uint64_t steady) const { return wall_ms + steady - steady_ms; }
+
+  uint64_t wall_ms;
+  uint64_t steady_ms;
+};
+
 }  // namespace letterbox

@@ -14,9 +14,9 @@ namespace letterbox {
 
 namespace {
 
-class FastcgiCaller final : public Caller {
+class FastcgiReplyTo final : public ReplyTo {
  public:
-  explicit FastcgiCaller(Answer answer) : answer_(std::move(answer)) {}
+  explicit FastcgiReplyTo(Answer answer) : answer_(std::move(answer)) {}
 
   void answer(const std::string& json) override { answer_.send({200, json}); }
   void refuse(const Error& error) override { answer_.send(to_response(error)); }
@@ -127,7 +127,7 @@ void PollHandler::enter(const Gate::Caller& caller, const Door::AdmissionPtr& ad
     question.timeout_ms = std::min(question.timeout_ms, left);
   }
   presence_.seen(question.user, question.client, from.address, from.agent, online_until);
-  room_.enter(desk_, std::move(question), std::make_unique<FastcgiCaller>(std::move(answer)));
+  room_.enter(desk_, std::move(question), std::make_unique<FastcgiReplyTo>(std::move(answer)));
   gate_.entered(caller, admission->claim.user);
 }
 

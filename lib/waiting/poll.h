@@ -5,12 +5,11 @@
 // buffer.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/gone.h"
 #include "base/loop.h"
@@ -18,6 +17,7 @@
 #include "mailbox/store.h"
 #include "model/cursor.h"
 #include "model/error.h"
+#include "waiting/schedule.h"
 
 namespace letterbox {
 
@@ -36,13 +36,13 @@ struct Desk {
 };
 
 // The way back. An interface, so that the room is tested without connections. Any thread.
-class Caller {
+class ReplyTo {
  public:
-  virtual ~Caller() = default;
+  virtual ~ReplyTo() = default;
   // One of the two, once.
   virtual void answer(const std::string& json) = 0;
   virtual void refuse(const Error& error) = 0;
-  // Asks to be told when the caller goes away; false where it already has.
+  // Asks to be told when the client goes away; false if it already has.
   virtual bool when_gone(std::weak_ptr<GoneListener> listener) = 0;
 };
 
@@ -61,6 +61,12 @@ struct Question {
 };
 
 struct Poll final : GoneListener, std::enable_shared_from_this<Poll> {
+  // From `reading`, which it is born in, it may go to any but `late`; from each of the others:
+  //
+  //     queued   -> reading | late | ended
+  //     parked   -> reading | late | ended
+  //     slowed   -> reading | late | ended
+  //     late     -> ended
   enum class State {
     reading,  // the store was asked, or is about to be
     queued,   // waits its turn to be read for
@@ -70,33 +76,38 @@ struct Poll final : GoneListener, std::enable_shared_from_this<Poll> {
     ended,    // whoever made it so, answers it
   };
 
-  Poll(Room& its_room, Desk& its_desk, Question its_question, std::unique_ptr<Caller> its_caller)
+  Poll(Room& its_room, Desk& its_desk, Question its_question, std::unique_ptr<ReplyTo> its_reply_to)
       : room(its_room),
         desk(its_desk),
         question(std::move(its_question)),
-        caller(std::move(its_caller)) {}
+        reply_to(std::move(its_reply_to)) {}
 
   void gone() override;
 
   Room& room;
   Desk& desk;  // of the worker whose connection it came by
   const Question question;
-  const std::unique_ptr<Caller> caller;
+  const std::unique_ptr<ReplyTo> reply_to;
 
   // Guarded by the room's mutex.
-  State state = State::reading;
-  bool has_place = false;  // among those that may park
+  State state() const { return state_; }
+  // Every transition. REQUIRES: one that is drawn above.
+  void become(State next);
+
+  Schedule::Place place;  // if it waits: in each state but `reading` and `ended`
+  bool may_park = false;  // it has one of the places that there are
   bool was_parked = false;
   bool superseded = false;  // while reading: what it reads is still its own, but it may not park
   Cursor cursor;            // where the client stands
   uint64_t missed = 0;      // to be told in the answer
   bool reset = false;
-  std::atomic<uint64_t> reads = 0;  // so many times the store was asked
-  uint64_t rings_seen = 0;          // of its mailbox, when its read began
-  bool watches = false;             // what its read has noted
-  uint64_t parked_ms = 0;           // steady
-  uint64_t deadline_ms = 0;         // steady
-  std::multimap<uint64_t, std::shared_ptr<Poll>>::iterator deadline;
+  uint64_t rings_seen = 0;   // of its mailbox, when its read began
+  bool watches = false;      // what its read has noted
+  uint64_t parked_ms = 0;    // steady
+  uint64_t deadline_ms = 0;  // steady
+
+ private:
+  State state_ = State::reading;
 };
 
 }  // namespace letterbox

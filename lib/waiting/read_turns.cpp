@@ -17,9 +17,10 @@ constexpr size_t kMemory = 8;
 
 }  // namespace
 
-void ReadTurns::line_up(const PollPtr& poll, uint64_t until_ms) {
+void ReadTurns::line_up(const PollPtr& poll) {
   auto& entry = *users_.try_emplace(poll->question.user).first;
-  entry.second.waiting.push_back({poll, overdue_.emplace(until_ms, poll)});
+  entry.second.waiting.push_back(poll);
+  ++waiting_;
   settle(entry);
 }
 
@@ -27,10 +28,10 @@ void ReadTurns::step_out(const Poll& poll) {
   auto& entry = *users_.find(poll.question.user);
   auto& waiting = entry.second.waiting;
   const auto own = std::find_if(waiting.begin(), waiting.end(),
-                                [&](const Waiting& one) { return one.poll.get() == &poll; });
+                                [&](const PollPtr& one) { return one.get() == &poll; });
   assert(own != waiting.end());
-  overdue_.erase(own->overdue);
   waiting.erase(own);
+  --waiting_;
   settle(entry);
 }
 
@@ -44,9 +45,9 @@ ReadTurns::PollPtr ReadTurns::next(const Desk& worker) {
 
   const auto first = readable(user);
   assert(first != user.waiting.end());
-  PollPtr poll = std::move(first->poll);
-  overdue_.erase(first->overdue);
+  PollPtr poll = std::move(*first);
   user.waiting.erase(first);
+  --waiting_;
   user.clients.push_back(poll->question.client);
   ++reader.reads;
   ++under_way_;
@@ -69,16 +70,6 @@ void ReadTurns::returned(const Desk& worker, const Poll& poll, size_t bytes) {
   settle(entry);
 }
 
-ReadTurns::PollPtr ReadTurns::overdue(uint64_t now_ms) const {
-  if (overdue_.empty() || overdue_.begin()->first > now_ms) return nullptr;
-  return overdue_.begin()->second;
-}
-
-std::optional<uint64_t> ReadTurns::next_overdue() const {
-  if (overdue_.empty()) return std::nullopt;
-  return overdue_.begin()->first;
-}
-
 ReadTurns::Worker& ReadTurns::of(const Desk& worker) {
   return workers_.try_emplace(&worker, Worker{.likely_bytes = limits_.bytes_first}).first->second;
 }
@@ -90,11 +81,11 @@ bool ReadTurns::may_read(const Worker& worker) const {
 }
 
 // The oldest of a user's polls that may be read for.
-std::list<ReadTurns::Waiting>::iterator ReadTurns::readable(User& user) const {
+std::list<ReadTurns::PollPtr>::iterator ReadTurns::readable(User& user) const {
   if (user.clients.size() >= limits_.of_user) return user.waiting.end();
-  return std::find_if(user.waiting.begin(), user.waiting.end(), [&](const Waiting& one) {
+  return std::find_if(user.waiting.begin(), user.waiting.end(), [&](const PollPtr& one) {
     const auto& reading = user.clients;
-    return std::find(reading.begin(), reading.end(), one.poll->question.client) == reading.end();
+    return std::find(reading.begin(), reading.end(), one->question.client) == reading.end();
   });
 }
 

@@ -41,9 +41,8 @@ class ReadTurns {
   ReadTurns(const ReadTurns&) = delete;
   ReadTurns& operator=(const ReadTurns&) = delete;
 
-  // The poll waits its turn, until that steady time at most: see overdue().
-  // REQUIRES: it does not wait here yet.
-  void line_up(const PollPtr& poll, uint64_t until_ms);
+  // The poll waits its turn. REQUIRES: it does not wait here yet.
+  void line_up(const PollPtr& poll);
   // It waits no longer. REQUIRES: it waits here.
   void step_out(const Poll& poll);
 
@@ -52,25 +51,16 @@ class ReadTurns {
   // A worker's read for a poll that next() gave it is through, and has brought so many bytes.
   void returned(const Desk& worker, const Poll& poll, size_t bytes);
 
-  // A poll that has waited for too long; it stays until it steps out. Null: none.
-  PollPtr overdue(uint64_t now_ms) const;
-  std::optional<uint64_t> next_overdue() const;
-
-  size_t waiting() const { return overdue_.size(); }
+  size_t waiting() const { return waiting_; }
   size_t under_way() const { return under_way_; }
 
  private:
   struct User;
   using Users = std::unordered_map<std::string, User>;
-  using Overdue = std::multimap<uint64_t, PollPtr>;
   using Order = std::list<Users::value_type*>;
 
-  struct Waiting {
-    PollPtr poll;
-    Overdue::iterator overdue;
-  };
   struct User {
-    std::list<Waiting> waiting;
+    std::list<PollPtr> waiting;
     std::vector<std::string> clients;        // whose reads are under way
     std::optional<Order::iterator> in_turn;  // if one of its polls may be read for
   };
@@ -81,14 +71,14 @@ class ReadTurns {
 
   Worker& of(const Desk& worker);
   bool may_read(const Worker& worker) const;
-  std::list<Waiting>::iterator readable(User& user) const;
+  std::list<PollPtr>::iterator readable(User& user) const;
   void settle(Users::value_type& entry);
 
   const ReadLimits limits_;
-  Users users_;      // with a poll that waits or is read for
-  Order order_;      // users with a poll that may be read for; whose turn it is comes first
-  Overdue overdue_;  // all that wait, by when they have waited for too long
+  Users users_;  // with a poll that waits or is read for
+  Order order_;  // users with a poll that may be read for; whose turn it is comes first
   std::map<const Desk*, Worker> workers_;
+  size_t waiting_ = 0;
   size_t under_way_ = 0;
 };
 

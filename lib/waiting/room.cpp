@@ -2,45 +2,85 @@
 #include "waiting/room.h"
 
 #include <algorithm>
+#include <cassert>
 #include <unordered_set>
 #include <utility>
 
-#include "waiting/room_parts.h"
+#include "base/random.h"
 
 namespace letterbox {
 
 namespace {
 
-// A client that comes back within this time for what it has just been given is in a loop, or has
-// lost an answer: as often as this it is believed, then it is held back, ever longer.
-constexpr uint64_t kLoopMs = 1000;
-constexpr unsigned kRepeatsBelieved = 3;
-constexpr uint64_t kHoldFirstMs = 125;
-constexpr uint64_t kHoldMostMs = 1000;
+// A poll superseded sooner than this after it was parked is answered only then: two programs that
+// fight over one client name take turns once a second instead of thousands of times.
+constexpr uint64_t kFightMs = 1000;
+// How long a client may be between two polls before it is noted as away: it is usually back sooner,
+// and its note rides along with its acknowledgement.
+// (The longest round trip that a page is likely to have, and the pause after a timeout.)
+constexpr uint64_t kLapseMs = 500;
+
+// Where a poll stands in the schedule while it is in a state; none: nowhere.
+std::optional<Schedule::Kind> kind_of(Poll::State state) {
+  switch (state) {
+    case Poll::State::queued:
+      return Schedule::Kind::turn;
+    case Poll::State::parked:
+      return Schedule::Kind::deadline;
+    case Poll::State::late:
+      return Schedule::Kind::late;
+    case Poll::State::slowed:
+      return Schedule::Kind::slowed;
+    case Poll::State::reading:
+    case Poll::State::ended:
+      break;
+  }
+  return std::nullopt;
+}
+
+// When to come back. Spread, so that those who were answered together do not return together.
+uint64_t pause_ms(const Poll& poll, Reason reason, size_t crowd) {
+  switch (reason) {
+    case Reason::timeout:
+      return poll.question.timeout_ms > 0 ? 1 + random_below(250) : 0;
+    case Reason::superseded:
+      return poll.state() == Poll::State::late ? kFightMs + random_below(kFightMs) : 0;
+    case Reason::shutdown:
+      return 100 + random_below(200 + std::min<size_t>(crowd, 20'000) / 2);
+    default:
+      return 0;
+  }
+}
 
 }  // namespace
-
-void Poll::gone() { room.leave(shared_from_this()); }
 
 Room::Room(const Clock& clock, Bells& bells, std::function<void()> wake, const RoomLimits& limits)
     : clock_(clock), bells_(bells), wake_(std::move(wake)), limits_(limits) {}
 
-void Room::enter(Desk& desk, Question question, std::unique_ptr<Caller> caller) {
-  const auto poll = std::make_shared<Poll>(*this, desk, std::move(question), std::move(caller));
-  const Question& asked = poll->question;
-  poll->cursor = asked.after;
-  poll->deadline_ms = clock_.steady_ms() + asked.timeout_ms;
+Error Room::overloaded(std::string message) {
+  return {Code::overloaded, std::move(message), static_cast<int>(5000 + random_below(10'000))};
+}
+
+Error Room::too_many_reads() {
+  return overloaded("more is to be read for others first than this server takes on");
+}
+
+// --- who comes in --------------------------------------------------------------------------------
+
+void Room::enter(Desk& desk, Question question, std::unique_ptr<ReplyTo> reply_to) {
+  const auto poll = std::make_shared<Poll>(*this, desk, std::move(question), std::move(reply_to));
+  poll->cursor = poll->question.after;
+  poll->deadline_ms = clock_.steady_ms() + poll->question.timeout_ms;
   // Before others can see the poll, and answer it. Its going can't be told before this returns:
   // both are this thread's.
-  const bool here = poll->caller->when_gone(poll);
-  Answers todo;
+  const bool here = poll->reply_to->when_gone(poll);
+  Effects todo;
   bool wake = false;
   {
     Lock lock(mutex_);
     ++inside_;
-    Mailbox& mailbox = mailbox_of(asked.user);
-    if (Client* client = client_of(mailbox, asked, todo)) {
-      come_in(mailbox, *client, poll, todo);
+    if (Client* client = client_of(poll->question, todo)) {
+      come_in(*client, poll, todo);
     } else {
       turn_away(poll, too_many_clients(), todo);
     }
@@ -51,173 +91,356 @@ void Room::enter(Desk& desk, Question question, std::unique_ptr<Caller> caller) 
   if (!here) leave(poll);
 }
 
-void Room::come_in(Mailbox& mailbox, Client& client, const PollPtr& poll, Answers& todo) {
+void Room::come_in(Client& client, const PollPtr& poll, Effects& todo) {
   const Question& asked = poll->question;
-  const uint64_t hold = hold_ms(client, asked);
+  const uint64_t now = clock_.steady_ms();
+  const uint64_t hold = client.hold_ms(asked, now);
   // One after the other they are held back for as long as the first of them, or none would ever be
   // read for.
-  const bool slowed = client.poll && client.poll->state == Poll::State::slowed;
-  place_of(client, nullptr);
+  const bool slowed = client.poll && client.poll->state() == Poll::State::slowed;
+  schedule_.remove(client.away);
   if (const PollPtr older = std::exchange(client.poll, poll)) supersede(older, todo);
-  take_place(*poll);
   client.cursor = asked.after;
   client.by_cursor = asked.by_cursor && !asked.foreign;
+  // Who comes in while all places are taken is answered what is there, and turned away otherwise.
+  poll->may_park = asked.timeout_ms > 0 && places_taken_ < limits_.parked;
+  if (poll->may_park) ++places_taken_;
+
+  Mailbox& mailbox = client.mailbox;
   const bool heard = !mailbox.watched || bells_.hears(*mailbox.watched);
-  const bool up_to_date = client.by_cursor && mailbox.current && heard &&
-                          asked.after == mailbox.known && poll->has_place;
+  const bool up_to_date = client.by_cursor && heard && mailbox.is_up_to_date(asked.after);
   if (closing_) {
     end(poll, {.reason = Reason::shutdown}, todo);
-  } else if (up_to_date) {
+  } else if (up_to_date && poll->may_park) {
     park(mailbox, poll);
     note_return(client, todo);
   } else if (hold > 0) {
-    poll->state = Poll::State::slowed;
-    if (!slowed) client.held_until_ms = clock_.steady_ms() + hold;
-    slowed_.emplace(client.held_until_ms, poll);
+    if (!slowed) client.held_until_ms = now + hold;
+    move(poll, Poll::State::slowed, client.held_until_ms);
   } else {
     todo.reads.push_back(poll);
   }
 }
 
-// Who comes in while all places are taken is answered what is there, and turned away otherwise.
-void Room::take_place(Poll& poll) {
-  poll.has_place = poll.question.timeout_ms > 0 && places_taken_ < limits_.parked;
-  if (poll.has_place) ++places_taken_;
-}
-
-// Nothing is kept warm for who is refused, so a crowd that can't come in takes no memory; nor is
-// there anything to note: its read said neither that it parks nor that it watches.
-void Room::turn_away(const PollPtr& poll, Error error, Answers& todo) {
-  Client* client = current_client(poll);
-  finish(poll, Reason::error);
-  todo.refusals.emplace_back(poll, std::move(error));
-  if (client != nullptr) forget(*client);
-}
-
-// How long a client is held back that asks again for what it has just been given, or is about to
-// be.
-uint64_t Room::hold_ms(Client& client, const Question& asked) const {
-  const bool same =
-      asked.by_cursor && asked.after == client.cursor && asked.foreign == !client.by_cursor;
-  if (!same) client.given_ms.reset();
-  const bool soon = same && client.given_ms && clock_.steady_ms() < *client.given_ms + kLoopMs;
-  const bool under_way = same && client.poll && client.poll->state != Poll::State::parked;
-  client.repeats = soon || under_way ? client.repeats + 1 : 0;
-  if (client.repeats <= kRepeatsBelieved) return 0;
-  const unsigned doublings = std::min(client.repeats - kRepeatsBelieved - 1, 3U);
-  return std::min(kHoldFirstMs << doublings, kHoldMostMs);
-}
-
-void Room::supersede(const PollPtr& older, Answers& todo) {
-  const bool fighting = older->was_parked && clock_.steady_ms() < older->parked_ms + kFightMs;
-  if (older->state == Poll::State::reading) {
-    older->superseded = true;
-  } else if (older->state == Poll::State::parked && fighting) {
-    unpark(older);
-    older->state = Poll::State::late;
-    late_.emplace(older->parked_ms + kFightMs, older);
-  } else if (older->state == Poll::State::slowed || older->state == Poll::State::queued) {
-    unpark(older);
-    older->state = Poll::State::late;
-    late_.emplace(clock_.steady_ms() + kFightMs, older);
-  } else if (older->state == Poll::State::parked) {
-    end(older, {.reason = Reason::superseded}, todo);
-  }
-}
-
-void Room::park(Mailbox& mailbox, const PollPtr& poll) {
-  poll->state = Poll::State::parked;
-  if (!poll->was_parked) poll->parked_ms = clock_.steady_ms();
-  poll->was_parked = true;
-  poll->deadline = deadlines_.emplace(poll->deadline_ms, poll);
-  if (!mailbox.watched) mailbox.watched = bells_.watch(mailbox.user);
-}
-
-// Wherever it waits, it waits there no longer.
-void Room::unpark(const PollPtr& poll) {
-  if (poll->state == Poll::State::parked) deadlines_.erase(poll->deadline);
-  if (poll->state == Poll::State::queued) turns_.step_out(*poll);
-}
-
-// --- clients -------------------------------------------------------------------------------------
-
-Room::Mailbox* Room::known(std::string_view user) const {
-  const auto found = mailboxes_.find(user);
-  return found != mailboxes_.end() ? found->second.get() : nullptr;
-}
-
-Room::Mailbox& Room::mailbox_of(std::string_view user) {
-  if (Mailbox* mailbox = known(user)) return *mailbox;
-  auto& mailbox = mailboxes_[std::string(user)] = std::make_unique<Mailbox>();
-  mailbox->user = user;
+Mailbox& Room::mailbox_of(std::string_view user) {
+  if (Mailbox* mailbox = find(user)) return *mailbox;
+  auto& mailbox = mailboxes_[std::string(user)] = std::make_unique<Mailbox>(user);
+  if (closing_) mailbox->close();
   most_mailboxes_ = std::max(most_mailboxes_, mailboxes_.size());
   return *mailbox;
 }
 
 // A client more than there may be takes the place of the one that has been without a poll for
-// longest; nothing where each has one.
-Room::Client* Room::client_of(Mailbox& mailbox, const Question& question, Answers& todo) {
-  auto& clients = mailbox.clients;
-  const auto found = std::find_if(clients.begin(), clients.end(),
-                                  [&](const Client& c) { return c.name == question.client; });
-  if (found != clients.end()) return &*found;
-  Client* leaves = nullptr;
-  if (clients.size() >= limits_.clients) {
-    for (Client& client : clients) {
-      const bool longer = leaves == nullptr || client.since_ms < leaves->since_ms;
-      if (!client.poll && longer) leaves = &client;
-    }
-    if (leaves == nullptr) return nullptr;
-  }
-  Client& client = clients.emplace_back();
-  client.name = question.client;
-  client.mailbox = &mailbox;
+// longest; nothing if each has one.
+Client* Room::client_of(const Question& question, Effects& todo) {
+  Mailbox& mailbox = mailbox_of(question.user);
+  if (Client* client = mailbox.find(question.client)) return client;
+  const bool full = mailbox.clients().size() >= limits_.clients;
+  Client* leaves = full ? mailbox.longest_away() : nullptr;
+  if (full && leaves == nullptr) return nullptr;
+  Client& client = mailbox.clients().emplace_back(mailbox, question.client);
   if (leaves != nullptr) {
-    if (leaves->list == &lapsing_) todo.notes.push_back(note_of(*leaves));
+    // (One that rests was noted as away when it lapsed.)
+    const bool noted = (*leaves->away)->second.kind == Schedule::Kind::rest;
+    if (!noted) note(*leaves, todo);
     forget(*leaves);
   }
   return &client;
 }
 
-Room::Client* Room::current_client(const PollPtr& poll) {
-  Mailbox* mailbox = known(poll->question.user);
-  if (mailbox == nullptr) return nullptr;
-  auto& clients = mailbox->clients;
-  const auto client =
-      std::find_if(clients.begin(), clients.end(), [&](const Client& c) { return c.poll == poll; });
-  return client != clients.end() ? &*client : nullptr;
+void Room::supersede(const PollPtr& older, Effects& todo) {
+  const bool fighting = older->was_parked && clock_.steady_ms() < older->parked_ms + kFightMs;
+  switch (older->state()) {
+    case Poll::State::reading:
+      older->superseded = true;
+      break;
+    case Poll::State::parked:
+      if (fighting) {
+        move(older, Poll::State::late, older->parked_ms + kFightMs);
+      } else {
+        end(older, {.reason = Reason::superseded}, todo);
+      }
+      break;
+    case Poll::State::slowed:
+    case Poll::State::queued:
+      move(older, Poll::State::late, clock_.steady_ms() + kFightMs);
+      break;
+    case Poll::State::late:
+    case Poll::State::ended:
+      break;
+  }
 }
 
-void Room::place_of(Client& client, Line* list) {
-  if (client.list != nullptr) client.list->erase(client.place);
-  client.list = list;
-  if (list != nullptr) client.place = list->insert(list->end(), &client);
+// --- who is rung ---------------------------------------------------------------------------------
+
+void Room::rung(Desk& desk, std::string_view user, const Ring& ring) {
+  assert(ring.kind != Ring::Kind::raw);
+  Effects todo;
+  bool wake = false;
+  {
+    Lock lock(mutex_);
+    // Nobody waits here any more: the message stands in the list, for whoever comes.
+    Mailbox* mailbox = find(user);
+    if (mailbox == nullptr) return;
+    mailbox->rang(ring);
+    for (Client& client : mailbox->clients()) ring_client(client, ring, todo);
+    wake = sooner();
+  }
+  carry_out(desk, todo);
+  if (wake) wake_();
+}
+
+void Room::ring_client(Client& client, const Ring& ring, Effects& todo) {
+  const PollPtr poll = client.poll;
+  if (!poll || poll->state() != Poll::State::parked) return;
+  const Cursor at = poll->cursor;
+  const bool carried = ring.kind == Ring::Kind::message && poll->question.by_cursor;
+  const bool same_epoch = carried && (at.epoch == ring.id.epoch || at == Cursor{});
+  const uint64_t expires = ring.element.expires;
+  if (same_epoch && ring.id.seq <= at.seq) return;  // it has that one
+  if (same_epoch && ring.id.seq == at.seq + 1 && (expires == 0 || expires > clock_.wall_ms())) {
+    poll->cursor = ring.id;
+    Ending ending{.reason = Reason::messages, .count = 1};
+    ending.single = ring.element.body;
+    client.given(ring.element.body.size());
+    end(poll, ending, todo);
+    return;
+  }
+  read_again(poll, todo);
+}
+
+// --- what is due ---------------------------------------------------------------------------------
+
+std::optional<uint64_t> Room::tick(Desk& desk) {
+  Effects todo;
+  std::optional<uint64_t> next;
+  {
+    Lock lock(mutex_);
+    const Instant now(clock_);
+    while (const auto* due = schedule_.due(now.steady_ms)) come_due(Schedule::Entry(*due), now, todo);
+    // (No more are kept warm than may be parked.)
+    while (schedule_.count(Schedule::Kind::rest) > limits_.parked) {
+      forget(*schedule_.first(Schedule::Kind::rest)->client);
+    }
+    next = next_tick_ = schedule_.next_due();
+  }
+  carry_out(desk, todo);
+  return next;
+}
+
+// Whatever was due stands there no longer.
+void Room::come_due(const Schedule::Entry& due, const Instant& now, Effects& todo) {
+  const auto& [kind, poll, client] = due;
+  switch (kind) {
+    case Schedule::Kind::deadline:
+      return end(poll, {.reason = out_of_time(*poll)}, todo);
+    case Schedule::Kind::turn:
+      if (closing_) return end(poll, {.reason = Reason::shutdown}, todo);
+      if (poll->was_parked) return end(poll, {.reason = out_of_time(*poll)}, todo);
+      return turn_away(poll, too_many_reads(), todo);
+    case Schedule::Kind::late:
+      return end(poll, {.reason = Reason::superseded}, todo);
+    case Schedule::Kind::slowed:
+      return read_again(poll, todo);
+    case Schedule::Kind::debt:
+      schedule_.remove(client->due);
+      // (One between two polls is noted as it comes back, or lapses.)
+      if (client->poll && client->poll->state() == Poll::State::parked) {
+        todo.debts[&client->poll->desk].push_back(client->poll);
+      }
+      return;
+    case Schedule::Kind::lapse:
+      schedule_.remove(client->due);
+      todo.notes.push_back(client->mailbox.lapse(*client, now));
+      schedule_.remove(client->away);
+      return schedule_.add(client->away, client->since_ms + Mailbox::kWarmMs,
+                           {.kind = Schedule::Kind::rest, .poll = nullptr, .client = client});
+    case Schedule::Kind::rest:
+      return forget(*client);
+  }
+}
+
+void Room::close(Desk& desk) {
+  Effects todo;
+  {
+    Lock lock(mutex_);
+    closing_ = true;
+    for (const auto& [user, mailbox] : mailboxes_) mailbox->close();
+    using Kind = Schedule::Kind;
+    for (const Kind kind : {Kind::late, Kind::slowed, Kind::turn, Kind::deadline}) {
+      while (const auto* entry = schedule_.first(kind)) {
+        const PollPtr poll = entry->poll;
+        Client* client = kind == Kind::deadline ? find(poll) : nullptr;
+        end(poll, {.reason = Reason::shutdown}, todo);
+        if (client != nullptr) note(*client, todo);
+      }
+    }
+  }
+  carry_out(desk, todo);
+}
+
+// Whether something has become due before whoever ticks means to come back.
+bool Room::sooner() {
+  const auto next = schedule_.next_due();
+  if (!next || (next_tick_ && *next_tick_ <= *next)) return false;
+  next_tick_ = next;
+  return true;
+}
+
+// --- who goes ------------------------------------------------------------------------------------
+
+void Room::leave(const PollPtr& poll) {
+  Effects todo;
+  {
+    Lock lock(mutex_);
+    if (poll->state() == Poll::State::ended) return;
+    Client* client = find(poll);
+    finish(poll, Reason::gone);
+    if (client != nullptr) dismiss(*client, todo);
+  }
+  carry_out(poll->desk, todo);
+}
+
+void Room::kick(Desk& desk, std::string_view user, std::string_view key) {
+  Effects todo;
+  {
+    Lock lock(mutex_);
+    const Mailbox* mailbox = find(user);
+    if (mailbox == nullptr) return;
+    std::vector<PollPtr> out;
+    for (const Client& client : mailbox->clients()) {
+      if (!client.poll || !client.poll->question.admission) continue;
+      if (client.poll->question.admission->claim.key() == key) out.push_back(client.poll);
+    }
+    for (const PollPtr& poll : out) {
+      Client* client = find(poll);
+      end(poll, {.reason = Reason::kicked}, todo);
+      dismiss(*client, todo);
+    }
+  }
+  carry_out(desk, todo);
+}
+
+// It will not be back in a moment: nothing is kept warm for it.
+void Room::dismiss(Client& client, Effects& todo) {
+  client.since_ms = 0;
+  note(client, todo);
+  forget(client);
+}
+
+void Room::note(Client& client, Effects& todo) {
+  schedule_.remove(client.due);
+  todo.notes.push_back(client.mailbox.note_of(client, Instant(clock_)));
 }
 
 void Room::forget(Client& client) {
-  place_of(client, nullptr);
-  settle(client, 0);
-  Mailbox& mailbox = *client.mailbox;
-  mailbox.clients.remove_if([&](const Client& c) { return &c == &client; });
-  if (!mailbox.clients.empty()) return;
-  if (mailbox.watched) bells_.unwatch(*mailbox.watched, mailbox.user);
-  mailboxes_.erase(mailboxes_.find(mailbox.user));
+  schedule_.remove(client.away);
+  schedule_.remove(client.due);
+  Mailbox& mailbox = client.mailbox;
+  mailbox.clients().remove_if([&](const Client& c) { return &c == &client; });
+  if (!mailbox.clients().empty()) return;
+  if (mailbox.watched) bells_.unwatch(*mailbox.watched, mailbox.user());
+  mailboxes_.erase(mailboxes_.find(mailbox.user()));
 }
 
-bool Room::anybody_waits(const Mailbox& mailbox) {
-  return std::any_of(mailbox.clients.begin(), mailbox.clients.end(),
-                     [](const Client& client) { return client.poll != nullptr; });
+// --- what becomes of a poll ----------------------------------------------------------------------
+
+void Room::park(Mailbox& mailbox, const PollPtr& poll) {
+  if (!poll->was_parked) poll->parked_ms = clock_.steady_ms();
+  poll->was_parked = true;
+  move(poll, Poll::State::parked, poll->deadline_ms);
+  if (!mailbox.watched) mailbox.watched = bells_.watch(mailbox.user());
+}
+
+void Room::read_again(const PollPtr& poll, Effects& todo) {
+  todo.reads.push_back(poll);
+  if (poll->state() != Poll::State::reading) move(poll, Poll::State::reading);
+}
+
+Reason Room::out_of_time(const Poll& poll) {
+  return poll.question.outlives_admission ? Reason::kicked : Reason::timeout;
+}
+
+void Room::end(const PollPtr& poll, Ending ending, Effects& todo) {
+  ending.cursor = poll->cursor;
+  ending.missed = poll->missed;
+  ending.reset = poll->reset;
+  ending.retry_after_ms = pause_ms(*poll, ending.reason, inside_);
+  delivered_.messages.add(ending.count);
+  delivered_.bytes.add(ending.messages.size() + ending.single.size());
+  delivered_.missed.add(ending.missed);
+  todo.endings.emplace_back(poll, ending);
+  finish(poll, ending.reason);
+}
+
+// Nothing is kept warm for a client that is refused, so a crowd that can't come in takes no memory.
+// Nor is there anything to note: its read said neither that it parks nor that it watches.
+void Room::turn_away(const PollPtr& poll, Error error, Effects& todo) {
+  Client* client = find(poll);
+  todo.refusals.emplace_back(poll, std::move(error));
+  finish(poll, Reason::error);
+  if (client != nullptr) forget(*client);
+}
+
+// The one exit: whatever happens to a poll, it passes here once.
+void Room::finish(const PollPtr& poll, Reason reason) {
+  move(poll, Poll::State::ended);
+  --inside_;
+  if (poll->may_park) --places_taken_;
+  ++ended_.at(static_cast<size_t>(reason));
+  Client* client = find(poll);
+  if (client == nullptr) return;
+  client->leaves(reason == Reason::messages, clock_.steady_ms());
+  schedule_.add(client->away, client->since_ms + kLapseMs,
+                {.kind = Schedule::Kind::lapse, .poll = nullptr, .client = client});
+}
+
+// A poll's every transition, and where it stands then.
+void Room::move(const PollPtr& poll, Poll::State to, uint64_t due_ms) {
+  const bool steps_out = poll->state() == Poll::State::queued && to != Poll::State::reading;
+  if (steps_out) turns_.step_out(*poll);  // (else it was its turn)
+  schedule_.remove(poll->place);
+  poll->become(to);
+  if (to == Poll::State::queued) turns_.line_up(poll);
+  if (const auto kind = kind_of(to)) schedule_.add(poll->place, due_ms, {*kind, poll});
+}
+
+// --- outside of the mutex ------------------------------------------------------------------------
+
+void Room::carry_out(Desk& desk, const Effects& todo) {
+  todo.answer();
+  // Who has gone is noted before others are read for: there may be room for one client more then.
+  for (const auto& note : todo.notes) write_note(desk, note);
+  for (const auto& [at, polls] : todo.debts) {
+    if (at == &desk) {
+      write_debts(desk, polls);
+    } else {
+      at->loop.post([this, at = at, polls = polls] { write_debts(*at, polls); });
+    }
+  }
+  for (const auto& poll : todo.reads) read(desk, poll);
 }
 
 // --- who is here ---------------------------------------------------------------------------------
+
+Mailbox* Room::find(std::string_view user) const {
+  const auto found = mailboxes_.find(user);
+  return found != mailboxes_.end() ? found->second.get() : nullptr;
+}
+
+// The client whose poll this is; null: a newer one has taken its place, or it has gone.
+Client* Room::find(const PollPtr& poll) const {
+  Mailbox* mailbox = find(poll->question.user);
+  return mailbox != nullptr ? mailbox->find(*poll) : nullptr;
+}
 
 std::vector<std::shared_ptr<const Admission>> Room::admissions(std::string_view user) const {
   std::vector<std::shared_ptr<const Admission>> all;
   {
     Lock lock(mutex_);
-    const Mailbox* mailbox = known(user);
+    const Mailbox* mailbox = find(user);
     if (mailbox == nullptr) return all;
-    for (const Client& client : mailbox->clients) {
+    for (const Client& client : mailbox->clients()) {
       if (client.poll) all.push_back(client.poll->question.admission);
     }
   }
@@ -244,7 +467,17 @@ size_t Room::size() const {
 
 size_t Room::parked() const {
   Lock lock(mutex_);
-  return deadlines_.size() + late_.size();
+  return schedule_.count(Schedule::Kind::deadline) + schedule_.count(Schedule::Kind::late);
+}
+
+size_t Room::waiting_reads() const {
+  Lock lock(mutex_);
+  return turns_.waiting();
+}
+
+size_t Room::reads_under_way() const {
+  Lock lock(mutex_);
+  return turns_.under_way();
 }
 
 size_t Room::mailboxes() const {

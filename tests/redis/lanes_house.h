@@ -12,7 +12,7 @@
 #include "mailbox/keys.h"
 #include "tests/redis/poll_house.h"
 #include "tests/redis/redis_server.h"
-#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_reply_to.h"
 
 namespace letterbox::test {
 

@@ -48,7 +48,7 @@ class Guest {
   }
 
  private:
-  friend class GuestCaller;
+  friend class GuestReplyTo;
 
   std::promise<std::string> promise_;
   std::future<std::string> future_ = promise_.get_future();
@@ -56,9 +56,9 @@ class Guest {
   std::weak_ptr<GoneListener> listener_;
 };
 
-class GuestCaller final : public Caller {
+class GuestReplyTo final : public ReplyTo {
  public:
-  explicit GuestCaller(std::shared_ptr<Guest> guest) : guest_(std::move(guest)) {}
+  explicit GuestReplyTo(std::shared_ptr<Guest> guest) : guest_(std::move(guest)) {}
 
   void answer(const std::string& json) override { guest_->promise_.set_value(json); }
   void refuse(const Error& error) override {
@@ -112,7 +112,7 @@ class PollHouse {
     auto guest = std::make_shared<Guest>();
     RedisWorker& worker = *workers[next_++ % workers.size()];
     worker.loop.post([this, &worker, question, guest] {
-      room.enter(worker.desk, question, std::make_unique<GuestCaller>(guest));
+      room.enter(worker.desk, question, std::make_unique<GuestReplyTo>(guest));
     });
     return guest;
   }

@@ -16,7 +16,7 @@
 #include "base/loop.h"
 #include "model/message.h"
 #include "tests/unit/fake_bells.h"
-#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_store.h"
 #include "waiting/room.h"
@@ -95,7 +95,7 @@ struct FakeWaiting {
 
   std::shared_ptr<Heard> enter(Question question) {
     auto heard = std::make_shared<Heard>();
-    room.enter(desk, std::move(question), std::make_unique<FakeCaller>(heard));
+    room.enter(desk, std::move(question), std::make_unique<FakeReplyTo>(heard));
     return heard;
   }
 

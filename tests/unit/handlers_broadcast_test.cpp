@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "handlers/push.h"
-#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_groups.h"
 #include "tests/unit/fake_peer.h"

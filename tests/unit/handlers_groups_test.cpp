@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "handlers/groups.h"
-#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_groups.h"
 #include "tests/unit/fake_peer.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/loop.h"
 #include "handlers/health.h"
-#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_peer.h"
 

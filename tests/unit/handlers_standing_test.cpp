@@ -4,7 +4,7 @@
 #include "handlers/order.h"
 #include "handlers/standing.h"
 #include "tests/unit/fake_access.h"
-#include "tests/unit/fake_caller.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_peer.h"
 #include "tests/unit/fake_store.h"

@@ -24,11 +24,11 @@ struct Turns : FakeWaiting {
     question.user = std::move(user);
     question.client = std::move(client);
     return std::make_shared<Poll>(room, desk, std::move(question),
-                                  std::make_unique<FakeCaller>(std::make_shared<Heard>()));
+                                  std::make_unique<FakeReplyTo>(std::make_shared<Heard>()));
   }
-  PollPtr line_up(std::string user, std::string client = "", uint64_t until_ms = 1000) {
+  PollPtr line_up(std::string user, std::string client = "") {
     auto one = poll(std::move(user), std::move(client));
-    turns.line_up(one, until_ms);
+    turns.line_up(one);
     return one;
   }
   // Those that this worker is to read for now.
@@ -149,19 +149,6 @@ TEST_CASE_FIXTURE(Turns, "a poll that steps out is not read for, and those behin
   turns.returned(desk, *second, 0);
   CHECK(turns.next(desk) == nullptr);
   CHECK(turns.waiting() + turns.under_way() == 0);
-}
-
-TEST_CASE_FIXTURE(Turns, "the poll that has waited for longest than it may is overdue first") {
-  CHECK(turns.next_overdue() == std::nullopt);
-  const auto later = line_up("alice", "", 300);
-  const auto sooner = line_up("bob", "", 200);
-  CHECK(turns.next_overdue() == 200);
-  CHECK(turns.overdue(199) == nullptr);
-  CHECK(turns.overdue(200) == sooner);
-  turns.step_out(*sooner);
-  CHECK(turns.overdue(299) == nullptr);
-  CHECK(turns.next(desk) == later);
-  CHECK_MESSAGE(turns.overdue(300) == nullptr, "it is read for");
 }
 
 }  // namespace

@@ -724,7 +724,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
 TEST_CASE_FIXTURE(FakeWaiting, "a client that had gone before it came in is not waited for") {
   const auto heard = std::make_shared<Heard>();
   heard->here = false;
-  room.enter(desk, with_cursor(id(4)), std::make_unique<FakeCaller>(heard));
+  room.enter(desk, with_cursor(id(4)), std::make_unique<FakeReplyTo>(heard));
   CHECK(room.size() == 0);
   CHECK(room.ended(Reason::gone) == 1);
   answer_read(nothing_after(id(4)));

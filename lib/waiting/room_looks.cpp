@@ -7,7 +7,6 @@
 
 #include "base/random.h"
 #include "waiting/room.h"
-#include "waiting/room_parts.h"
 
 namespace letterbox {
 
@@ -18,6 +17,10 @@ namespace {
 constexpr size_t kPortion = 200;
 constexpr uint64_t kPauseMs = 5;
 constexpr uint64_t kLookAgainMs = 300;  // if the store was away
+
+void to_look_at(Desk& desk, Mailbox& mailbox) {
+  if (!std::exchange(mailbox.to_look_at, true)) desk.to_look_at.push_back(mailbox.user());
+}
 
 }  // namespace
 
@@ -31,19 +34,13 @@ void Room::missed_rings(Desk& desk, const std::vector<std::string>& users) {
   {
     Lock lock(mutex_);
     for (const auto& user : users) {
-      Mailbox* mailbox = known(user);
+      Mailbox* mailbox = find(user);
       if (mailbox == nullptr) continue;
-      ++mailbox->rings;
-      mailbox->current = false;
-      mailbox->watch_noted = 0;
+      mailbox->missed_rings();
       to_look_at(desk, *mailbox);
     }
   }
   look_on(desk);
-}
-
-void Room::to_look_at(Desk& desk, Mailbox& mailbox) {
-  if (!std::exchange(mailbox.to_look_at, true)) desk.to_look_at.push_back(mailbox.user);
 }
 
 // One portion is asked for at a time. The reads that it causes take turns with all others.
@@ -70,13 +67,13 @@ std::vector<Room::Look> Room::next_looks(Desk& desk, bool& lists) {
   std::vector<Look> looks;
   Lock lock(mutex_);
   for (size_t i = 0; i < kPortion && !desk.to_look_at.empty(); ++i) {
-    Mailbox* mailbox = known(desk.to_look_at.front());
+    Mailbox* mailbox = find(desk.to_look_at.front());
     desk.to_look_at.pop_front();
     if (mailbox == nullptr) continue;
     mailbox->to_look_at = false;
-    for (const Client& client : mailbox->clients) {
-      if (!client.poll || client.poll->state != Poll::State::parked) continue;
-      looks.push_back({client.poll, mailbox->rings});
+    for (const Client& client : mailbox->clients()) {
+      if (!client.poll || client.poll->state() != Poll::State::parked) continue;
+      looks.push_back({client.poll, mailbox->rings()});
       lists = lists || (mailbox->watched && !bells_.hears(*mailbox->watched));
     }
   }
@@ -84,26 +81,31 @@ std::vector<Room::Look> Room::next_looks(Desk& desk, bool& lists) {
 }
 
 void Room::looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Glimpses>& seen) {
-  Answers todo;
+  Effects todo;
   {
     Lock lock(mutex_);
+    const Instant now(clock_);
     for (size_t i = 0; i < looks.size(); ++i) {
       const auto& [poll, rings_seen] = looks[i];
-      if (poll->state != Poll::State::parked) continue;
-      Client& client = *current_client(poll);
-      Mailbox& mailbox = *client.mailbox;
+      if (poll->state() != Poll::State::parked) continue;
+      Client& client = *find(poll);
+      Mailbox& mailbox = client.mailbox;
       if (!seen) {
         to_look_at(desk, mailbox);
         continue;
       }
       const auto& glimpse = (*seen)[i];
-      if (glimpse && mailbox.rings == rings_seen && nothing_new(client, *glimpse) &&
-          put_notes_right(client, *glimpse, todo)) {
-        mailbox.current = true;
-        mailbox.known = glimpse->newest;
-      } else {
-        read_again(poll);
-        todo.reads.push_back(poll);
+      const bool clear = glimpse && mailbox.rings() == rings_seen;
+      switch (clear ? mailbox.was_seen(client, *glimpse, now) : Mailbox::Sight::news) {
+        case Mailbox::Sight::nothing_new:
+          break;
+        case Mailbox::Sight::note_lost:
+          schedule_.remove(client.due);
+          todo.notes.push_back(mailbox.acknowledgement_of(client, now));
+          break;
+        case Mailbox::Sight::news:
+          read_again(poll, todo);
+          break;
       }
     }
   }
@@ -113,14 +115,6 @@ void Room::looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Gl
     desk.looking = false;
     look_on(desk);
   });
-}
-
-// Whether the client has everything. If the store keeps its cursor, that must be the one which its
-// poll waits with.
-bool Room::nothing_new(const Client& client, const Glimpse& seen) {
-  const Cursor& at = client.poll->cursor;
-  const bool kept_right = client.by_cursor || (seen.noted && seen.cursor == at);
-  return seen.newest == at && kept_right && !seen.raw;
 }
 
 }  // namespace letterbox

@@ -27,9 +27,9 @@ struct Heard {
   }
 };
 
-class FakeCaller final : public Caller {
+class FakeReplyTo final : public ReplyTo {
  public:
-  explicit FakeCaller(std::shared_ptr<Heard> heard) : heard_(std::move(heard)) {}
+  explicit FakeReplyTo(std::shared_ptr<Heard> heard) : heard_(std::move(heard)) {}
 
   void answer(const std::string& json) override { heard_->answers.push_back(json); }
   void refuse(const Error& error) override { heard_->refusals.push_back(error); }

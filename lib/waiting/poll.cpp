@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "waiting/poll.h"
+
+#include <cassert>
+
+#include "waiting/room.h"
+
+namespace letterbox {
+
+namespace {
+
+bool may_become(Poll::State from, Poll::State to) {
+  using State = Poll::State;
+  switch (from) {
+    case State::reading:
+      return to != State::reading && to != State::late;
+    case State::queued:
+    case State::parked:
+    case State::slowed:
+      return to == State::reading || to == State::late || to == State::ended;
+    case State::late:
+      return to == State::ended;
+    case State::ended:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Poll::gone() { room.leave(shared_from_this()); }
+
+void Poll::become(State next) {
+  assert(may_become(state_, next));
+  state_ = next;
+}
+
+}  // namespace letterbox
