@@ -12,10 +12,11 @@
 #include "handlers/alive.h"
 #include "handlers/gate.h"
 #include "handlers/poll.h"
+#include "mailbox/admission_cache.h"
 #include "mailbox/notices.h"
 #include "settings.h"
 #include "waiting/address.h"
-#include "waiting/door.h"
+#include "waiting/review.h"
 
 namespace letterbox {
 
@@ -66,12 +67,12 @@ class Housekeeper {
   size_t most_ = 0;  // mailboxes since memory was given back last
 };
 
-void add_routes(Worker& worker, Room& room, Door& door, const SignedTokens& keys,
-                const Origins& named, const Config& config) {
+void add_routes(Worker& worker, Room& room, AdmissionCache& cache, Review& review,
+                const SignedTokens& keys, const Origins& named, const Config& config) {
   const PollRules rules = poll_rules(config);
   worker.book = std::make_unique<PresenceBook>(worker.loop, worker.presence,
                                                static_cast<size_t>(config.integer("clients-max")));
-  const auto gate = std::make_shared<Gate>(worker.desk, worker.access, door, keys, named,
+  const auto gate = std::make_shared<Gate>(worker.desk, worker.access, cache, review, keys, named,
                                            worker.loop.clock(), config.flag("open"));
   const auto poll = std::make_shared<PollHandler>(worker.desk, *gate, room, *worker.book, rules);
   const auto alive =
@@ -105,7 +106,8 @@ class PollFace::House {
             limits_),
         ticker_(first_.desk, room_),
         housekeeper_(first_.loop, room_),
-        door_(program.clock(), room_),
+        cache_(program.clock()),
+        review_(program.clock(), cache_, room_),
         notices_(first_.loop, first_.redis, what_notices_do()) {
     program.log().info("up to ", limits_.parked, " polls may wait: --max-parked is ",
                        program.config().integer("max-parked"), ", and there are ",
@@ -133,7 +135,8 @@ class PollFace::House {
   }
 
   Room& room() { return room_; }
-  Door& door() { return door_; }
+  AdmissionCache& cache() { return cache_; }
+  Review& review() { return review_; }
   Lanes& lanes() { return lanes_; }
 
  private:
@@ -150,10 +153,10 @@ class PollFace::House {
   Notices::Events what_notices_do() {
     return {.heard =
                 [this](std::string_view user) {
-                  door_.notice(first_.desk, first_.access, std::string(user));
+                  review_.changed(first_.desk, first_.access, std::string(user));
                 },
-            .listening = [this] { door_.open(first_.desk, first_.access); },
-            .deaf = [this] { door_.shut(); }};
+            .listening = [this] { review_.listening(first_.desk, first_.access); },
+            .deaf = [this] { cache_.shut(); }};
   }
 
   // In the order in which they need one another.
@@ -164,7 +167,8 @@ class PollFace::House {
   std::shared_ptr<Address> address_;
   Ticker ticker_;
   Housekeeper housekeeper_;
-  Door door_;
+  AdmissionCache cache_;
+  Review review_;
   Notices notices_;
 };
 
@@ -186,8 +190,8 @@ PollFace::PollFace(Program& program, const PollSettings& settings)
             return named.admits(request, answer);
           });
     }
-    add_routes(*worker, house_->room(), house_->door(), settings.keys, settings.origins,
-               program.config());
+    add_routes(*worker, house_->room(), house_->cache(), house_->review(), settings.keys,
+               settings.origins, program.config());
   }
 }
 

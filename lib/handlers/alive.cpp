@@ -38,18 +38,16 @@ void AliveHandler::alive(const Request& request, const Query& query, Answer answ
     return;
   }
   auto owed = std::make_shared<Answer>(std::move(answer));
-  gate_.ask(*caller, request.remote_addr,
-            [this, owed, sign](const Or<Door::AdmissionPtr>& admission) {
-              if (admission) {
-                tell(*admission, sign, std::move(*owed));
-              } else {
-                owed->send(to_response(admission.error()));
-              }
-            });
+  gate_.ask(*caller, request.remote_addr, [this, owed, sign](const Or<AdmissionPtr>& admission) {
+    if (admission) {
+      tell(*admission, sign, std::move(*owed));
+    } else {
+      owed->send(to_response(admission.error()));
+    }
+  });
 }
 
-void AliveHandler::tell(const Door::AdmissionPtr& admission, const Sign& sign,
-                        Answer answer) const {
+void AliveHandler::tell(const AdmissionPtr& admission, const Sign& sign, Answer answer) const {
   const auto client = client_of(*admission, sign.client);
   if (!client) return refuse(answer, client.error());
   presence_.seen(admission->claim.user, *client, sign.address, sign.agent,

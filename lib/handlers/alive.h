@@ -30,7 +30,7 @@ class AliveHandler {
     std::string agent;
   };
 
-  void tell(const Door::AdmissionPtr& admission, const Sign& sign, Answer answer) const;
+  void tell(const AdmissionPtr& admission, const Sign& sign, Answer answer) const;
 
   Desk& desk_;
   const Gate& gate_;

@@ -8,11 +8,12 @@
 
 namespace letterbox {
 
-Gate::Gate(Desk& desk, Access& access, Door& door, const SignedTokens& keys, const Origins& origins,
-           const Clock& clock, bool open)
+Gate::Gate(Desk& desk, Access& access, AdmissionCache& cache, Review& review,
+           const SignedTokens& keys, const Origins& origins, const Clock& clock, bool open)
     : desk_(desk),
       access_(access),
-      door_(door),
+      cache_(cache),
+      review_(review),
       keys_(keys),
       origins_(origins),
       clock_(clock),
@@ -24,27 +25,27 @@ Or<Gate::Caller> Gate::look(const Request& request, const Query& query) const {
   if (shown->ambient && is_cross_site(request) && !origins_.name(request.origin)) {
     return Error{Code::cross_site, "pages of other sites may not poll by a cookie or a login"};
   }
-  Caller caller{.shown = std::move(*shown), .heard = door_.heard(), .admission = nullptr};
+  Caller caller{.shown = std::move(*shown), .heard = cache_.heard(), .admission = nullptr};
   bool stale = false;
-  caller.admission = door_.known(key_of(caller.shown), stale);
+  caller.admission = cache_.find(key_of(caller.shown), stale);
   if (stale) {
     // Meanwhile it is believed; if it has become wrong without a notice, its polls end.
-    door_.ask(access_, caller.admission->claim, request.remote_addr,
-              [this, user = caller.admission->claim.user](const Or<Door::AdmissionPtr>& answer) {
-                if (turned_away(answer)) door_.notice(desk_, access_, user);
-              });
+    cache_.ask(access_, caller.admission->claim, request.remote_addr,
+               [this, user = caller.admission->claim.user](const Or<AdmissionPtr>& answer) {
+                 if (turned_away(answer)) review_.changed(desk_, access_, user);
+               });
   }
   return caller;
 }
 
-void Gate::ask(const Caller& caller, std::string_view address, Door::Then then) const {
+void Gate::ask(const Caller& caller, std::string_view address, AdmissionCache::Then then) const {
   const auto claim = to_claim(caller.shown, keys_, clock_.wall_ms());
   if (!claim) return then(claim.error());
-  door_.ask(access_, *claim, address, std::move(then));
+  cache_.ask(access_, *claim, address, std::move(then));
 }
 
 void Gate::entered(const Caller& caller, const std::string& user) const {
-  if (door_.heard() != caller.heard) door_.look_at(desk_, access_, user);
+  review_.entered(desk_, access_, user, caller.heard);
 }
 
 Or<std::string> read_client(const Query& query) {

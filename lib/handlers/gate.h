@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The way from a request to somebody who may come in: who asks (identity.h), and whether they may
-// (waiting/door.h). In the ordinary case nothing is asked of Redis. Pages of other sites may come
-// in by an identity that the browser adds by itself only if their origin is named (origins.h).
+// (mailbox/admission_cache.h). In the ordinary case nothing is asked of Redis. Pages of other sites
+// may come in by an identity that the browser adds by itself only if their origin is named
+// (origins.h).
 #pragma once
 
 #include <cstdint>
@@ -13,28 +14,29 @@
 #include "handlers/identity.h"
 #include "handlers/origins.h"
 #include "mailbox/access.h"
+#include "mailbox/admission_cache.h"
 #include "model/query.h"
 #include "secret/signed_token.h"
-#include "waiting/door.h"
 #include "waiting/poll.h"
+#include "waiting/review.h"
 
 namespace letterbox {
 
 class Gate {
  public:
   // One a worker; `desk` and `access` are that worker's. `open`: user= in the query is believed.
-  Gate(Desk& desk, Access& access, Door& door, const SignedTokens& keys, const Origins& origins,
-       const Clock& clock, bool open);
+  Gate(Desk& desk, Access& access, AdmissionCache& cache, Review& review, const SignedTokens& keys,
+       const Origins& origins, const Clock& clock, bool open);
 
   // Somebody at the gate.
   struct Caller {
     Shown shown;
-    uint64_t heard = 0;            // so many notices had come by then
-    Door::AdmissionPtr admission;  // none: ask()
+    uint64_t heard = 0;      // the number of notices by then
+    AdmissionPtr admission;  // null: ask()
   };
   Or<Caller> look(const Request& request, const Query& query) const;
   // On this worker's thread.
-  void ask(const Caller& caller, std::string_view address, Door::Then then) const;
+  void ask(const Caller& caller, std::string_view address, AdmissionCache::Then then) const;
 
   // To be called once somebody's poll is in the room.
   void entered(const Caller& caller, const std::string& user) const;
@@ -42,7 +44,8 @@ class Gate {
  private:
   Desk& desk_;
   Access& access_;
-  Door& door_;
+  AdmissionCache& cache_;
+  Review& review_;
   const SignedTokens& keys_;
   const Origins& origins_;
   const Clock& clock_;

@@ -31,7 +31,7 @@ struct Shown {
 Or<Shown> identify(const Request& request, const Query& query, bool open);
 
 // What is claimed by what was shown. Checks the form of a token, and the signature of a signed one;
-// whether it is good otherwise, the door knows (waiting/door.h). Error: bad_token.
+// whether it is good otherwise, Redis knows (mailbox/access.h). Error: bad_token.
 Or<Claim> to_claim(const Shown& shown, const SignedTokens& keys, uint64_t now_ms);
 
 // The key of that claim (Claim::key), which costs less than the claim.

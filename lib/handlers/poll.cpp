@@ -99,18 +99,17 @@ void PollHandler::poll(const Request& request, const Query& query, Answer answer
   const auto visit = std::make_shared<Visit>(
       Visit{std::move(*caller), std::move(*question), std::string(request.remote_addr),
             std::string(request.user_agent), std::move(answer)});
-  gate_.ask(visit->caller, request.remote_addr,
-            [this, visit](const Or<Door::AdmissionPtr>& admission) {
-              if (admission) {
-                enter(visit->caller, *admission, std::move(visit->question),
-                      {visit->address, visit->agent}, std::move(visit->answer));
-              } else {
-                visit->answer.send(to_response(admission.error()));
-              }
-            });
+  gate_.ask(visit->caller, request.remote_addr, [this, visit](const Or<AdmissionPtr>& admission) {
+    if (admission) {
+      enter(visit->caller, *admission, std::move(visit->question), {visit->address, visit->agent},
+            std::move(visit->answer));
+    } else {
+      visit->answer.send(to_response(admission.error()));
+    }
+  });
 }
 
-void PollHandler::enter(const Gate::Caller& caller, const Door::AdmissionPtr& admission,
+void PollHandler::enter(const Gate::Caller& caller, const AdmissionPtr& admission,
                         Question question, const Sender& from, Answer answer) const {
   auto client = client_of(*admission, question.client);
   if (!client) return refuse(answer, client.error());

@@ -37,7 +37,7 @@ class PollHandler {
 
   // Without the user, whom the gate knows.
   Or<Question> read(const Request& request, const Query& query) const;
-  void enter(const Gate::Caller& caller, const Door::AdmissionPtr& admission, Question question,
+  void enter(const Gate::Caller& caller, const AdmissionPtr& admission, Question question,
              const Sender& from, Answer answer) const;
 
   Desk& desk_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Who may come in: the tokens that were handed out, who is locked out or was kicked, and the
-// notices by which every program hears of a change. An interface, so that the door is tested
+// notices by which every program hears of a change. An interface, so that its users are tested
 // without Redis; RedisAccess is the real one.
 //
 // It belongs to one worker. Callbacks come on its thread, once each, possibly before the call

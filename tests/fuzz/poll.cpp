@@ -4,6 +4,7 @@
 // input's first line).
 #include "handlers/poll.h"
 
+#include "mailbox/admission_cache.h"
 #include "model/json.h"
 #include "model/names.h"
 #include "tests/fuzz/fuzz.h"
@@ -13,7 +14,7 @@
 #include "tests/unit/fake_peer.h"
 #include "tests/unit/fake_presence.h"
 #include "tests/unit/fake_store.h"
-#include "waiting/door.h"
+#include "waiting/review.h"
 
 namespace letterbox::fuzz {
 namespace {
@@ -49,10 +50,11 @@ void try_one(std::string_view input) {
   Room room{clock, bells, [] {}};
   test::FakeAccess access{clock};
   access.at_once = true;
-  Door door{clock, room};
+  AdmissionCache cache{clock};
+  Review review{clock, cache, room};
   const SignedTokens no_keys;
   const Origins no_origins = Origins::parse("").value();
-  const Gate gate{desk, access, door, no_keys, no_origins, clock, true};
+  const Gate gate{desk, access, cache, review, no_keys, no_origins, clock, true};
   test::FakePeer peer;
   test::FakePresence presence;
   PresenceBook book{loop, presence, 10};

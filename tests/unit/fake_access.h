@@ -19,6 +19,12 @@
 
 namespace letterbox::test {
 
+// Claims of alice, unless another user is named.
+inline Claim vouched(std::string user = "alice") { return {.user = std::move(user)}; }
+inline Claim by_token(std::string hash, std::string user = "alice") {
+  return {.proof = Claim::Proof::token, .user = std::move(user), .hash = std::move(hash)};
+}
+
 class FakeAccess final : public Access {
  public:
   struct Admit {
@@ -90,6 +96,14 @@ class FakeAccess final : public Access {
                  clock_.wall_ms());
   }
 
+  // A token of alice's that is good for an hour.
+  Token& hand_out(const std::string& hash) {
+    Token& token = records[hash];
+    token.id = "alice." + hash;
+    token.created_ms = clock_.wall_ms();
+    token.expires_ms = clock_.wall_ms() + 3'600'000;
+    return token;
+  }
   void lock_out(const std::string& user) { standings[user].locked = Standing::Lock{}; }
 
   // Answers the oldest that wants to come in.

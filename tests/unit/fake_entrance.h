@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// The waiting room with the door that leads into it, and the gate before that, all in the hands of
-// the test. For one thread.
+// The waiting room, the review of who waits there, and the gate before it, all in the hands of the
+// test. For one thread.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "handlers/gate.h"
+#include "mailbox/admission_cache.h"
 #include "tests/unit/fake_access.h"
 #include "tests/unit/fake_waiting.h"
 #include "tests/unit/token_maker.h"
-#include "waiting/door.h"
+#include "waiting/review.h"
 
 namespace letterbox::test {
 
@@ -27,25 +27,9 @@ inline SignedTokens signing_keys() {
   return *std::move(keys);
 }
 
-// Claims of alice. Tokens by the hash: it is all that the door knows of them.
-inline Claim vouched(std::string user = "alice") { return {.user = std::move(user)}; }
-inline Claim by_token(std::string hash, std::string user = "alice") {
-  return {.proof = Claim::Proof::token, .user = std::move(user), .hash = std::move(hash)};
-}
-
 struct FakeEntrance : FakeWaiting {
-  explicit FakeEntrance(size_t most_known = Door::kMost) : door(clock, room, most_known) {
-    door.open(desk, access);
-  }
+  FakeEntrance() { review.listening(desk, access); }
 
-  // A token of alice's that is good for an hour.
-  Token& hand_out(const std::string& hash) {
-    Token& token = access.records[hash];
-    token.id = "alice." + hash;
-    token.created_ms = clock.wall_ms();
-    token.expires_ms = wall_in(3'600'000);
-    return token;
-  }
   // A signed one of alice's, of now, for so long.
   std::string signed_token(uint64_t seconds, std::string_view more = "") const {
     const uint64_t now = clock.wall_ms() / 1000;
@@ -55,10 +39,11 @@ struct FakeEntrance : FakeWaiting {
   }
 
   FakeAccess access{clock};
-  Door door;
+  AdmissionCache cache{clock};
+  Review review{clock, cache, room};
   SignedTokens keys = signing_keys();
   Origins origins = Origins::parse("https://named.example").value();
-  Gate gate{desk, access, door, keys, origins, clock, true};
+  Gate gate{desk, access, cache, review, keys, origins, clock, true};
 };
 
 }  // namespace letterbox::test

@@ -43,7 +43,7 @@ TEST_CASE_FIXTURE(Living, "whoever is vouched for hears his name, what is unread
 
 TEST_CASE_FIXTURE(Living, "whoever has a token hears when it ends, and what goes with it") {
   const std::string token = make_token("alice");
-  Token& record = hand_out(sha256_hex(token));
+  Token& record = access.hand_out(sha256_hex(token));
   record.data = R"({"name":"Alice","roles":[1,null]})";
   alive("", token);
   REQUIRE(store.unreads.size() == 1);
@@ -64,7 +64,7 @@ TEST_CASE_FIXTURE(Living, "the unread messages are those of the client that asks
 TEST_CASE_FIXTURE(Living, "to say that one is there is to use a token, and is asked about once") {
   access.at_once = false;
   const std::string token = make_token("alice");
-  hand_out(sha256_hex(token));
+  access.hand_out(sha256_hex(token));
   alive("", token);
   REQUIRE(access.admits.size() == 1);
   CHECK(access.admits.front().address == "192.0.2.1");
@@ -110,7 +110,7 @@ TEST_CASE_FIXTURE(Living, "whoever may not come in hears why") {
   SUBCASE("a token for another client") {
     expected = "other_client";
     const std::string token = make_token("alice");
-    hand_out(sha256_hex(token)).client = "tab";
+    access.hand_out(sha256_hex(token)).client = "tab";
     alive("client=phone", token);
   }
   CHECK(peer.answer().status() >= 400);

@@ -27,7 +27,7 @@ struct AtTheGate : FakeEntrance {
   // Of a token that was handed out here.
   std::string new_token() {
     std::string token = make_token("alice");
-    hand_out(sha256_hex(token));
+    access.hand_out(sha256_hex(token));
     return token;
   }
   static std::string code_of(FakePeer& peer) { return field(peer.answer().body, "code"); }
@@ -123,7 +123,7 @@ TEST_CASE_FIXTURE(AtTheGate,
   const auto admit = access.admits.front();
   access.admits.clear();
   access.lock_out("alice");
-  door.notice(desk, access, "alice");  // finds nobody in the room
+  review.changed(desk, access, "alice");  // finds nobody in the room
   CHECK(access.admits.empty());
   admit.then(Admission{.claim = admit.claim});  // as it was before the notice
   access.answer_admit();
@@ -134,9 +134,9 @@ TEST_CASE_FIXTURE(AtTheGate, "nor is one that came while nothing was heard") {
   FakePeer& peer = poll("user=alice");
   const auto admit = access.admits.front();
   access.admits.clear();
-  door.shut();
+  cache.shut();
   access.lock_out("alice");
-  door.open(desk, access);
+  review.listening(desk, access);
   admit.then(Admission{.claim = admit.claim});
   access.answer_admit();
   CHECK(reason_of(peer) == "kicked");
@@ -203,7 +203,7 @@ TEST_CASE_FIXTURE(AtTheGate,
                   "the end of a token's life ends its parked poll, and not a shorter one") {
   access.at_once = true;
   const std::string token = make_token("alice");
-  hand_out(sha256_hex(token)).expires_ms = wall_in(3000);
+  access.hand_out(sha256_hex(token)).expires_ms = wall_in(3000);
   FakePeer& shorter = poll("client=a&timeout=2", token);
   answer_read(nothing_after(id(4)));
   FakePeer& longer = poll("client=b", token);  // is up to date with it
@@ -218,7 +218,7 @@ TEST_CASE_FIXTURE(AtTheGate,
 TEST_CASE_FIXTURE(AtTheGate, "a token for one client polls as that one, and as no other") {
   access.at_once = true;
   const std::string token = make_token("alice");
-  hand_out(sha256_hex(token)).client = "tab";
+  access.hand_out(sha256_hex(token)).client = "tab";
   poll("", token);
   CHECK(store.reads.back().client == "tab");
   poll("client=tab", token);
