@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "handlers/order.h"
+#include "handlers/parameters.h"
 #include "handlers/reply.h"
 #include "model/json.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "handlers/mail.h"
-#include "handlers/order.h"
+#include "handlers/parameters.h"
 #include "handlers/reply.h"
 #include "model/json_writer.h"
 #include "model/names.h"

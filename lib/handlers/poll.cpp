@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "handlers/order.h"
+#include "handlers/parameters.h"
 #include "handlers/reply.h"
 #include "model/names.h"
 #include "model/seconds.h"

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "handlers/order.h"
+#include "handlers/parameters.h"
 #include "handlers/reply.h"
 
 namespace letterbox {
@@ -18,13 +18,14 @@ constexpr uint64_t kKickMs = 60'000;
 constexpr uint64_t kKickMostMs = 30ULL * 86'400'000;
 constexpr size_t kReasonMost = 200;  // characters
 
-struct Order {
+// What a kick, a lock or an unlock says: the last needs no more than the user.
+struct Change {
   std::string user;
   std::string reason;
   uint64_t for_ms = kKickMs;
 };
 
-Or<Order> read_order(const Request& request) {
+Or<Change> read_change(const Request& request) {
   const auto members = members_of(request);
   if (!members) return members.error();
   auto user = user_member(*members);
@@ -36,15 +37,15 @@ Or<Order> read_order(const Request& request) {
   }
   const auto for_ms = seconds_member(*members, "for", kKickMostMs);
   if (!for_ms) return for_ms.error();
-  return Order{std::move(*user), std::move(*reason).value_or(""), for_ms->value_or(kKickMs)};
+  return Change{std::move(*user), std::move(*reason).value_or(""), for_ms->value_or(kKickMs)};
 }
 
 // What is asked for is done by `act`, and answered by what `tell` makes of its outcome.
 template <class Act, class Tell>
 void carry_out(const Request& request, Answer answer, Act act, Tell tell) {
-  const auto order = read_order(request);
-  if (!order) return refuse(answer, order.error());
-  act(*order, answering(std::move(answer), tell));
+  const auto change = read_change(request);
+  if (!change) return refuse(answer, change.error());
+  act(*change, answering(std::move(answer), tell));
 }
 
 }  // namespace
@@ -54,8 +55,8 @@ StandingHandler::StandingHandler(Access& access) : access_(access) {}
 void StandingHandler::kick(const Request& request, Answer answer) const {
   carry_out(
       request, std::move(answer),
-      [this](const Order& order, Access::Then<bool> then) {
-        access_.kick(order.user, order.reason, order.for_ms, std::move(then));
+      [this](const Change& change, Access::Then<bool> then) {
+        access_.kick(change.user, change.reason, change.for_ms, std::move(then));
       },
       [](bool) { return "{\"kicked\":true}\n"; });
 }
@@ -63,8 +64,8 @@ void StandingHandler::kick(const Request& request, Answer answer) const {
 void StandingHandler::lock(const Request& request, Answer answer) const {
   carry_out(
       request, std::move(answer),
-      [this](const Order& order, Access::Then<bool> then) {
-        access_.lock(order.user, order.reason, std::move(then));
+      [this](const Change& change, Access::Then<bool> then) {
+        access_.lock(change.user, change.reason, std::move(then));
       },
       [](bool) { return "{\"locked\":true}\n"; });
 }
@@ -72,8 +73,8 @@ void StandingHandler::lock(const Request& request, Answer answer) const {
 void StandingHandler::unlock(const Request& request, Answer answer) const {
   carry_out(
       request, std::move(answer),
-      [this](const Order& order, Access::Then<bool> then) {
-        access_.unlock(order.user, std::move(then));
+      [this](const Change& change, Access::Then<bool> then) {
+        access_.unlock(change.user, std::move(then));
       },
       [](bool was) {
         return was ? "{\"locked\":false,\"was_locked\":true}\n"

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "handlers/identity.h"
-#include "handlers/order.h"
+#include "handlers/parameters.h"
 #include "handlers/reply.h"
 #include "model/json.h"
 #include "model/names.h"
@@ -23,12 +23,12 @@ constexpr size_t kDataMost = 4096;  // bytes
 constexpr size_t kIdBytes = 8;
 
 // What POST /tokens asks for: whose, and all of the token but the secret.
-struct Order {
+struct NewToken {
   std::string user;
   Token token;
 };
 
-Or<Order> read_order(const Request& request, uint64_t now, uint64_t life_ms) {
+Or<NewToken> read_new_token(const Request& request, uint64_t now, uint64_t life_ms) {
   const auto members = members_of(request);
   if (!members) return members.error();
   auto user = user_member(*members);
@@ -46,20 +46,20 @@ Or<Order> read_order(const Request& request, uint64_t now, uint64_t life_ms) {
   if (data.size() > kDataMost) {
     return Error{Code::bad_request, "'data' must be at most 4096 bytes of JSON"};
   }
-  Order order{.user = std::move(*user), .token = {}};
-  order.token.id = order.user + '.' + hex(random_secret(kIdBytes));
-  order.token.created_ms = now;
-  order.token.expires_ms = now + ttl->value_or(life_ms);
-  order.token.client = client->value_or("");
-  order.token.data = std::move(data);
-  return order;
+  NewToken asked{.user = std::move(*user), .token = {}};
+  asked.token.id = asked.user + '.' + hex(random_secret(kIdBytes));
+  asked.token.created_ms = now;
+  asked.token.expires_ms = now + ttl->value_or(life_ms);
+  asked.token.client = client->value_or("");
+  asked.token.data = std::move(data);
+  return asked;
 }
 
-std::string issued_json(const Order& order, std::string_view secret) {
+std::string issued_json(const NewToken& asked, std::string_view secret) {
   JsonWriter json;
-  json.begin_object().key("token").string(secret).key("id").string(order.token.id);
-  json.key("user").string(order.user);
-  json.key("expires").number(static_cast<int64_t>(order.token.expires_ms));
+  json.begin_object().key("token").string(secret).key("id").string(asked.token.id);
+  json.key("user").string(asked.user);
+  json.key("expires").number(static_cast<int64_t>(asked.token.expires_ms));
   return json.end_object().take() + "\n";
 }
 
@@ -108,13 +108,13 @@ TokenHandler::TokenHandler(Access& access, const Clock& clock, const TokenRules&
     : access_(access), clock_(clock), rules_(rules) {}
 
 void TokenHandler::issue(const Request& request, Answer answer) const {
-  const auto order = read_order(request, clock_.wall_ms(), rules_.life_ms);
-  if (!order) return refuse(answer, order.error());
-  const std::string secret = make_token(order->user);
+  const auto asked = read_new_token(request, clock_.wall_ms(), rules_.life_ms);
+  if (!asked) return refuse(answer, asked.error());
+  const std::string secret = make_token(asked->user);
   access_.issue(
-      order->user, sha256_hex(secret), order->token, rules_.most,
+      asked->user, sha256_hex(secret), asked->token, rules_.most,
       answering(
-          std::move(answer), [json = issued_json(*order, secret)](bool) { return json; }, 201));
+          std::move(answer), [json = issued_json(*asked, secret)](bool) { return json; }, 201));
 }
 
 void TokenHandler::list(const Query& query, Answer answer) const {

@@ -110,7 +110,7 @@ RedisConnection::~RedisConnection() {
   if (up_ && events_.figures != nullptr) events_.figures->connections.add(-1);
   up_ = false;  // the owner is going: it hears nothing more
   pending_.clear();
-  held_.clear();
+  early_.clear();
   if (context_ != nullptr) redisAsyncFree(std::exchange(context_, nullptr));
 }
 
@@ -275,7 +275,7 @@ void RedisConnection::logged_in(const Reply& reply) {
   outage_logged_ = false;
   if (leader_ == nullptr) feel_pulse();
   count_login();
-  send_held();
+  send_early();
   for (auto* follower : followers_) follower->connect_within(0, kFollowMs);
   events_.up();
 }
@@ -295,9 +295,9 @@ void RedisConnection::count_login() {
   if (again) events_.figures->reconnects.add();
 }
 
-void RedisConnection::send_held() {
-  for (auto& held : std::exchange(held_, {})) {
-    send(held.text, std::move(held.pending), held.hurry);
+void RedisConnection::send_early() {
+  for (auto& early : std::exchange(early_, {})) {
+    send(early.text, std::move(early.pending), early.hurry);
   }
 }
 
@@ -310,8 +310,8 @@ void RedisConnection::drop_soon(std::string_view why) {
   });
 }
 
-// The name stands for another address, which may do: the attempt goes on there, and what is held
-// waits for its end.
+// The name stands for another address, which may do: the attempt goes on there, and early
+// commands wait for its end.
 bool RedisConnection::try_next_address() {
   if (up_ || untried_.empty()) return false;
   if (context_ != nullptr) redisAsyncFree(std::exchange(context_, nullptr));
@@ -348,7 +348,7 @@ void RedisConnection::close(std::string_view why) {
   lookup_.cancel();
   for (auto* follower : followers_) follower->close(why);
   while (!pending_.empty()) answered(Reply::away());
-  for (auto& held : std::exchange(held_, {})) held.pending.callback(Reply::away());
+  for (auto& early : std::exchange(early_, {})) early.pending.callback(Reply::away());
   if (was_up) {
     events_.down();
   } else {
@@ -412,7 +412,7 @@ void RedisConnection::send(std::string_view text, Pending&& pending, Hurry hurry
     return;
   }
   if (!up_ && !logging_in_) {
-    held_.push_back({std::string(text), std::move(pending), hurry});
+    early_.push_back({std::string(text), std::move(pending), hurry});
     return;
   }
   lingering_ = hurry == Hurry::soon;

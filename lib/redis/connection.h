@@ -115,7 +115,7 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   };
   // A command that came before the login was through, or the master found: on a connection that is
   // not yet who it should be, or not in its database, nothing must be carried out.
-  struct Held {
+  struct EarlyCommand {
     std::string text;
     Pending pending;
     Hurry hurry;
@@ -135,7 +135,7 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   void greet(Callback callback);
   void role_told(const Reply& reply);
   void count_login();
-  void send_held();
+  void send_early();
   void logged_in(const Reply& reply);
   void feel_pulse();
   void drop(std::string_view why);
@@ -188,7 +188,7 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   unsigned failures_ = 0;  // attempts in a row
   uint64_t heard_ms_ = 0;  // when anything came from Redis last; steady
   std::deque<Pending> pending_;
-  std::vector<Held> held_;
+  std::vector<EarlyCommand> early_;
   std::optional<Loop::Timer> retry_;
   std::optional<Loop::Timer> patience_;
   std::optional<Loop::Timer> drop_;

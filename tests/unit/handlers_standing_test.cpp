@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
-#include "handlers/order.h"
+#include "handlers/parameters.h"
 #include "handlers/standing.h"
 #include "tests/unit/fake_access.h"
 #include "tests/unit/fake_reply_to.h"

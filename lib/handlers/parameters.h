@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a request asks for, and whom it is about, where several routes say it alike.
+// The parameters that several routes have in common, in the query or in a JSON body.
 #pragma once
 
 #include <cstdint>

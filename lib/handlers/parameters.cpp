@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "handlers/order.h"
+#include "handlers/parameters.h"
 
 #include <utility>
 
