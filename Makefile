@@ -171,7 +171,7 @@ mutants:
 	@$(MAKE) --no-print-directory browser-packages
 	@tests/mutants/run $(MUTANTS)
 
-# About twenty minutes, in which nothing else should run. BENCH="--rounds 1 --cases closed" for less.
+# About half an hour, in which nothing else should run. BENCH="--rounds 1 --cases closed" for less.
 bench: $(programs) $(bench)
 	scripts/install-packages run bench
 	$(BUILD)/bench --json tests/bench/result.json --svg tests/bench/result.svg $(BENCH)

@@ -6,8 +6,9 @@
 namespace letterbox::bench {
 namespace {
 
-constexpr int64_t kBetweenArrivals = kSecond / 5000;
-constexpr uint32_t kAfterTrouble = 200;  // ms; a server in trouble isn't stormed
+// A server in trouble isn't stormed: ms, doubled with each trouble in a row, and jittered.
+constexpr uint32_t kAfterTrouble = 200;
+constexpr unsigned kMostDoublings = 5;
 
 }  // namespace
 
@@ -21,7 +22,8 @@ Audience::Audience(HttpPeer& peer, Dialect& dialect, Ledger& ledger, uint8_t sou
 
 Audience::~Audience() { loop_.dismiss(*this); }
 
-void Audience::come() {
+void Audience::come(double per_second) {
+  between_arrivals_ = static_cast<int64_t>(1e9 / per_second);
   arrived_ = 0;
   next_arrival_ = now_ns();
 }
@@ -39,7 +41,7 @@ int64_t Audience::next_due() const {
 void Audience::on_due(int64_t now) {
   while (next_arrival_ <= now) {
     poll(members_[arrived_++]);
-    next_arrival_ = here() ? kNever : next_arrival_ + kBetweenArrivals;
+    next_arrival_ = here() ? kNever : next_arrival_ + between_arrivals_;
   }
   while (!later_.empty() && later_.begin()->first <= now) {
     const size_t user = later_.begin()->second;
@@ -59,6 +61,12 @@ void Audience::poll_later(size_t user, uint32_t milliseconds) {
   later_.emplace(now_ns() + milliseconds * kMillisecond, user);
 }
 
+void Audience::poll_after_trouble(Member& member, uint32_t at_least) {
+  const uint32_t most = kAfterTrouble << std::min(member.troubles++, kMostDoublings);
+  const auto back_off = static_cast<uint32_t>(most / 2 + random_() % (most / 2));
+  poll_later(member.connection.tag(), std::max(back_off, at_least));
+}
+
 void Audience::on_answer(HttpConnection& connection, const HttpAnswer& answer) {
   const size_t user = connection.tag();
   Member& member = members_[user];
@@ -66,8 +74,9 @@ void Audience::on_answer(HttpConnection& connection, const HttpAnswer& answer) {
   if (reading.kind == PollReading::refused) {
     ledger_.refused("a poll was answered " + std::to_string(answer.status) + ": " +
                     std::string(answer.body.substr(0, 300)));
-    return poll_later(user, std::max(kAfterTrouble, reading.retry_after_ms));
+    return poll_after_trouble(member, reading.retry_after_ms);
   }
+  member.troubles = 0;
   for (const std::string_view body : bodies_) {
     ledger_.delivered(static_cast<unsigned>(user), body, answer.read_at);
   }
@@ -81,7 +90,7 @@ void Audience::on_answer(HttpConnection& connection, const HttpAnswer& answer) {
 
 void Audience::on_lost(HttpConnection& connection) {
   ledger_.refused("a poll's connection was closed without an answer");
-  poll_later(connection.tag(), kAfterTrouble);
+  poll_after_trouble(members_[connection.tag()], 0);
 }
 
 }  // namespace letterbox::bench

@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,10 +26,9 @@ class Audience final : public HttpOwner, public Timed {
   /// From now on all of them poll that channel, each by itself.
   void gather_at(std::string_view channel) { channel_ = channel; }
 
-  /// They come one after the other, as many a second as a crowd of real ones might, so that no
-  /// server's listen queue overflows. From then on each polls again as soon as it has its answer,
-  /// or after the time that the answer asks for.
-  void come();
+  /// They come one after the other, so many a second: no server's listen queue overflows. From then
+  /// on each polls again as soon as it has its answer, or after the time that the answer asks for.
+  void come(double per_second);
   /// Each has written its first poll.
   bool here() const { return arrived_ == members_.size(); }
   /// They close their connections, polls under way or not.
@@ -42,6 +42,7 @@ class Audience final : public HttpOwner, public Timed {
         : connection(peer, owner, user, source) {}
     HttpConnection connection;
     std::string cursor;
+    unsigned troubles = 0;  // in a row
   };
 
   int64_t next_due() const override;
@@ -50,6 +51,7 @@ class Audience final : public HttpOwner, public Timed {
   void on_lost(HttpConnection& connection) override;
   void poll(Member& member);
   void poll_later(size_t user, uint32_t milliseconds);
+  void poll_after_trouble(Member& member, uint32_t at_least);  // ms
 
   EventLoop& loop_;
   Dialect& dialect_;
@@ -57,9 +59,11 @@ class Audience final : public HttpOwner, public Timed {
   std::deque<Member> members_;  // by user; a deque, because connections don't move
   std::string channel_;         // empty: each polls his own
   size_t arrived_ = 0;
+  int64_t between_arrivals_ = 0;
   int64_t next_arrival_ = kNever;
   std::multimap<int64_t, size_t> later_;  // when, who
   uint64_t timeouts_ = 0;
+  std::mt19937 random_{20231012};
   std::string request_;
   std::vector<std::string_view> bodies_;
 };

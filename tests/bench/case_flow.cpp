@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The cases in which messages flow: closed, paced, crowd, growth.
+// The cases in which messages flow: closed, paced, crowd, packed, growth.
+#include <cstring>
+#include <utility>
+
 #include "cases.h"
 #include "clock.h"
 #include "crowd.h"
@@ -82,15 +85,23 @@ void run_paced(Run& run) { run_at_pace(run, run.options.count(1000), run.options
 
 void run_crowd(Run& run) { run_at_pace(run, run.options.count(10'000), run.options.count(1000)); }
 
+void run_packed(Run& run) { run_at_pace(run, run.options.count(18'000), run.options.count(1000)); }
+
 void run_growth(Run& run) {
   const std::string prefix = run.prefix;
   run.prefix = prefix + "few";
   run_at_pace(run, run.options.count(100), run.options.count(1000));
-  const double few = run.sample.values["cpu_us"];
+  const Values few = std::exchange(run.sample.values, {});
   run.prefix = prefix + "many";
   run_at_pace(run, run.options.count(10'000), run.options.count(1000));
-  const double many = run.sample.values["cpu_us"];
-  run.sample.values = {{"few_us", few}, {"many_us", many}, {"growth", many / few}};
+  const Values many = std::exchange(run.sample.values, {});
+  for (const auto& [key, value] : many) {
+    if (!key.starts_with("cpu_us")) continue;
+    const std::string of_role = key.substr(std::strlen("cpu_us"));  // ".redis"; empty: of all
+    run.sample.values["few_us" + of_role] = few.at(key);
+    run.sample.values["many_us" + of_role] = value;
+    if (few.at(key) > 0) run.sample.values["growth" + of_role] = value / few.at(key);
+  }
 }
 
 }  // namespace letterbox::bench

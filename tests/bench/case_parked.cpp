@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// The cases in which nothing is pushed: idle, churn, rest.
+// The cases in which nothing is pushed: connect, idle, churn, rest.
 #include <algorithm>
 
 #include "cases.h"
 #include "clock.h"
 #include "crowd.h"
 #include "failure.h"
+#include "process.h"
 #include "usage.h"
 #include "wait.h"
 
@@ -14,6 +15,7 @@ namespace letterbox::bench {
 namespace {
 
 constexpr unsigned kParked = 10'000;
+constexpr double kWithin = 10;  // s, in which all connect
 constexpr unsigned kChurnRounds = 10;
 constexpr double kStill = 10;    // s, shorter than any timeout
 constexpr double kTimeout = 50;  // s, of every poll
@@ -43,6 +45,20 @@ double leave(Run& run, Crowd& crowd, unsigned files_before) {
 }
 
 }  // namespace
+
+void run_connect(Run& run) {
+  const double polls = run.options.count(kParked);
+  Crowd crowd(run, run.options.count(kParked));
+  const ByRole before = cpu_of(run.stack);
+  const double own = own_cpu_seconds();
+  crowd.park(polls / kWithin);
+  Values& values = run.sample.values;
+  for (const auto& [role, seconds] : cpu_of(run.stack)) {
+    values[role.empty() ? "cpu_us" : "cpu_us." + role] = (seconds - before.at(role)) * 1e6 / polls;
+  }
+  values["own_us"] = (own_cpu_seconds() - own) * 1e6 / polls;
+  crowd.settle();
+}
 
 void run_idle(Run& run) {
   const double polls = run.options.count(kParked);

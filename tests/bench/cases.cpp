@@ -2,27 +2,45 @@
 #include "cases.h"
 
 namespace letterbox::bench {
+namespace {
+
+using Stacks = std::vector<std::string>;
+
+const Stacks kAll{kLetterbox, kApart, kNchanRedis, kNchanMemory};
+const Stacks kWithNchan{kLetterbox, kNchanRedis, kNchanMemory};
+const Stacks kKeeping{kLetterbox, kNchanRedis};  // messages, in Redis
+const Stacks kGround{kFloor};
+
+}  // namespace
 
 const std::vector<Case>& all_cases() {
   static const std::vector<Case> cases{
-      {"closed", "1,000 clients that re-poll at once, 8 pushers, each pushes when answered",
-       Case::compared, run_closed},
-      {"paced", "1,000 clients, 2,000 pushes a second", Case::compared, run_paced},
-      {"crowd", "10,000 clients, 1,000 pushes a second to random ones", Case::compared, run_crowd},
+      {"closed", "1,000 clients that re-poll at once, 8 pushers, each pushes when answered", kAll,
+       Case::every, run_closed},
+      {"paced", "1,000 clients, 2,000 pushes a second", kAll, Case::every, run_paced},
+      {"crowd", "10,000 clients, 1,000 pushes a second to random ones", kAll, Case::every,
+       run_crowd},
+      {"packed", "18,000 clients, 1,000 pushes a second to random ones", kWithNchan, Case::every,
+       run_packed},
       {"growth", "what a message costs with 10,000 parked and with 100, 1,000 pushes a second",
-       Case::compared, run_growth},
-      {"idle", "10,000 parked polls: memory, threads, connections", Case::compared, run_idle},
-      {"churn", "10,000 polls come and go, ten times: is their memory given back?",
-       Case::compared_1, run_churn},
-      {"rest", "10,000 parked polls, no push, timeouts of 50 s: processor time (a minute each)",
-       Case::compared_1, run_rest},
-      {"burst", "100,000 messages to 1,000 users who are away; then all come and fetch",
-       Case::durable, run_burst},
+       kWithNchan, Case::every, run_growth},
       {"broadcast",
-       "one message to 10,000 who wait, again and again: by a group, or by one channel",
-       Case::compared, run_broadcast},
+       "one message to 10,000 who wait, again and again: by a group, or by one channel", kAll,
+       Case::every, run_broadcast},
+      {"burst", "100,000 messages to 1,000 users who are away; then all come and fetch", kKeeping,
+       Case::every, run_burst},
+      {"connect", "10,000 clients connect and poll within ten seconds", kWithNchan, Case::every,
+       run_connect},
+      {"idle", "10,000 parked polls: memory, threads, connections", kWithNchan, Case::every,
+       run_idle},
+      {"outage", "Redis crashes with 10,000 parked and comes back: what that costs it", kKeeping,
+       Case::every, run_outage},
+      {"churn", "10,000 polls come and go, ten times: is their memory given back?", kWithNchan,
+       Case::first, run_churn},
+      {"rest", "10,000 parked polls, no push, timeouts of 50 s: processor time (a minute each)",
+       kWithNchan, Case::first, run_rest},
       {"floor", "what nginx, libfcgi and Redis cost by themselves: what no such design goes below",
-       Case::ground, run_floor},
+       kGround, Case::every, run_floor},
   };
   return cases;
 }

@@ -32,15 +32,11 @@ struct Run {
 };
 
 struct Case {
-  enum Kind {
-    compared,    // with every stack, in every round
-    durable,     // likewise, but not with what keeps messages in memory alone
-    compared_1,  // with every stack, in the first round only: long, and steady
-    ground,      // with the floor
-  };
+  enum Rounds { every, first };  // first: it takes long, and its figures are steady
   std::string name;
   std::string title;
-  Kind kind;
+  std::vector<std::string> stacks;  // those that can do it
+  Rounds rounds;
   void (*run)(Run& run);
 };
 
@@ -50,12 +46,15 @@ const std::vector<Case>& all_cases();
 void run_closed(Run& run);
 void run_paced(Run& run);
 void run_crowd(Run& run);
+void run_packed(Run& run);
 void run_growth(Run& run);
+void run_connect(Run& run);
 void run_idle(Run& run);
 void run_churn(Run& run);
 void run_rest(Run& run);
 void run_burst(Run& run);
 void run_broadcast(Run& run);
+void run_outage(Run& run);
 void run_floor(Run& run);
 
 }  // namespace letterbox::bench

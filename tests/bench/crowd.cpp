@@ -21,9 +21,9 @@ Crowd::Crowd(Run& run, unsigned clients, uint8_t source)
       ledger_(run.prefix, clients),
       audience_(peer_, run.stack.dialect(), ledger_, source) {}
 
-void Crowd::park() {
+void Crowd::park(double arrivals_a_second) {
   const int64_t deadline = now_ns() + kPatience;
-  audience_.come();
+  audience_.come(arrivals_a_second);
   if (!loop_.run_until(deadline, [this] { return audience_.here(); })) {
     throw Failure("the clients could not all connect");
   }

@@ -12,6 +12,9 @@
 
 namespace letterbox::bench {
 
+/// Clients that come a second, if the case doesn't say.
+inline constexpr double kArrivals = 5000;
+
 class Crowd {
  public:
   /// `source`: see HttpConnection.
@@ -19,7 +22,8 @@ class Crowd {
 
   /// Returns when all polls have been written and the servers have come to rest: they are parked
   /// then. Throws Failure where that doesn't happen.
-  void park();
+  void park() { park(kArrivals); }
+  void park(double arrivals_a_second);
   /// Returns when the servers do no more work, and what was polled for is parked.
   void rest();
   void leave() { audience_.leave(); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The two protocols, side by side: how a push and a poll are asked for, and what a poll's answer
-// says. A dialect is spoken by the generator's one thread.
+// The protocols, side by side: how a push and a poll are asked for, and what a poll's answer says.
+// A dialect is spoken by the generator's one thread.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,11 @@ struct Letter {
 };
 
 struct PollReading {
-  enum Kind { messages, nothing, refused };  // nothing: it timed out, or was told to come again
+  enum Kind {
+    messages,
+    nothing,  // it timed out, or was told to come again
+    refused,
+  };
   Kind kind = refused;
   uint32_t retry_after_ms = 0;
   uint64_t missed = 0;  // messages the server says were dropped
@@ -30,20 +34,26 @@ class Dialect {
  public:
   virtual ~Dialect() = default;
 
-  /// `cursor` is what read_poll left there; empty: from the oldest message.
+  /// What a client asks for next. `cursor` is what read_poll left there; empty: from the oldest
+  /// message.
   virtual void append_poll(std::string& out, std::string_view user,
                            std::string_view cursor) const = 0;
   virtual void append_push(std::string& out, const Letter& letter) const = 0;
 
-  /// A message for all: of a group that each has joined, or a channel that all of them poll.
-  virtual bool has_groups() const = 0;
-  virtual void append_join(std::string& out, std::string_view group,
-                           std::string_view user) const = 0;
-  virtual void append_broadcast(std::string& out, const Letter& letter) const = 0;
+  /// A message for all: of a group that each has joined, or, where there are no groups, of a
+  /// channel that all of them poll.
+  virtual bool has_groups() const { return false; }
+  virtual void append_join(std::string&, std::string_view /*group*/,
+                           std::string_view /*user*/) const {}
+  virtual void append_broadcast(std::string& out, const Letter& letter) const {
+    append_push(out, letter);
+  }
 
   /// One request for as many letters as batch_size() allows; where that is 1 there are no batches.
   virtual size_t batch_size() const { return 1; }
-  virtual void append_batch(std::string& out, const std::vector<Letter>& letters) const = 0;
+  virtual void append_batch(std::string& out, const std::vector<Letter>& letters) const {
+    for (const Letter& letter : letters) append_push(out, letter);
+  }
 
   /// Moves the cursor on. `bodies` is replaced; it stays valid until the next call or until the
   /// answer's bytes go.

@@ -25,16 +25,6 @@ class NchanDialect final : public Dialect {
     out += letter.body;
   }
 
-  bool has_groups() const override { return false; }
-  void append_join(std::string&, std::string_view, std::string_view) const override {}
-  void append_broadcast(std::string& out, const Letter& letter) const override {
-    append_push(out, letter);
-  }
-
-  void append_batch(std::string& out, const std::vector<Letter>& letters) const override {
-    for (const Letter& letter : letters) append_push(out, letter);
-  }
-
   PollReading read_poll(const HttpAnswer& answer, std::string& cursor,
                         std::vector<std::string_view>& bodies) override {
     bodies.clear();

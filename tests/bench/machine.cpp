@@ -9,7 +9,6 @@
 #include <ctime>
 
 #include "process.h"
-#include "stack.h"
 #include "text.h"
 
 namespace letterbox::bench {
@@ -42,7 +41,8 @@ std::string today() {
 
 }  // namespace
 
-Description describe_machine(const std::string& directory) {
+Description describe_machine(const Places& places) {
+  const std::string& directory = places.directory;
   utsname system{};
   uname(&system);
   struct sysinfo memory {};
@@ -59,11 +59,10 @@ Description describe_machine(const std::string& directory) {
       {"nginx", after(output({"nginx", "-v"}, directory), "nginx/")},
       {"redis", after(output({"redis-server", "--version"}, directory), "v=", " ")},
   };
-  if (!nchan_module().empty()) {
-    text.emplace_back("nchan",
-                      after(output({"dpkg-query", "--show", "libnginx-mod-nchan"}, directory),
-                            "libnginx-mod-nchan"));
-  }
+  const auto package = [&](const std::string& name) {
+    return after(output({"dpkg-query", "--show", name}, directory), name);
+  };
+  if (missing_nchan(places).empty()) text.emplace_back("nchan", package("libnginx-mod-nchan"));
   return text;
 }
 

@@ -38,11 +38,15 @@ void raise_open_files() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int measure(const Options& options, Places places, const std::string& directory) {
+int measure(Options options, Places places, const std::string& directory) {
   places.directory = directory;
-  const Description machine = describe_machine(directory);
+  const Description machine = describe_machine(places);
+  const std::vector<std::string> missing = leave_out_missing(options, places);
+  for (const std::string& reason : missing) {
+    std::fprintf(stderr, "not measured: %s\n", reason.c_str());
+  }
   const Results results = run_all(options, places);
-  const Report report{options, machine, results};
+  const Report report{options, machine, missing, results};
   std::fputs((options.smoke ? as_verdicts(report) : as_table(report)).c_str(), stdout);
   if (!options.json.empty()) write_file(options.json, as_json(report));
   if (!options.svg.empty()) write_file(options.svg, as_svg(report));

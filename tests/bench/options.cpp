@@ -21,12 +21,11 @@ void print_help() {
       "\n"
       "Measures Letterbox beside nchan, each started in turn in a temporary directory, and checks\n"
       "every message. Prints a table; progress goes to stderr. Loopback only; it ends by itself,\n"
-      "and so does everything it starts. Exit status: 0 where every message of Letterbox was\n"
-      "right, 1 where one was not, 2 where it could not run.\n"
+      "and so does everything it starts. Exit status: 0 if every message of Letterbox was\n"
+      "right, 1 if one was not, 2 if it could not run.\n"
       "\n"
       "  --cases LIST    of the cases below, default all\n"
-      "  --stacks LIST   of letterbox, letterbox-apart (two programs), nchan-redis,\n"
-      "                  nchan-memory; default all that are installed, but not -apart\n"
+      "  --stacks LIST   of those below; default all that are installed, but not -apart\n"
       "  --rounds N      how often each case is run with each stack, default 3; medians are shown\n"
       "  --seconds S     how long a rate is measured, default 5\n"
       "  --scale F       of the clients and messages, default 1\n"
@@ -38,6 +37,10 @@ void print_help() {
       "Cases:\n");
   for (const Case& item : all_cases()) {
     std::printf("  %-9s %s\n", item.name.c_str(), item.title.c_str());
+  }
+  std::printf("\nStacks:\n");
+  for (const StackKind& kind : all_stacks()) {
+    if (kind.name != std::string_view(kFloor)) std::printf("  %-15s %s\n", kind.name, kind.title);
   }
   std::printf(
       "\n"
@@ -79,9 +82,11 @@ std::vector<std::string> case_names() {
   return list;
 }
 
-std::vector<std::string> installed_stacks() {
-  if (nchan_module().empty()) return {kLetterbox};
-  return {kLetterbox, kNchanRedis, kNchanMemory};
+std::vector<std::string> stack_names() {
+  std::vector<std::string> list;
+  for (const StackKind& kind : all_stacks()) list.emplace_back(kind.name);
+  std::erase(list, kFloor);
+  return list;
 }
 
 /// Small and quick; what is given besides still holds.
@@ -108,14 +113,13 @@ Options read_options(int argc, char** argv) {
       {"svg", required_argument, nullptr, 'v'},    {"smoke", no_argument, nullptr, 'm'},
       {"help", no_argument, nullptr, 'h'},         {nullptr, 0, nullptr, 0}};
   Options options;
-  options.stacks = installed_stacks();
   for (int c = 0; (c = getopt_long(argc, argv, "", table, nullptr)) != -1;) {
     switch (c) {
       case 'c':
         options.cases = names("cases", optarg, case_names());
         break;
       case 't':
-        options.stacks = names("stacks", optarg, {kLetterbox, kApart, kNchanRedis, kNchanMemory});
+        options.stacks = names("stacks", optarg, stack_names());
         break;
       case 'r':
         options.rounds = static_cast<unsigned>(number("rounds", optarg, 1, 99));
@@ -146,6 +150,10 @@ Options read_options(int argc, char** argv) {
   }
   if (optind < argc) reject(std::string("what is '") + argv[optind] + "'?");
   if (options.cases.empty()) options.cases = case_names();
+  if (options.stacks.empty()) {
+    options.stacks = stack_names();
+    std::erase(options.stacks, kApart);
+  }
   return options;
 }
 

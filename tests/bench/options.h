@@ -10,7 +10,7 @@ namespace letterbox::bench {
 
 struct Options {
   std::vector<std::string> cases;   // empty: all
-  std::vector<std::string> stacks;  // of those that are compared; the floor goes by its case
+  std::vector<std::string> stacks;  // empty: all that are installed; the floor goes by its case
   unsigned rounds = 3;
   double seconds = 5;  // of each measured window
   double scale = 1;    // of how many clients and messages there are

@@ -92,6 +92,11 @@ void RedisLink::read_more() {
   unread_.append(bytes, static_cast<size_t>(count));
 }
 
+bool redis_answers(const std::string& address) {
+  RedisLink link(address);
+  return link.connected() && link.ask({"PING"}) == "PONG";
+}
+
 double info_number(std::string_view info, std::string_view name) {
   const std::string key = std::string(name) + ':';
   const size_t at = info.find(key);

@@ -37,6 +37,9 @@ class RedisLink {
   std::string unread_;
 };
 
+/// Something listens there, and is no longer reading its files.
+bool redis_answers(const std::string& address);
+
 /// The value of `name` in what INFO says; 0 where it isn't there.
 double info_number(std::string_view info, std::string_view name);
 

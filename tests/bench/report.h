@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "machine.h"
 #include "options.h"
@@ -14,6 +15,7 @@ namespace letterbox::bench {
 struct Report {
   const Options& options;
   const Description& machine;
+  const std::vector<std::string>& missing;  // stacks that could not be started here, and why
   const Results& results;
 };
 

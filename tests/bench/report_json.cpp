@@ -69,12 +69,12 @@ void write_stack(Writer& json, const Results& results, const std::string& case_n
     write_number(json, key, results.median({case_name, stack, key}));
   }
   json.EndObject();
-  for (const char* rival : {kNchanRedis, kNchanMemory}) {
-    if (stack != kLetterbox || !results.ran(case_name, rival)) continue;
-    json.Key((std::string("over ") + rival).c_str());
+  for (const StackKind& rival : all_stacks()) {
+    if (stack != kLetterbox || rival.name == stack || !results.ran(case_name, rival.name)) continue;
+    json.Key((std::string("over ") + rival.name).c_str());
     json.StartObject();
     for (const std::string& key : results.keys(case_name, stack)) {
-      const auto ratio = results.ratio({case_name, stack, key}, {case_name, rival, key});
+      const auto ratio = results.ratio({case_name, stack, key}, {case_name, rival.name, key});
       if (ratio) write_number(json, key, ratio);
     }
     json.EndObject();
@@ -120,6 +120,10 @@ std::string as_json(const Report& report) {
   write_number(json, "seconds", report.options.seconds);
   write_number(json, "scale", report.options.scale);
   json.EndObject();
+  json.Key("not measured");
+  json.StartArray();
+  for (const std::string& reason : report.missing) json.String(reason.c_str());
+  json.EndArray();
   json.Key("cases");
   json.StartObject();
   for (const auto& [name, by_stack] : report.results.all()) {

@@ -30,16 +30,12 @@ constexpr Panel kPanels[] = {
     {"broadcast", "cpu_us", "One message to 10,000: CPU for each", " µs", false, false},
 };
 
-struct Series {
-  const char* stack;
-  const char* label;
-  const char* style;  // of its bar
-};
-
-constexpr Series kSeries[] = {
-    {kLetterbox, "Letterbox", "own"},
-    {kNchanRedis, "nchan + Redis", "rival"},
-    {kNchanMemory, "nchan, memory only", "other"},
+/// What is drawn, from top to bottom, and the style of its bar. The two letterboxes differ too
+/// little for a picture.
+constexpr std::pair<const char*, const char*> kSeries[] = {
+    {kLetterbox, "own"},
+    {kNchanRedis, "rival"},
+    {kNchanMemory, "other"},
 };
 
 // All in pixels of an 860 wide picture.
@@ -52,9 +48,10 @@ constexpr int kLabelWidth = 126;
 constexpr int kBarRoom = 150;  // the longest bar; its value stands behind it
 constexpr int kBarHeight = 14;
 constexpr int kBarStep = 22;
-constexpr int kPanelHeight = 130;
+constexpr int kPanelHead = 25;  // above the bars: two lines
+constexpr int kPanelFoot = 32;  // below them: the floor's label, and air
 
-constexpr const char* kTitle = "Letterbox beside nchan, in one run on one machine";
+constexpr const char* kTitle = "Letterbox beside what else there is, in one run on one machine";
 
 constexpr const char* kStyle =
     "<style>\n"
@@ -101,29 +98,38 @@ std::string text_at(double x, double y, const char* style, std::string_view text
          attribute("text-anchor", anchor) + '>' + escaped(text) + more + "</text>\n";
 }
 
-/// "2.3 ×": how Letterbox compares with nchan and Redis; empty for the others.
-std::string comparison(const Report& report, const Panel& panel, std::string_view stack) {
-  if (stack != kLetterbox) return {};
-  const auto ratio = report.results.ratio({panel.case_name, kLetterbox, panel.key},
-                                          {panel.case_name, kNchanRedis, panel.key});
-  return ratio ? rounded(*ratio) + " ×" : "";
+/// "2.3 ×": how Letterbox compares with this rival, and "1.2 % lost" if it lost some.
+std::string remark(const Report& report, const Panel& panel, std::string_view stack) {
+  std::string text;
+  if (stack != kLetterbox) {
+    const auto ratio = report.results.ratio({panel.case_name, kLetterbox, panel.key},
+                                            {panel.case_name, stack, panel.key});
+    if (ratio) text = rounded(*ratio) + " ×";
+  }
+  const Verdict verdict = report.results.verdict(panel.case_name, stack);
+  if (verdict.lost > 0) {
+    text += text.empty() ? "" : ", ";
+    const double part = static_cast<double>(verdict.lost) / static_cast<double>(verdict.pushed);
+    text += rounded(part * 100) + " % lost";
+  }
+  return text;
 }
 
-std::string bar(const Report& report, const Panel& panel, const Series& series, double value,
-                double scale, int x, int y) {
+std::string bar(const Report& report, const Panel& panel, const char* stack, const char* style,
+                double value, double scale, int x, int y) {
   const double length = std::max(1.0, value * scale);
   const int baseline = y + kBarHeight - 3;
-  const std::string ratio = comparison(report, panel, series.stack);
-  const std::string remark =
-      ratio.empty()
-          ? ""
-          : "<tspan" + attribute("dx", 8) + attribute("class", "faint") + '>' + ratio + "</tspan>";
-  return text_at(x + kLabelWidth - 8, baseline, "ink small", series.label, "end") + "<rect" +
-         attribute("x", x + kLabelWidth) + attribute("y", y) + attribute("width", length) +
-         attribute("height", kBarHeight) + attribute("rx", 2) + attribute("class", series.style) +
-         "/>\n" +
+  const std::string remarked = remark(report, panel, stack);
+  const std::string span = remarked.empty()
+                               ? ""
+                               : "<tspan" + attribute("dx", 8) + attribute("class", "faint") + '>' +
+                                     remarked + "</tspan>";
+  return text_at(x + kLabelWidth - 8, baseline, "ink small", stack_kind(stack).title, "end") +
+         "<rect" + attribute("x", x + kLabelWidth) + attribute("y", y) +
+         attribute("width", length) + attribute("height", kBarHeight) + attribute("rx", 2) +
+         attribute("class", style) + "/>\n" +
          text_at(x + kLabelWidth + length + 6, baseline, "ink small", rounded(value) + panel.unit,
-                 "start", remark);
+                 "start", span);
 }
 
 /// The line below which no such design goes.
@@ -139,30 +145,32 @@ std::string floor_line(const Report& report, double scale, int x, int y, int bar
          text_at(at, bottom + 10, "floor-ink small", label, "middle");
 }
 
-/// Empty where nothing of it was measured.
-std::string panel_at(const Report& report, const Panel& panel, int x, int y) {
-  std::vector<std::pair<const Series*, double>> bars;
+struct Drawn {
+  std::string text;
+  int bars = 0;  // none: nothing of it was measured
+};
+
+Drawn panel_at(const Report& report, const Panel& panel, int x, int y) {
   double longest = 0;
-  for (const Series& series : kSeries) {
-    const auto value = report.results.median({panel.case_name, series.stack, panel.key});
-    if (!value) continue;
-    bars.emplace_back(&series, *value);
-    longest = std::max(longest, *value);
+  Drawn drawn;
+  for (const auto& [stack, style] : kSeries) {
+    const auto value = report.results.median({panel.case_name, stack, panel.key});
+    longest = std::max(longest, value.value_or(0));
   }
-  if (bars.empty() || longest <= 0) return {};
+  if (longest <= 0) return drawn;
   const double scale = kBarRoom / longest;
-  std::string text = text_at(x, y, "ink title", panel.title);
-  text +=
+  drawn.text =
+      text_at(x, y, "ink title", panel.title) +
       text_at(x, y + 15, "faint small", panel.more_is_better ? "more is better" : "less is better");
-  int top = y + 25;
-  for (const auto& [series, value] : bars) {
-    text += bar(report, panel, *series, value, scale, x, top);
-    top += kBarStep;
+  const int top = y + kPanelHead;
+  for (const auto& [stack, style] : kSeries) {
+    const auto value = report.results.median({panel.case_name, stack, panel.key});
+    if (!value) continue;
+    drawn.text += bar(report, panel, stack, style, *value, scale, x, top + drawn.bars * kBarStep);
+    ++drawn.bars;
   }
-  if (panel.with_floor) {
-    text += floor_line(report, scale, x, y + 25, static_cast<int>(bars.size()));
-  }
-  return text;
+  if (panel.with_floor) drawn.text += floor_line(report, scale, x, top, drawn.bars);
+  return drawn;
 }
 
 std::string machine_line(const Report& report) {
@@ -170,7 +178,8 @@ std::string machine_line(const Report& report) {
   for (const auto& [name, value] : report.machine) {
     if (name == "memory" || name == "kernel") continue;
     if (!line.empty()) line += ", ";
-    if (name == "nginx" || name == "redis" || name == "nchan") line += name + ' ';
+    const bool plain = name == "date" || name == "processor" || name == "system";
+    if (!plain && name != "cores") line += name + ' ';
     line += value;
     if (name == "cores") line += " cores";
   }
@@ -181,15 +190,20 @@ std::string machine_line(const Report& report) {
 
 std::string as_svg(const Report& report) {
   std::string panels;
-  int count = 0;
+  int y = kTop;
+  int in_row = 0;
+  int most_bars = 0;  // of this row
   for (const Panel& panel : kPanels) {
-    const int x = kMargin + count % 2 * kColumnStep;
-    const int y = kTop + count / 2 * kPanelHeight;
-    const std::string drawn = panel_at(report, panel, x, y);
-    panels += drawn;
-    count += drawn.empty() ? 0 : 1;
+    const Drawn drawn = panel_at(report, panel, kMargin + in_row * kColumnStep, y);
+    if (drawn.bars == 0) continue;
+    panels += drawn.text;
+    most_bars = std::max(most_bars, drawn.bars);
+    if (++in_row < 2) continue;
+    y += kPanelHead + most_bars * kBarStep + kPanelFoot;
+    in_row = most_bars = 0;
   }
-  const int height = kTop + (count + 1) / 2 * kPanelHeight + 8;
+  if (in_row > 0) y += kPanelHead + most_bars * kBarStep + kPanelFoot;
+  const int height = y;
   return "<svg xmlns='http://www.w3.org/2000/svg'" + attribute("width", kWidth) +
          attribute("height", height) +
          attribute("viewBox", "0 0 " + std::to_string(kWidth) + ' ' + std::to_string(height)) +
@@ -199,7 +213,7 @@ std::string as_svg(const Report& report) {
          "/>\n" + text_at(kMargin, 34, "ink head", kTitle) +
          text_at(kMargin, 52, "faint small", machine_line(report)) +
          text_at(kMargin, 67, "faint small",
-                 how_measured(report.options) + "; × is Letterbox to nchan + Redis") +
+                 how_measured(report.options) + "; × is Letterbox to this rival") +
          panels + "</svg>\n";
 }
 

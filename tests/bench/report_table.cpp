@@ -11,28 +11,31 @@ namespace letterbox::bench {
 namespace {
 
 constexpr size_t kTitleWidth = 38;
-constexpr size_t kColumn = 16;
+constexpr size_t kColumn = 20;
 
-std::string cell(const std::optional<double>& value, const char* unit = "") {
-  return padded_left(value ? rounded(*value) + unit : "–", kColumn);
+/// A figure of a stack; of a rival with Letterbox's ratio to it.
+std::string cell(const Report& report, const Figure& figure) {
+  const auto value = report.results.median(figure);
+  if (!value) return padded_left("–", kColumn);
+  std::string text = rounded(*value);
+  if (figure.stack != kLetterbox) {
+    const auto ratio = report.results.ratio({figure.case_name, kLetterbox, figure.key}, figure);
+    if (ratio) text += " (" + rounded(*ratio) + " ×)";
+  }
+  return padded_left(text, kColumn);
 }
 
-/// One figure of all stacks, and Letterbox's ratio to each rival.
+/// One figure of all stacks; nothing if none of them has it.
 std::string row(const Report& report, const std::string& case_name, const std::string& key,
                 const std::string& title, const std::vector<std::string>& stacks) {
   std::string line = padded_right("  " + title, kTitleWidth);
   bool any = false;
   for (const std::string& stack : stacks) {
-    const auto value = report.results.median({case_name, stack, key});
-    any = any || value;
-    line += cell(value);
+    const Figure figure{case_name, stack, key};
+    any = any || report.results.median(figure);
+    line += cell(report, figure);
   }
-  if (!any) return {};
-  for (const std::string& stack : stacks) {
-    if (stack == kLetterbox || stacks.front() != kLetterbox) continue;
-    line += cell(report.results.ratio({case_name, kLetterbox, key}, {case_name, stack, key}), " ×");
-  }
-  return line + '\n';
+  return any ? line + '\n' : "";
 }
 
 /// The parts of a sum, role by role.
@@ -81,16 +84,12 @@ std::string target_rows(const std::vector<Target>& targets, const std::string& c
 
 std::string section(const Report& report, const Case& item, const std::vector<Target>& targets) {
   std::vector<std::string> stacks;
-  for (const char* stack : {kLetterbox, kApart, kNchanRedis, kNchanMemory, kFloor}) {
-    if (report.results.ran(item.name, stack)) stacks.emplace_back(stack);
+  for (const StackKind& kind : all_stacks()) {
+    if (report.results.ran(item.name, kind.name)) stacks.emplace_back(kind.name);
   }
   if (stacks.empty()) return {};
   std::string text = '\n' + item.name + " · " + item.title + '\n' + std::string(kTitleWidth, ' ');
   for (const std::string& stack : stacks) text += padded_left(stack, kColumn);
-  for (const std::string& stack : stacks) {
-    if (stack == kLetterbox || stacks.front() != kLetterbox) continue;
-    text += padded_left("÷ " + stack, kColumn);
-  }
   text += '\n';
   for (const Metric& metric : shown_metrics()) {
     if (metric.case_name != item.name) continue;
@@ -130,7 +129,8 @@ std::string as_table(const Report& report) {
   for (const auto& [name, value] : report.machine) {
     text.append(text.empty() ? "" : ", ").append(name).append(" ").append(value);
   }
-  text += '\n' + how_measured(options) + '\n';
+  text += '\n' + how_measured(options) + "; in brackets Letterbox ÷ that rival\n";
+  for (const std::string& reason : report.missing) text += "not measured: " + reason + '\n';
   const std::vector<Target> targets = judge(report.results);
   for (const Case& item : all_cases()) text += section(report, item, targets);
   return text;

@@ -11,17 +11,22 @@
 namespace letterbox::bench {
 namespace {
 
+bool holds(const std::vector<std::string>& list, const std::string& name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
 bool wanted(const Options& options, const Case& item, unsigned round) {
-  if (item.kind == Case::compared_1 && round > 1) return false;
-  return std::find(options.cases.begin(), options.cases.end(), item.name) != options.cases.end();
+  if (item.rounds == Case::first && round > 1) return false;
+  return holds(options.cases, item.name);
 }
 
 /// Those the case is for; each round begins with another one, so that none is always the one that
 /// runs after the heaviest.
 std::vector<std::string> stacks_for(const Options& options, const Case& item, unsigned round) {
-  if (item.kind == Case::ground) return {kFloor};
-  std::vector<std::string> stacks = options.stacks;
-  if (item.kind == Case::durable) std::erase(stacks, kNchanMemory);
+  std::vector<std::string> stacks;
+  for (const std::string& name : item.stacks) {
+    if (name == kFloor || holds(options.stacks, name)) stacks.push_back(name);
+  }
   if (!stacks.empty()) {
     std::rotate(stacks.begin(),
                 stacks.begin() + static_cast<std::ptrdiff_t>((round - 1) % stacks.size()),
@@ -40,7 +45,7 @@ class Starter {
     if (options_.smoke && stack_ && stack_->name() == name) return *stack_;
     stack_.reset();  // first, so that no two are up at the same time
     const std::string directory = places_.directory + '/' + std::to_string(++count_);
-    stack_ = start_stack(name, places_, directory);
+    stack_ = stack_kind(name).start(places_, directory);
     return *stack_;
   }
   void finish() {
@@ -90,6 +95,16 @@ std::string summary(const Case& item, const Sample& sample) {
 
 }  // namespace
 
+std::vector<std::string> leave_out_missing(Options& options, const Places& places) {
+  std::vector<std::string> reasons;
+  std::erase_if(options.stacks, [&](const std::string& name) {
+    const std::string reason = stack_kind(name).missing(places);
+    if (!reason.empty()) reasons.push_back(name + ": " + reason);
+    return !reason.empty();
+  });
+  return reasons;
+}
+
 Results run_all(const Options& options, const Places& places) {
   Results results;
   Starter starter(options, places);
@@ -97,7 +112,7 @@ Results run_all(const Options& options, const Places& places) {
     for (const Case& item : all_cases()) {
       if (!wanted(options, item, round)) continue;
       for (const std::string& stack : stacks_for(options, item, round)) {
-        std::fprintf(stderr, "round %u/%u  %-9s %-12s ", round, options.rounds, item.name.c_str(),
+        std::fprintf(stderr, "round %u/%u  %-9s %-15s ", round, options.rounds, item.name.c_str(),
                      stack.c_str());
         Sample sample = run_one(options, starter, item, stack);
         std::fprintf(stderr, "%s\n", summary(item, sample).c_str());

@@ -87,25 +87,29 @@ ServedStack::~ServedStack() {
 void ServedStack::start_redis(bool tcp) {
   const uint16_t tcp_port = tcp ? free_port() : 0;
   redis_ = tcp ? std::to_string(tcp_port) : path("redis.sock");
-  std::vector<std::string> command{
+  redis_command_ = {
       "redis-server", "--bind",        "127.0.0.1", "--port", std::to_string(tcp_port),
       "--dir",        directory_,      "--save",    "",       "--appendonly",
       "yes",          "--appendfsync", "everysec"};
-  if (!tcp) command.insert(command.end(), {"--unixsocket", redis_});
-  add("redis", spawn(command, path("redis.log")));
-  const auto answers = [this] {
-    RedisLink link(redis_);
-    return link.connected() && link.ask({"PING"}) == "PONG";
-  };
-  require(answers, "redis-server did not start", path("redis.log"));
+  if (!tcp) redis_command_.insert(redis_command_.end(), {"--unixsocket", redis_});
+  add("redis", spawn(redis_command_, path("redis.log")));
+  require([this] { return redis_answers(redis_); }, "redis-server did not start",
+          path("redis.log"));
 }
+
+void ServedStack::revive_redis() { role("redis").pid = spawn(redis_command_, path("redis.log")); }
 
 void ServedStack::start_nginx(const std::string& modules, const std::string& http,
                               const std::string& server) {
-  port_ = free_port();
+  if (port_ == 0) port_ = free_port();
   write_file(path("nginx.conf"), nginx_conf(modules, http, server, port_));
   add("nginx",
       spawn({"nginx", "-p", directory_, "-e", "nginx.log", "-c", "nginx.conf"}, path("nginx.log")));
+}
+
+void ServedStack::await_listener(uint16_t tcp_port, const std::string& log) const {
+  const auto listens = [tcp_port] { return RedisLink(std::to_string(tcp_port)).connected(); };
+  require(listens, name_ + " did not start", log);
 }
 
 void ServedStack::await_push() {

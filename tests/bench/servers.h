@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "stack.h"
 
@@ -21,6 +22,8 @@ uint16_t free_port();
 class ServedStack : public Stack {
  public:
   ~ServedStack() override;
+  void revive_redis() override;
+  void finish_revival() override {}
 
  protected:
   ServedStack(std::string name, std::unique_ptr<Dialect> dialect, std::string directory);
@@ -29,16 +32,18 @@ class ServedStack : public Stack {
   /// and not on a unix socket.
   void start_redis(bool tcp);
   /// `modules` stands at the top of the configuration, `http` within http{}, `server` within its
-  /// server{}. Sets port().
+  /// server{}. Sets port(), if it isn't set already.
   void start_nginx(const std::string& modules, const std::string& http, const std::string& server);
+  /// Returns when somebody listens on that loopback port; `log`: what that program says.
+  void await_listener(uint16_t tcp_port, const std::string& log) const;
   /// Returns when a push to a user of its own has been accepted.
   void await_push();
 
-  void add(std::string role, pid_t pid) { roles_.push_back({std::move(role), pid}); }
   std::string path(const std::string& file) const { return directory_ + '/' + file; }
 
  private:
   const std::string directory_;
+  std::vector<std::string> redis_command_;
 };
 
 }  // namespace letterbox::bench

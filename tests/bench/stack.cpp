@@ -1,18 +1,56 @@
 // SPDX-License-Identifier: MIT
 #include "stack.h"
 
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "clock.h"
 #include "failure.h"
+#include "process.h"
+#include "wait.h"
 
 namespace letterbox::bench {
+namespace {
 
-std::unique_ptr<Stack> start_stack(const std::string& name, const Places& places,
-                                   const std::string& directory) {
-  if (name == kLetterbox) return start_letterbox(false, places, directory);
-  if (name == kApart) return start_letterbox(true, places, directory);
-  if (name == kNchanRedis) return start_nchan(true, directory);
-  if (name == kNchanMemory) return start_nchan(false, directory);
-  if (name == kFloor) return start_floor(places, directory);
-  throw Failure("no such stack: " + name);
+constexpr int64_t kPatience = 5 * kSecond;
+
+std::string nothing_missing(const Places&) { return {}; }
+
+}  // namespace
+
+Role& Stack::role(std::string_view name) {
+  for (Role& role : roles_) {
+    if (role.name == name) return role;
+  }
+  throw Failure(name_ + " has no " + std::string(name));
+}
+
+void Stack::crash_redis() {
+  const pid_t pid = role("redis").pid;
+  kill(pid, SIGKILL);
+  if (!await([pid] { return !alive(pid); }, now_ns() + kPatience)) {
+    throw Failure("redis did not end");
+  }
+  waitpid(pid, nullptr, WNOHANG);  // where it is a child
+}
+
+const std::vector<StackKind>& all_stacks() {
+  static const std::vector<StackKind> kinds{
+      {kLetterbox, "Letterbox", nothing_missing, start_letterbox},
+      {kApart, "Letterbox, two programs", nothing_missing, start_letterbox_apart},
+      {kNchanRedis, "nchan + Redis", missing_nchan, start_nchan_redis},
+      {kNchanMemory, "nchan, memory only", missing_nchan, start_nchan_memory},
+      {kFloor, "floor", nothing_missing, start_floor},
+  };
+  return kinds;
+}
+
+const StackKind& stack_kind(std::string_view name) {
+  for (const StackKind& kind : all_stacks()) {
+    if (kind.name == name) return kind;
+  }
+  throw Failure("no such stack: " + std::string(name));
 }
 
 }  // namespace letterbox::bench

@@ -9,13 +9,14 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dialect.h"
 
 namespace letterbox::bench {
 
-/// What a process does in its stack: "nginx", "redis", "poll", "push", "program".
+/// What a process does in its stack: "nginx", "redis", "poll", "push", "program" (a rival's own).
 struct Role {
   std::string name;
   pid_t pid;  // the first of its processes; the others descend from it
@@ -34,9 +35,20 @@ class Stack {
   /// As RedisLink takes it; empty: this stack has none.
   const std::string& redis() const { return redis_; }
 
+  /// Ends Redis as a crash does; its files stay.
+  void crash_redis();
+  /// Starts it on these files, and returns at once: it answers when it has read them.
+  virtual void revive_redis() = 0;
+  /// After that, once Redis answers: its new process is known.
+  virtual void finish_revival() = 0;
+
  protected:
   Stack(std::string name, std::unique_ptr<Dialect> dialect)
       : name_(std::move(name)), dialect_(std::move(dialect)) {}
+
+  void add(std::string role, pid_t pid) { roles_.push_back({std::move(role), pid}); }
+  /// The role's process; a Failure if there is none.
+  Role& role(std::string_view name);
 
   std::string name_;
   uint16_t port_ = 0;
@@ -58,17 +70,27 @@ inline constexpr const char* kNchanRedis = "nchan-redis";
 inline constexpr const char* kNchanMemory = "nchan-memory";
 inline constexpr const char* kFloor = "floor";
 
-/// All of them throw Failure, with the end of the log that says why, where it doesn't come up.
-/// `directory` must not exist yet.
-std::unique_ptr<Stack> start_letterbox(bool apart, const Places& places,
-                                       const std::string& directory);
-std::unique_ptr<Stack> start_nchan(bool with_redis, const std::string& directory);
-std::unique_ptr<Stack> start_floor(const Places& places, const std::string& directory);
-/// By name.
-std::unique_ptr<Stack> start_stack(const std::string& name, const Places& places,
-                                   const std::string& directory);
+struct StackKind {
+  const char* name;
+  const char* title;  // for people
+  /// Why it can't be started here; empty: it can.
+  std::string (*missing)(const Places& places);
+  /// Throws Failure, with the end of the log that says why, if it doesn't come up. `directory`
+  /// must not exist yet.
+  std::unique_ptr<Stack> (*start)(const Places& places, const std::string& directory);
+};
 
-/// Where nginx keeps the nchan module on this machine; empty: not installed.
-std::string nchan_module();
+/// In the order in which they are shown; the first is Letterbox, the last the floor.
+const std::vector<StackKind>& all_stacks();
+/// A Failure if there is none of that name.
+const StackKind& stack_kind(std::string_view name);
+
+// Each in the file of its name.
+std::unique_ptr<Stack> start_letterbox(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_letterbox_apart(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_nchan_redis(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_nchan_memory(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_floor(const Places& places, const std::string& directory);
+std::string missing_nchan(const Places& places);
 
 }  // namespace letterbox::bench

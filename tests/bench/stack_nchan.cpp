@@ -4,7 +4,6 @@
 // lasting as a mailbox. With its Redis storage, or with its memory alone.
 #include <unistd.h>
 
-#include "failure.h"
 #include "servers.h"
 #include "text.h"
 #include "wait.h"
@@ -12,12 +11,19 @@
 namespace letterbox::bench {
 namespace {
 
+/// Where nginx keeps the nchan module on this machine; empty: not installed.
+std::string nchan_module() {
+  for (const std::string directory : {"/usr/lib/nginx/modules", "/usr/share/nginx/modules"}) {
+    std::string file = directory + "/ngx_nchan_module.so";
+    if (access(file.c_str(), R_OK) == 0) return file;
+  }
+  return {};
+}
+
 class NchanStack final : public ServedStack {
  public:
   NchanStack(bool with_redis, const std::string& directory)
       : ServedStack(with_redis ? kNchanRedis : kNchanMemory, nchan_dialect(), directory) {
-    const std::string module = nchan_module();
-    if (module.empty()) throw Failure("nchan is not installed (libnginx-mod-nchan)");
     std::string http = "  nchan_shared_memory_size 512m;\n";
     std::string storage;
     if (with_redis) {
@@ -26,7 +32,7 @@ class NchanStack final : public ServedStack {
               ";\n    nchan_redis_storage_mode distributed;\n  }\n";
       storage = "      nchan_redis_pass store;\n";
     }
-    start_nginx("load_module " + module + ";\n", http, locations(storage));
+    start_nginx("load_module " + nchan_module() + ";\n", http, locations(storage));
     if (with_redis) await_workers();
     await_push();
   }
@@ -65,16 +71,16 @@ class NchanStack final : public ServedStack {
 
 }  // namespace
 
-std::string nchan_module() {
-  for (const std::string directory : {"/usr/lib/nginx/modules", "/usr/share/nginx/modules"}) {
-    std::string file = directory + "/ngx_nchan_module.so";
-    if (access(file.c_str(), R_OK) == 0) return file;
-  }
-  return {};
+std::string missing_nchan(const Places&) {
+  return nchan_module().empty() ? "not installed (Debian: libnginx-mod-nchan)" : "";
 }
 
-std::unique_ptr<Stack> start_nchan(bool with_redis, const std::string& directory) {
-  return std::make_unique<NchanStack>(with_redis, directory);
+std::unique_ptr<Stack> start_nchan_redis(const Places&, const std::string& directory) {
+  return std::make_unique<NchanStack>(true, directory);
+}
+
+std::unique_ptr<Stack> start_nchan_memory(const Places&, const std::string& directory) {
+  return std::make_unique<NchanStack>(false, directory);
 }
 
 }  // namespace letterbox::bench
