@@ -25,24 +25,33 @@ Figure of_nchan_redis(const char* case_name, const char* key) {
 const std::vector<Rule>& rules() {
   static const std::vector<Rule> table{
       {"closed", "rate", "messages a second ÷ nchan-redis", of_nchan_redis("closed", "rate"), true,
-       2.0, "×"},
+       1.6, "×"},
       {"closed", "cpu_us", "CPU a message ÷ nchan-redis", of_nchan_redis("closed", "cpu_us"), false,
-       0.6, "×"},
+       0.65, "×"},
       {"closed", "cpu_us", "CPU a message ÷ floor", {"floor", kFloor, "floor_us"}, false, 1.5, "×"},
-      {"paced", "p50_us", "p50 ÷ nchan-redis", of_nchan_redis("paced", "p50_us"), false, 0.8, "×"},
-      {"paced", "p99_us", "p99 ÷ nchan-redis", of_nchan_redis("paced", "p99_us"), false, 0.5, "×"},
-      {"crowd", "p99_us", "p99 ÷ nchan-redis", of_nchan_redis("crowd", "p99_us"), false, 0.5, "×"},
+      {"paced", "p50_us", "p50 ÷ nchan-redis", of_nchan_redis("paced", "p50_us"), false, 0.7, "×"},
+      {"paced", "p99_us", "p99 ÷ nchan-redis", of_nchan_redis("paced", "p99_us"), false, 0.7, "×"},
+      {"crowd", "p50_us", "p50 ÷ nchan-redis", of_nchan_redis("crowd", "p50_us"), false, 0.7, "×"},
+      {"crowd", "p99_us", "p99 ÷ nchan-redis", of_nchan_redis("crowd", "p99_us"), false, 0.8, "×"},
       {"crowd", "wrong", "messages that were not right", kAlone, false, 0, ""},
       {"crowd", "threads", "threads of all processes", kAlone, false, 400, ""},
       {"crowd", "redis_connections", "Redis connections", kAlone, false, 400, ""},
+      {"growth", "growth.redis", "Redis' CPU a message with 10,000 ÷ with 100", kAlone, false, 1.25,
+       "×"},
       {"growth", "growth", "CPU a message with 10,000 ÷ with 100", kAlone, false, 1.3, "×"},
-      {"idle", "poll_kb.poll", "a parked poll in the poll program", kAlone, false, 4, "KB"},
-      {"idle", "poll_kb", "a parked poll in all processes", kAlone, false, 16, "KB"},
+      {"broadcast", "cpu_us", "CPU a recipient ÷ nchan-redis",
+       of_nchan_redis("broadcast", "cpu_us"), false, 3.0, "×"},
+      {"broadcast", "last_ms", "time to the last ÷ nchan-redis",
+       of_nchan_redis("broadcast", "last_ms"), false, 2.5, "×"},
+      {"burst", "pushed_rate", "messages pushed a second ÷ nchan-redis",
+       of_nchan_redis("burst", "pushed_rate"), true, 6.0, "×"},
+      {"connect", "cpu_us", "CPU a poll ÷ nchan-redis", of_nchan_redis("connect", "cpu_us"), false,
+       1.5, "×"},
+      {"idle", "poll_kb", "a parked poll in all processes", kAlone, false, 12, "KB"},
+      {"outage", "redis_s", "Redis' CPU until all is quiet", kAlone, false, 0.05, "s"},
       {"churn", "to_first", "memory after ten rounds ÷ after the first", kAlone, false, 1.1, "×"},
       {"churn", "kept_percent", "of what a crowd took, not back", kAlone, false, 10, "%"},
       {"rest", "rest_percent", "of a core, with each poll timing out once", kAlone, false, 2, "%"},
-      {"burst", "pushed_rate", "messages pushed a second ÷ nchan-redis",
-       of_nchan_redis("burst", "pushed_rate"), true, 5.0, "×"},
   };
   return table;
 }
@@ -50,7 +59,7 @@ const std::vector<Rule>& rules() {
 std::string limit_text(const Rule& rule) {
   const std::string_view unit = rule.unit;
   if (unit.empty()) return grouped(rule.limit);
-  return grouped(rule.limit, unit == "×" ? 1 : 0) + ' ' + rule.unit;
+  return rounded(rule.limit) + ' ' + rule.unit;
 }
 
 }  // namespace
