@@ -8,7 +8,7 @@
 #   make mutants         mistakes made on purpose, and which test notices; MUTANTS=lanes for some
 #   make fuzz            every parser that meets outside bytes, a minute each
 #   make client          the browser client for old pages, of nginx/www/letterbox.js
-#   make bench           side by side with nchan: a table, and tests/bench/result.{json,svg}
+#   make bench           side by side with its rivals: a table, and tests/bench/result.{json,svg}
 #   make lint format     what is wrong with the source; put its layout right
 #   make install         DESTDIR and PREFIX as usual; uninstall takes it back
 #

@@ -85,6 +85,9 @@ void Audience::on_answer(HttpConnection& connection, const HttpAnswer& answer) {
     ledger_.refused("a poll missed " + std::to_string(reading.missed) + " messages");
   }
   if (reading.retry_after_ms > 0) return poll_later(user, reading.retry_after_ms);
+  if (span_ > 0 && reading.kind == PollReading::messages) {
+    return poll_later(user, static_cast<uint32_t>(random_() % (span_ / kMillisecond)));
+  }
   poll(member);
 }
 

@@ -26,6 +26,10 @@ class Audience final : public HttpOwner, public Timed {
   /// From now on all of them poll that channel, each by itself.
   void gather_at(std::string_view channel) { channel_ = channel; }
 
+  /// From now on each polls again only a while after it got a message: all of them within `span`,
+  /// ns, as they came.
+  void spread_polls(int64_t span) { span_ = span; }
+
   /// They come one after the other, so many a second: no server's listen queue overflows. From then
   /// on each polls again as soon as it has its answer, or after the time that the answer asks for.
   void come(double per_second);
@@ -59,6 +63,7 @@ class Audience final : public HttpOwner, public Timed {
   std::deque<Member> members_;  // by user; a deque, because connections don't move
   std::string channel_;         // empty: each polls his own
   size_t arrived_ = 0;
+  int64_t span_ = 0;
   int64_t between_arrivals_ = 0;
   int64_t next_arrival_ = kNever;
   std::multimap<int64_t, size_t> later_;  // when, who

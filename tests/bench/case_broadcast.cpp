@@ -49,12 +49,9 @@ class Teller final : public HttpOwner {
     dialect_.append_broadcast(request, {ledger.everybody(), body});
     left_ = 1;
     connections_.front().send(request);
-    EventLoop& loop = crowd_.loop();
-    if (!loop.run_until(begin + kPatience, [&] { return ledger.complete(); })) {
-      throw Failure("not everybody was reached");
-    }
-    const int64_t took = now_ns() - begin;
-    if (!loop.run_until(begin + kPatience, [this] { return left_ == 0; })) {
+    if (!crowd_.await_arrivals()) throw Failure("not everybody was reached");
+    const int64_t took = ledger.last_arrival() - begin;
+    if (!crowd_.loop().run_until(begin + kPatience, [this] { return left_ == 0; })) {
       throw Failure("the back end was not answered");
     }
     return took;
@@ -95,6 +92,8 @@ void run_broadcast(Run& run) {
   Teller teller(run, crowd);
   teller.gather();
   crowd.park();
+  // Else some of them could not poll again in time for the next message.
+  if (!run.stack.dialect().keeps_between_polls()) crowd.audience().spread_polls(crowd.coming());
   crowd.ledger().begin_window();
   const ByRole before = cpu_of(run.stack);
   const double own = own_cpu_seconds();

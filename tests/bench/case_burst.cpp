@@ -47,7 +47,7 @@ void run_burst(Run& run) {
   push_meter.write(run.sample.values, "pushed", crowd.ledger().pushed());
 
   const Meter fetch_meter(run.stack);
-  crowd.audience().come(kArrivals);
+  crowd.audience().come(crowd.arrivals());
   crowd.loop().run_until(now_ns() + kPatience, [&] { return crowd.ledger().complete(); });
   fetch_meter.write(run.sample.values, "fetched", crowd.ledger().delivered());
   crowd.settle();

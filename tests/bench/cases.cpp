@@ -6,7 +6,8 @@ namespace {
 
 using Stacks = std::vector<std::string>;
 
-const Stacks kAll{kLetterbox, kApart, kNchanRedis, kNchanMemory};
+const Stacks kAll{kLetterbox, kApart, kNchanRedis, kNchanMemory, kPushpin};
+const Stacks kRivals{kLetterbox, kNchanRedis, kNchanMemory, kPushpin};
 const Stacks kWithNchan{kLetterbox, kNchanRedis, kNchanMemory};
 const Stacks kKeeping{kLetterbox, kNchanRedis};  // messages, in Redis
 const Stacks kGround{kFloor};
@@ -31,8 +32,7 @@ const std::vector<Case>& all_cases() {
        Case::every, run_burst},
       {"connect", "10,000 clients connect and poll within ten seconds", kWithNchan, Case::every,
        run_connect},
-      {"idle", "10,000 parked polls: memory, threads, connections", kWithNchan, Case::every,
-       run_idle},
+      {"idle", "10,000 parked polls: memory, threads, connections", kRivals, Case::every, run_idle},
       {"outage", "Redis crashes with 10,000 parked and comes back: what that costs it", kKeeping,
        Case::every, run_outage},
       {"churn", "10,000 polls come and go, ten times: is their memory given back?", kWithNchan,

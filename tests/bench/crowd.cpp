@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "crowd.h"
 
+#include <algorithm>
+
 #include "clock.h"
 #include "failure.h"
 #include "usage.h"
@@ -8,7 +10,8 @@
 namespace letterbox::bench {
 namespace {
 
-constexpr int64_t kPatience = 30 * kSecond;
+constexpr int64_t kPatience = 60 * kSecond;
+constexpr int64_t kPatienceWithLosers = 3 * kSecond;
 constexpr int64_t kLook = 200 * kMillisecond;
 constexpr double kRest = 0.1;  // of a core
 constexpr int64_t kLinger = 200 * kMillisecond;
@@ -42,8 +45,19 @@ void Crowd::rest() {
   }
 }
 
+bool Crowd::await_arrivals() {
+  const int64_t begin = now_ns();
+  const bool keeps = run_.stack.dialect().keeps_between_polls();
+  while (now_ns() < begin + kPatience) {
+    if (loop_.run_until(now_ns() + kLook, [this] { return ledger_.complete(); })) return true;
+    const int64_t last = std::max(begin, ledger_.last_arrival());
+    if (!keeps && now_ns() - last > kPatienceWithLosers) return true;
+  }
+  return false;
+}
+
 void Crowd::settle() {
-  loop_.run_until(now_ns() + kPatience, [this] { return ledger_.complete(); });
+  await_arrivals();
   loop_.run(now_ns() + kLinger);
   run_.sample.verdict.add(ledger_.verdict());
   if (run_.sample.trouble.empty()) run_.sample.trouble = ledger_.first_refusal();

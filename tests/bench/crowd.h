@@ -6,14 +6,12 @@
 
 #include "audience.h"
 #include "cases.h"
+#include "clock.h"
 #include "event_loop.h"
 #include "http.h"
 #include "ledger.h"
 
 namespace letterbox::bench {
-
-/// Clients that come a second, if the case doesn't say.
-inline constexpr double kArrivals = 5000;
 
 class Crowd {
  public:
@@ -22,11 +20,18 @@ class Crowd {
 
   /// Returns when all polls have been written and the servers have come to rest: they are parked
   /// then. Throws Failure where that doesn't happen.
-  void park() { park(kArrivals); }
+  void park() { park(arrivals()); }
   void park(double arrivals_a_second);
+  /// How many clients come a second, and how long that takes all of them, ns.
+  double arrivals() const { return stack_kind(run_.stack.name()).arrivals; }
+  int64_t coming() const { return seconds_ns(ledger_.users() / arrivals()); }
   /// Returns when the servers do no more work, and what was polled for is parked.
   void rest();
   void leave() { audience_.leave(); }
+
+  /// Returns when all that was pushed has arrived; with servers that lose messages between two
+  /// polls, also when nothing has arrived for a while. False: neither.
+  bool await_arrivals();
 
   /// Waits for what is still under way, and a little longer for what should not come. Then writes
   /// the ledger's verdict into the run's sample.

@@ -55,6 +55,9 @@ class Dialect {
     for (const Letter& letter : letters) append_push(out, letter);
   }
 
+  /// False: what is pushed to a user between two of his polls may be gone.
+  virtual bool keeps_between_polls() const { return true; }
+
   /// Moves the cursor on. `bodies` is replaced; it stays valid until the next call or until the
   /// answer's bytes go.
   virtual PollReading read_poll(const HttpAnswer& answer, std::string& cursor,
@@ -68,5 +71,6 @@ class Dialect {
 
 std::unique_ptr<Dialect> letterbox_dialect();
 std::unique_ptr<Dialect> nchan_dialect();
+std::unique_ptr<Dialect> pushpin_dialect();
 
 }  // namespace letterbox::bench

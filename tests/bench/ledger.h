@@ -44,12 +44,13 @@ class Ledger {
   std::string_view everybody() const { return everybody_; }
   uint32_t enter_for_everybody();
   /// An error in place of an answer; the first one's text is kept for whoever has to find out why.
-  /// Throws Failure after ten thousand of them: that server is no longer being measured.
+  /// Throws Failure after too many of them: that server is no longer being measured.
   void refused(std::string_view text);
   void delivered(unsigned user, std::string_view body, int64_t read_at);
 
   bool complete() const { return verdict_.delivered >= verdict_.pushed; }
   uint64_t delivered() const { return verdict_.delivered; }
+  int64_t last_arrival() const { return last_arrival_; }
   uint64_t pushed() const { return verdict_.pushed; }
 
   /// Only messages whose push is written from now on, and until end_window, are timed.
@@ -73,6 +74,7 @@ class Ledger {
   const std::string everybody_;
   std::vector<Page> pages_;
   Verdict verdict_;  // without the lost
+  int64_t last_arrival_ = 0;
   int64_t window_begin_ = kNever;
   int64_t window_end_ = kNever;
   std::vector<int64_t> latencies_;

@@ -63,6 +63,7 @@ Description describe_machine(const Places& places) {
     return after(output({"dpkg-query", "--show", name}, directory), name);
   };
   if (missing_nchan(places).empty()) text.emplace_back("nchan", package("libnginx-mod-nchan"));
+  if (missing_pushpin(places).empty()) text.emplace_back("Pushpin", package("pushpin"));
   return text;
 }
 

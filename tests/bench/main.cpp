@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// bench: Letterbox beside nchan, measured in one run. See --help.
+// bench: Letterbox beside its rivals, measured in one run. See --help.
 #include <sys/resource.h>
 
 #include <cstdio>

@@ -19,9 +19,9 @@ void print_help() {
   std::printf(
       "Usage: bench [option…]\n"
       "\n"
-      "Measures Letterbox beside nchan, each started in turn in a temporary directory, and checks\n"
-      "every message. Prints a table; progress goes to stderr. Loopback only; it ends by itself,\n"
-      "and so does everything it starts. Exit status: 0 if every message of Letterbox was\n"
+      "Measures Letterbox beside its rivals, each started in turn in a temporary directory, and\n"
+      "checks every message. Prints a table; progress goes to stderr. Loopback only; it ends by\n"
+      "itself, and so does everything it starts. Exit status: 0 if every message of Letterbox was\n"
       "right, 1 if one was not, 2 if it could not run.\n"
       "\n"
       "  --cases LIST    of the cases below, default all\n"

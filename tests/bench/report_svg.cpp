@@ -36,6 +36,7 @@ constexpr std::pair<const char*, const char*> kSeries[] = {
     {kLetterbox, "own"},
     {kNchanRedis, "rival"},
     {kNchanMemory, "other"},
+    {kPushpin, "rival"},
 };
 
 // All in pixels of an 860 wide picture.

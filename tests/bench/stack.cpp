@@ -37,11 +37,12 @@ void Stack::crash_redis() {
 
 const std::vector<StackKind>& all_stacks() {
   static const std::vector<StackKind> kinds{
-      {kLetterbox, "Letterbox", nothing_missing, start_letterbox},
-      {kApart, "Letterbox, two programs", nothing_missing, start_letterbox_apart},
-      {kNchanRedis, "nchan + Redis", missing_nchan, start_nchan_redis},
-      {kNchanMemory, "nchan, memory only", missing_nchan, start_nchan_memory},
-      {kFloor, "floor", nothing_missing, start_floor},
+      {kLetterbox, "Letterbox", 5000, nothing_missing, start_letterbox},
+      {kApart, "Letterbox, two programs", 5000, nothing_missing, start_letterbox_apart},
+      {kNchanRedis, "nchan + Redis", 5000, missing_nchan, start_nchan_redis},
+      {kNchanMemory, "nchan, memory only", 5000, missing_nchan, start_nchan_memory},
+      {kPushpin, "Pushpin", 500, missing_pushpin, start_pushpin},
+      {kFloor, "floor", 5000, nothing_missing, start_floor},
   };
   return kinds;
 }

@@ -68,11 +68,13 @@ inline constexpr const char* kLetterbox = "letterbox";
 inline constexpr const char* kApart = "letterbox-apart";  // polls and pushes in two programs
 inline constexpr const char* kNchanRedis = "nchan-redis";
 inline constexpr const char* kNchanMemory = "nchan-memory";
+inline constexpr const char* kPushpin = "pushpin";
 inline constexpr const char* kFloor = "floor";
 
 struct StackKind {
   const char* name;
   const char* title;  // for people
+  double arrivals;    // clients a second that it takes while a crowd comes
   /// Why it can't be started here; empty: it can.
   std::string (*missing)(const Places& places);
   /// Throws Failure, with the end of the log that says why, if it doesn't come up. `directory`
@@ -90,7 +92,9 @@ std::unique_ptr<Stack> start_letterbox(const Places& places, const std::string& 
 std::unique_ptr<Stack> start_letterbox_apart(const Places& places, const std::string& directory);
 std::unique_ptr<Stack> start_nchan_redis(const Places& places, const std::string& directory);
 std::unique_ptr<Stack> start_nchan_memory(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_pushpin(const Places& places, const std::string& directory);
 std::unique_ptr<Stack> start_floor(const Places& places, const std::string& directory);
 std::string missing_nchan(const Places& places);
+std::string missing_pushpin(const Places& places);
 
 }  // namespace letterbox::bench
