@@ -171,9 +171,16 @@ mutants:
 	@$(MAKE) --no-print-directory browser-packages
 	@tests/mutants/run $(MUTANTS)
 
+# What the Socket.IO that is measured beside needs of npm, as the lock file has it.
+bench_packages := tests/bench/socketio/node_modules/.package-lock.json
+$(bench_packages): tests/bench/socketio/package-lock.json
+	cd tests/bench/socketio && npm ci --no-audit --no-fund
+	@touch $@
+
 # About half an hour, in which nothing else should run. BENCH="--rounds 1 --cases closed" for less.
 bench: $(programs) $(bench)
 	scripts/install-packages run bench
+	@$(MAKE) --no-print-directory $(bench_packages)
 	$(BUILD)/bench --json tests/bench/result.json --svg tests/bench/result.svg $(BENCH)
 
 # --- linting ----------------------------------------------------------------
@@ -181,7 +188,7 @@ bench: $(programs) $(bench)
 cpp_files = $(sort $(shell find lib fcgi tests -name node_modules -prune -o \( -name '*.cpp' -o -name '*.h' \) -print))
 shell_files = $(sort $(shell grep -rlE --exclude-dir=node_modules '^\#!.*[/ ](ba)?sh$$' scripts .ci tests))
 shell_libraries = $(sort $(wildcard scripts/lib/*.sh))
-js_files = $(sort $(wildcard nginx/www/*.js nginx/www/pages/*.js tests/browser/*.mjs tests/browser/*/*.mjs))
+js_files = $(sort $(wildcard nginx/www/*.js nginx/www/pages/*.js tests/browser/*.mjs tests/browser/*/*.mjs tests/bench/socketio/*.mjs))
 spdx_files = Makefile .clang-format .clang-tidy $(cpp_files) $(lua) $(lua_parts) $(shell_files) $(shell_libraries) \
   $(js_files) $(wildcard nginx/www/*.ts nginx/www/*.html nginx/www/*.css nginx/www/*.svg) scripts/completion.bash \
   $(sort $(shell find nginx scripts tests -name node_modules -prune -o \

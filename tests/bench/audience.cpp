@@ -6,6 +6,7 @@
 namespace letterbox::bench {
 namespace {
 
+constexpr size_t kAddresses = 64;
 // A server in trouble isn't stormed: ms, doubled with each trouble in a row, and jittered.
 constexpr uint32_t kAfterTrouble = 200;
 constexpr unsigned kMostDoublings = 5;
@@ -15,7 +16,8 @@ constexpr unsigned kMostDoublings = 5;
 Audience::Audience(HttpPeer& peer, Dialect& dialect, Ledger& ledger, uint8_t source)
     : loop_(peer.loop), dialect_(dialect), ledger_(ledger) {
   for (size_t user = 0; user < ledger.users(); ++user) {
-    members_.emplace_back(peer, *this, user, source);
+    const size_t address = user % kAddresses * 256 + source;
+    members_.emplace_back(peer, *this, user, static_cast<uint16_t>(address));
   }
   loop_.enlist(*this);
 }

@@ -19,7 +19,7 @@ namespace letterbox::bench {
 
 class Audience final : public HttpOwner, public Timed {
  public:
-  /// `source`: see HttpConnection.
+  /// Their addresses are 127.0.x.SOURCE: a load balancer that goes by them has something to do.
   Audience(HttpPeer& peer, Dialect& dialect, Ledger& ledger, uint8_t source = 1);
   ~Audience() override;
 
@@ -42,7 +42,7 @@ class Audience final : public HttpOwner, public Timed {
 
  private:
   struct Member {
-    Member(HttpPeer& peer, HttpOwner& owner, size_t user, uint8_t source)
+    Member(HttpPeer& peer, HttpOwner& owner, size_t user, uint16_t source)
         : connection(peer, owner, user, source) {}
     HttpConnection connection;
     std::string cursor;

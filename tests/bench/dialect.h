@@ -23,6 +23,7 @@ struct PollReading {
   enum Kind {
     messages,
     nothing,  // it timed out, or was told to come again
+    step,     // a request that is no poll was answered: of a handshake, or a heartbeat
     refused,
   };
   Kind kind = refused;
@@ -72,5 +73,6 @@ class Dialect {
 std::unique_ptr<Dialect> letterbox_dialect();
 std::unique_ptr<Dialect> nchan_dialect();
 std::unique_ptr<Dialect> pushpin_dialect();
+std::unique_ptr<Dialect> socketio_dialect();
 
 }  // namespace letterbox::bench

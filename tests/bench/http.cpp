@@ -123,7 +123,7 @@ void HttpConnection::connect() {
   from.sin_family = AF_INET;
   from.sin_addr.s_addr = htonl(0x7f000000u | source_);
   if (bind(fd_.get(), reinterpret_cast<sockaddr*>(&from), sizeof from) != 0) {
-    throw system_failure("bind to 127.0.0." + std::to_string(source_));
+    throw system_failure("bind to an address of loopback");
   }
   sockaddr_in to = from;
   to.sin_port = htons(peer_.port);

@@ -57,9 +57,9 @@ struct HttpPeer {
 /// server closed it between requests. It neither moves nor dies while its loop turns.
 class HttpConnection final : public EventHandler {
  public:
-  /// `source` is the last byte of the address it connects from, 127.0.0.x: ports that one crowd has
-  /// used up don't stand in the way of the next.
-  HttpConnection(HttpPeer& peer, HttpOwner& owner, size_t tag, uint8_t source = 1)
+  /// `source` are the last two bytes of the address it connects from, 127.0.x.y: ports that one
+  /// crowd has used up don't stand in the way of the next.
+  HttpConnection(HttpPeer& peer, HttpOwner& owner, size_t tag, uint16_t source = 1)
       : peer_(peer), owner_(owner), tag_(tag), source_(source) {}
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
@@ -83,7 +83,7 @@ class HttpConnection final : public EventHandler {
   HttpPeer& peer_;
   HttpOwner& owner_;
   const size_t tag_;
-  const uint8_t source_;
+  const uint16_t source_;
 
   Fd fd_;
   uint64_t life_ = 0;  // counts connects and closes: tells a callback's caller what happened in it

@@ -30,6 +30,11 @@ std::string output(const std::vector<std::string>& command, const std::string& d
   return file_text(file);
 }
 
+std::string socketio_version(const Places& places) {
+  const std::string lock = file_text(places.root + "/tests/bench/socketio/package-lock.json");
+  return after(after(lock, "\"node_modules/socket.io\"", "}"), "\"version\": \"", "\"");
+}
+
 std::string today() {
   const time_t now = time(nullptr);
   tm utc{};
@@ -64,6 +69,10 @@ Description describe_machine(const Places& places) {
   };
   if (missing_nchan(places).empty()) text.emplace_back("nchan", package("libnginx-mod-nchan"));
   if (missing_pushpin(places).empty()) text.emplace_back("Pushpin", package("pushpin"));
+  if (missing_socketio(places).empty()) {
+    text.emplace_back("Node.js", after(output({"node", "--version"}, directory), "v"));
+    text.emplace_back("Socket.IO", socketio_version(places));
+  }
   return text;
 }
 

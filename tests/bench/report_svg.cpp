@@ -33,10 +33,8 @@ constexpr Panel kPanels[] = {
 /// What is drawn, from top to bottom, and the style of its bar. The two letterboxes differ too
 /// little for a picture.
 constexpr std::pair<const char*, const char*> kSeries[] = {
-    {kLetterbox, "own"},
-    {kNchanRedis, "rival"},
-    {kNchanMemory, "other"},
-    {kPushpin, "rival"},
+    {kLetterbox, "own"}, {kNchanRedis, "rival"}, {kNchanMemory, "other"},
+    {kPushpin, "rival"}, {kSocketIo, "rival"},
 };
 
 // All in pixels of an 860 wide picture.

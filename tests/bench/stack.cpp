@@ -42,6 +42,7 @@ const std::vector<StackKind>& all_stacks() {
       {kNchanRedis, "nchan + Redis", 5000, missing_nchan, start_nchan_redis},
       {kNchanMemory, "nchan, memory only", 5000, missing_nchan, start_nchan_memory},
       {kPushpin, "Pushpin", 500, missing_pushpin, start_pushpin},
+      {kSocketIo, "Socket.IO + Redis", 2000, missing_socketio, start_socketio},
       {kFloor, "floor", 5000, nothing_missing, start_floor},
   };
   return kinds;

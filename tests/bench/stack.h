@@ -69,6 +69,7 @@ inline constexpr const char* kApart = "letterbox-apart";  // polls and pushes in
 inline constexpr const char* kNchanRedis = "nchan-redis";
 inline constexpr const char* kNchanMemory = "nchan-memory";
 inline constexpr const char* kPushpin = "pushpin";
+inline constexpr const char* kSocketIo = "socketio";
 inline constexpr const char* kFloor = "floor";
 
 struct StackKind {
@@ -93,8 +94,10 @@ std::unique_ptr<Stack> start_letterbox_apart(const Places& places, const std::st
 std::unique_ptr<Stack> start_nchan_redis(const Places& places, const std::string& directory);
 std::unique_ptr<Stack> start_nchan_memory(const Places& places, const std::string& directory);
 std::unique_ptr<Stack> start_pushpin(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_socketio(const Places& places, const std::string& directory);
 std::unique_ptr<Stack> start_floor(const Places& places, const std::string& directory);
 std::string missing_nchan(const Places& places);
 std::string missing_pushpin(const Places& places);
+std::string missing_socketio(const Places& places);
 
 }  // namespace letterbox::bench
