@@ -60,7 +60,9 @@ uint32_t Ledger::enter_for_everybody() {
 
 void Ledger::refused(std::string_view text) {
   if (verdict_.refused++ == 0) first_refusal_ = text;
-  if (verdict_.refused > kMostRefusals + 5 * users()) throw Failure("given up: " + first_refusal_);
+  if (verdict_.refused > kMostRefusals + size_t{5} * users()) {
+    throw Failure("given up: " + first_refusal_);
+  }
 }
 
 void Ledger::delivered(unsigned user, std::string_view body, int64_t read_at) {

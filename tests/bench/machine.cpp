@@ -32,7 +32,7 @@ std::string output(const std::vector<std::string>& command, const std::string& d
 
 std::string socketio_version(const Places& places) {
   const std::string lock = file_text(places.root + "/tests/bench/socketio/package-lock.json");
-  return after(after(lock, "\"node_modules/socket.io\"", "}"), "\"version\": \"", "\"");
+  return after(after(lock, R"("node_modules/socket.io")", "}"), R"("version": ")", "\"");
 }
 
 std::string today() {

@@ -40,11 +40,11 @@ constexpr std::pair<const char*, const char*> kSeries[] = {
 // All in pixels of an 860 wide picture.
 constexpr int kWidth = 860;
 constexpr int kMargin = 28;
-constexpr int kTop = 98;
+constexpr int kTop = 113;
 constexpr int kPanelWidth = 390;
 constexpr int kColumnStep = kPanelWidth + 24;
 constexpr int kLabelWidth = 126;
-constexpr int kBarRoom = 150;  // the longest bar; its value stands behind it
+constexpr int kBarRoom = 108;  // the longest bar; its value stands behind it
 constexpr int kBarHeight = 14;
 constexpr int kBarStep = 22;
 constexpr int kPanelHead = 25;  // above the bars: two lines
@@ -172,15 +172,18 @@ Drawn panel_at(const Report& report, const Panel& panel, int x, int y) {
   return drawn;
 }
 
-std::string machine_line(const Report& report) {
+/// What it ran on, or the versions of what ran.
+std::string machine_line(const Report& report, bool versions) {
   std::string line;
   for (const auto& [name, value] : report.machine) {
     if (name == "memory" || name == "kernel") continue;
-    if (!line.empty()) line += ", ";
+    const bool cores = name == "cores";
     const bool plain = name == "date" || name == "processor" || name == "system";
-    if (!plain && name != "cores") line += name + ' ';
+    if (versions == (plain || cores)) continue;
+    if (!line.empty()) line += ", ";
+    if (versions) line += name + ' ';
     line += value;
-    if (name == "cores") line += " cores";
+    if (cores) line += " cores";
   }
   return line;
 }
@@ -210,8 +213,9 @@ std::string as_svg(const Report& report) {
          attribute("x", 0.5) + attribute("y", 0.5) + attribute("width", kWidth - 1) +
          attribute("height", height - 1) + attribute("rx", 8) + attribute("class", "paper") +
          "/>\n" + text_at(kMargin, 34, "ink head", kTitle) +
-         text_at(kMargin, 52, "faint small", machine_line(report)) +
-         text_at(kMargin, 67, "faint small",
+         text_at(kMargin, 52, "faint small", machine_line(report, false)) +
+         text_at(kMargin, 67, "faint small", machine_line(report, true)) +
+         text_at(kMargin, 82, "faint small",
                  how_measured(report.options) + "; × is Letterbox to this rival") +
          panels + "</svg>\n";
 }
