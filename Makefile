@@ -177,7 +177,7 @@ $(bench_packages): tests/bench/socketio/package-lock.json
 	cd tests/bench/socketio && npm ci --no-audit --no-fund
 	@touch $@
 
-# About half an hour, in which nothing else should run. BENCH="--rounds 1 --cases closed" for less.
+# About an hour, in which nothing else should run. BENCH="--rounds 1 --cases closed" for less.
 bench: $(programs) $(bench)
 	scripts/install-packages run bench
 	@$(MAKE) --no-print-directory $(bench_packages)
