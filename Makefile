@@ -169,7 +169,7 @@ model:
 mutants:
 	@scripts/install-packages build run test browser
 	@$(MAKE) --no-print-directory browser-packages
-	@tests/mutants/run $(MUTANTS)
+	@tests/mutants/run $(if $(MUTANTS),'$(MUTANTS)')
 
 # What the Socket.IO that is measured beside needs of npm, as the lock file has it.
 bench_packages := tests/bench/socketio/node_modules/.package-lock.json

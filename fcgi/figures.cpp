@@ -139,7 +139,7 @@ constexpr Row kTable[] = {
   {poll, Type::gauge,     "letterbox_reads_under_way",                [](V v, Out out) { one(out, v.from.room->reads_under_way()); }, "Reads of mailboxes that Redis was asked for, and has not answered."},
   {poll, Type::counter,   "letterbox_polls_ended_total",              polls_ended, "Polls that have ended, by reason."},
   {poll, Type::gauge,     "letterbox_mailboxes_watched",              [](V v, Out out) { one(out, v.from.room->mailboxes()); }, "Mailboxes whose clients poll, or did a moment ago."},
-  {poll, Type::gauge,     "letterbox_lanes",                          [](V v, Out out) { one(out, v.from.lanes->size()); }, "Lanes: connections to Redis that listen for messages, or try to."},
+  {poll, Type::gauge,     "letterbox_lanes",                          [](V v, Out out) { one(out, v.from.lanes->size()); }, "Lanes: connections to Redis that listen to the mailboxes' own lists, or try to."},
   {poll, Type::counter,   "letterbox_lanes_refused_total",            [](V v, Out out) { one(out, v.from.lanes->refusals()); }, "Lanes that Redis had no connection for: their mailboxes went to others."},
   {both, Type::counter,   "letterbox_pushed_messages_total",          [](V v, Out out) { of_workers(v, out, [](W w) { return w.store.pushed().messages.value(); }); }, "Messages that Redis has taken, one a recipient."},
   {both, Type::counter,   "letterbox_pushed_bytes_total",             [](V v, Out out) { of_workers(v, out, [](W w) { return w.store.pushed().bytes.value(); }); }, "Bytes of these messages."},

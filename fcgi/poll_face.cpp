@@ -119,7 +119,7 @@ class PollFace::House {
     address_ = std::make_shared<Address>(
         ListenerHost{first_.desk, first_.redis, &first_.address_figures}, room_, program.id());
     lanes_.open(room_, std::move(hosts), program.log());
-    for (auto& worker : program.workers()) hear_own_pushes(*worker);
+    for (auto& worker : program.workers()) hear_own_pushes(worker->store, worker->desk, room_);
     first_.loop.post([this] {
       housekeeper_.look();
       notices_.start();
@@ -140,16 +140,6 @@ class PollFace::House {
   Lanes& lanes() { return lanes_; }
 
  private:
-  void hear_own_pushes(Worker& worker) {
-    worker.store.tell_here(
-        {.rung = [this, &worker](std::string_view user,
-                                 const Ring& ring) { room_.rung(worker.desk, user, ring); },
-         .in_doubt =
-             [this, &worker](const std::vector<std::string>& users) {
-               room_.missed_rings(worker.desk, users);
-             }});
-  }
-
   Notices::Events what_notices_do() {
     return {.heard =
                 [this](std::string_view user) {

@@ -37,7 +37,7 @@ constexpr Row kTable[] = {
   {both, {"listen",           "SOCKET",  "",               0, 0,            Option::text,        "unix socket path, HOST:PORT, or fd:N for the one on descriptor N; none: fd:0, from spawn-fcgi"}},
   {poll, {kPushListen,        "SOCKET",  "",               0, 0,            Option::text,        "serves the private face as well, on this socket, as letterbox-push does; fd:N: the one on descriptor N"}},
   {both, {"workers",          "N",       "0",              0, 64,           Option::integer,     "worker threads; 0: one for two cores, 4 at most: nginx and Redis want the others"}},
-  {poll, {"lanes",            "N",       "380",            1, 4000,         Option::integer,     "Redis connections that listen for messages, at most"}},
+  {poll, {"lanes",            "N",       "380",            1, 4000,         Option::integer,     "Redis connections that listen to the mailboxes' own lists, at most"}},
   {poll, {"max-parked",       "N",       "100000",         1, 10000000,     Option::integer,     "polls that wait at once; fewer where there are too few file descriptors"}},
   {poll, {"jwt-key",          "FILE",    "",               0, 0,            Option::key_file,    "whose signed tokens are believed: a public key (PEM) for RS256 or EdDSA, or a secret for HS256"}},
   {poll, {"jwt-key-2",        "FILE",    "",               0, 0,            Option::key_file,    "a second such key, while one takes the place of the other"}},
@@ -127,11 +127,11 @@ MailboxLimits mailbox_limits(const Config& config) {
   return limits;
 }
 
-// A poll that waits holds a descriptor. Some are left: for lanes, files and Redis, and for the
-// connections of requests that are answered at once, among them those that are turned away.
+// A poll that waits holds a descriptor. A sixteenth is left for the connections of requests that
+// are answered at once, among them those that are turned away; besides lanes, files and Redis.
 RoomLimits room_limits(const Config& config, size_t descriptors) {
   const size_t reserve = static_cast<size_t>(config.integer("lanes")) +
-                         own_descriptors(worker_count(config)) + descriptors / 8;
+                         own_descriptors(worker_count(config)) + descriptors / 16;
   const size_t left = descriptors - std::min(descriptors, reserve);
   RoomLimits limits;
   limits.parked =

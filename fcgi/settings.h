@@ -27,7 +27,8 @@ inline constexpr std::string_view kVersion = "0.1.0";
 
 // Descriptors that a program opens besides lanes and nginx's connections: standard streams, log,
 // listening sockets, signals, notices, and what is read for /metrics; for each worker epoll, what
-// wakes it, a file of gathered requests for each face, Redis, a sentinel. Both with some to spare.
+// wakes it, a file of gathered requests for each face, Redis, a sentinel, an address. Both with
+// some to spare.
 constexpr size_t own_descriptors(size_t workers) { return 32 + 8 * workers; }
 
 // If one program serves both faces, one in so many of the connections from nginx is for the private

@@ -6,8 +6,10 @@
 -- ARGV  1 now (ms)  2 element  3 most messages kept  4 longest element a ring may carry
 --       5 expiries older than this are due (ms)  6 life of base (ms)  7 life of the others (ms)
 --       8 life of a client (ms)  9 longest element that is not counted  10 most bytes kept
---       11 the caller as a watcher, if it wants to be told by the answer  12 may be left out: the raw element of this one mailbox that the
---         message is made of, and which is taken out for it
+--       11 the caller as a watcher, if it wants to be told by the answer
+--       12 how long after `now` the caller is sure to hear the answer (ms)
+--       13 may be left out: the raw element of this one mailbox that the message is made of, and
+--          which is taken out for it
 -- Out   of each mailbox {epoch, seq, queued, waiting}, or the error it met; if all have met one, the
 --       first of these alone. waiting: 0 nobody, 1 a program was rung, 2 the caller watches, and was
 --       not rung: it has the message. {}: the raw element is not there any more.
@@ -107,12 +109,12 @@ local function hang(mailbox_key, last, ring)
 end
 
 -- Whether an address is read: its oldest ring has not stood there for two seconds.
-local function is_read(watcher, now)
-  local oldest = redis.pcall('LINDEX', 'letterbox:address:' .. string.sub(watcher, 2), 0)
+local function is_read(address_key, now)
+  local oldest = redis.pcall('LINDEX', address_key, 0)
   return not oldest or type(oldest) == 'string' and now - (string.match(oldest, '^%d+') or 0) < 2000
 end
 
--- Who watches is told, or named in `rings`, by address. Returns what is said of it, and whether what
+-- Who watches is told, or named in `rings`, by its address' key. Returns what is said of it, and whether what
 -- hangs in the list is needed: nobody is told, or by it alone (a program of a version without an
 -- address).
 local function announce(watchers, rings, now, caller, user, id)
@@ -123,8 +125,9 @@ local function announce(watchers, rings, now, caller, user, id)
     elseif who == caller then
       waiting, told = 2, true
     elseif string.byte(who) == 64 then -- '@'
-      local ring = rings[who] or {read = is_read(who, now)}
-      rings[who] = ring
+      local key = 'letterbox:address:' .. string.sub(who, 2)
+      local ring = rings[key] or {read = is_read(key, now)}
+      rings[key] = ring
       ring[#ring + 1] = user .. ' ' .. id
       if waiting == 0 and ring.read then waiting = 1 end
       told = true
@@ -209,9 +212,8 @@ end
 -- One element for all that an address is told. Neither kept nor replicated: whoever loses sight of an
 -- address looks at everything. A program that does not read is not told one by one for ever. (Whatever
 -- goes wrong here, the message is stored, so it is answered as that.)
-local function ring_at(watcher, named)
+local function ring_at(key, named)
   redis.set_repl(redis.REPL_NONE)
-  local key = 'letterbox:address:' .. string.sub(watcher, 2)
   local carried = #ARGV[2] <= ARGV[4] + 0 and ARGV[2] or ''
   local rings =
     redis.pcall('RPUSH', key, ARGV[1] .. ' ' .. table.concat(named, ' ') .. '\n' .. carried)
@@ -226,13 +228,12 @@ local now, reign = ARGV[1] + 0, redis.call('GET', KEYS[#KEYS])
 -- Part: reign.lua
 if fault then return fault end
 -- (What is taken out makes room: in a Redis that is full it is adopted all the same.)
-local raw = ARGV[12]
+local raw = ARGV[13]
 if raw and redis.call('LREM', KEYS[3], 1, raw) == 0 then return {} end
 
--- A caller that has waited for longer than this has given up, and may not hear the answer any more:
--- it is rung as any other.
+-- A caller that may have given up, and does not hear the answer any more, is rung as any other.
 local caller, time = ARGV[11], redis.call('TIME')
-if time[1] * 1000 + time[2] / 1000 - now > 1500 then caller = '' end
+if time[1] * 1000 + time[2] / 1000 - now > ARGV[12] + 0 then caller = '' end
 
 local outcomes, rings, failures, failure = {}, {}, 0, nil
 for first = 1, #KEYS - 1, 4 do
@@ -247,6 +248,6 @@ for first = 1, #KEYS - 1, 4 do
   outcomes[#outcomes + 1] = outcome
 end
 if raw and failure then redis.call('LPUSH', KEYS[3], raw) end
-for watcher, named in pairs(rings) do ring_at(watcher, named) end
+for key, named in pairs(rings) do ring_at(key, named) end
 if failures == #outcomes then return failure end
 return outcomes

@@ -155,10 +155,21 @@ void RedisStore::send_push(std::span<const std::string_view> users, std::string_
   const std::string ring_bytes = std::to_string(limits_.ring_bytes);
   const std::string client_life = std::to_string(limits_.client_life_ms);
   const std::string_view here = here_.rung ? std::string_view(watcher_) : std::string_view();
-  const std::array<std::string_view, 12> arguments{
-      now,         element,     cap,       ring_bytes, life.due_before, life.base, life.others,
-      client_life, short_bytes, bytes_cap, here,       raw.value_or("")};
-  redis_.eval(lua::push, keys, std::span(arguments).first(raw ? 12 : 11),
+  const std::string hears = std::to_string(redis_.patience_ms() / 4 * 3);
+  const std::array<std::string_view, 13> arguments{now,
+                                                   element,
+                                                   cap,
+                                                   ring_bytes,
+                                                   life.due_before,
+                                                   life.base,
+                                                   life.others,
+                                                   client_life,
+                                                   short_bytes,
+                                                   bytes_cap,
+                                                   here,
+                                                   hears,
+                                                   raw.value_or("")};
+  redis_.eval(lua::push, keys, std::span(arguments).first(raw ? 13 : 12),
               [this, owners = std::vector<std::string>(users.begin(), users.end()),
                element = std::string(element),
                then = std::move(then)](const Reply& reply) { then(took(reply, owners, element)); });

@@ -21,6 +21,10 @@ std::optional<std::pair<std::string_view, std::string_view>> split(std::string_v
   return std::pair(text.substr(0, space), text.substr(space + 1));
 }
 
+Ring message_ring(const Cursor& id, const Element& element) {
+  return {.kind = Ring::Kind::message, .id = id, .element = element};
+}
+
 }  // namespace
 
 std::string make_element(std::string_view type, std::string_view data_json, uint64_t time_ms,
@@ -67,13 +71,13 @@ Ring parse_ring(std::string_view text) {
   const auto id = Cursor::parse(parts->first);
   const auto element = parse_element(parts->second);
   if (!id || id->seq == 0 || !element) return raw;
-  return Ring{.kind = Ring::Kind::message, .id = *id, .element = *element};
+  return message_ring(*id, *element);
 }
 
 Ring ring_of(const Cursor& id, std::string_view element) {
   const auto parsed = parse_element(element);
   assert(parsed && id.seq > 0);
-  return {.kind = Ring::Kind::message, .id = id, .element = *parsed};
+  return message_ring(id, *parsed);
 }
 
 std::vector<AddressedRing> parse_addressed(std::string_view text) {
@@ -86,9 +90,8 @@ std::vector<AddressedRing> parse_addressed(std::string_view text) {
     const std::string_view user = take_until(names, ' ');
     const auto id = Cursor::parse(take_until(names, ' '));
     if (!valid_user(user) || !id || id->seq == 0) return {};
-    rings.emplace_back(user, element
-                                 ? Ring{.kind = Ring::Kind::message, .id = *id, .element = *element}
-                                 : Ring{.kind = Ring::Kind::bell});
+    rings.emplace_back(user,
+                       element ? message_ring(*id, *element) : Ring{.kind = Ring::Kind::bell});
   }
   return rings;
 }

@@ -5,9 +5,8 @@
 //     element   0 {"type":"mail","data":{"from":"bob"},"time":1795287660456}
 //     ring      \x01 directly followed by `1795287654123-7 ` and an element,
 //               or a bell: \x01 directly followed by `*1795287660456`, the time of the push
-//     addressed `1795287660456 alice 1795287654123-7 bob 1795287650000-2`, a line feed and an
-//     element,
-//               or nothing behind it: the lists are to be read; `1795287660456 *`: all lists
+//     addressed `1795287660456 alice 1795287654123-7 bob 1795287650000-2`, a line feed, an element;
+//               or nothing behind that: the lists are to be read; `1795287660456 *`: all lists
 //     message   {"id":"1795287654123-7","type":"mail","data":{"from":"bob"},"time":1795287660456}
 //
 // The number before an element is the millisecond at which it expires, 0 for never.

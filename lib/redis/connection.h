@@ -81,6 +81,8 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
 
   // Ready for commands: the login went through.
   bool up() const { return up_; }
+  // How long it waits for an answer, at least, before the connection is given up.
+  uint64_t patience_ms() const { return login_.patience_ms; }
   // Where it is not: why, as far as is known.
   std::string_view trouble() const { return trouble_; }
 

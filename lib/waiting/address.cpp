@@ -21,13 +21,18 @@ constexpr uint64_t kUnreadMs = 300'000;
 
 }  // namespace
 
+void hear_own_pushes(RedisStore& store, Desk& desk, Room& room) {
+  store.tell_here(
+      {.rung = [&desk, &room](std::string_view user,
+                              const Ring& ring) { room.rung(desk, user, ring); },
+       .in_doubt = [&desk, &room](
+                       const std::vector<std::string>& users) { room.missed_rings(desk, users); }});
+}
+
 Address::Address(const ListenerHost& host, Room& room, std::string_view program)
     : Listener(host, room, "letterbox-address"), key_(address_key(program)) {}
 
-void Address::came_up() {
-  many_at_once_ = true;
-  blocked_ = false;
-}
+void Address::came_up() { many_at_once_ = true; }
 
 std::vector<std::string> Address::users() const { return room_.users(); }
 

@@ -13,9 +13,13 @@
 #include <string_view>
 #include <vector>
 
+#include "mailbox/redis_store.h"
 #include "waiting/listener.h"
 
 namespace letterbox {
+
+// What a worker's store pushes to mailboxes that this program watches itself rings in the room.
+void hear_own_pushes(RedisStore& store, Desk& desk, Room& room);
 
 class Address final : public Listener {
  public:
@@ -35,7 +39,6 @@ class Address final : public Listener {
 
   const std::string key_;
   bool many_at_once_ = true;            // BLMPOP is there: Redis 7, and allowed
-  bool blocked_ = false;                // a command that takes is on its way or at work
   std::optional<uint64_t> emptied_ms_;  // when nothing was left there last; steady
 };
 

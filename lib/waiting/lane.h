@@ -40,7 +40,6 @@ class Lane final : public Listener {
 
   std::string client_id_;    // by which CLIENT UNBLOCK knows it
   size_t turn_ = 0;          // which of its lists comes first
-  bool blocked_ = false;     // a BLPOP is on its way or at work
   bool unblocking_ = false;  // an interrupt is on its way
 
   // Guarded by the mutex of the Lanes.

@@ -69,6 +69,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   Room& room_;
   std::unique_ptr<RedisConnection> redis_;
   std::atomic<State> state_{State::connecting};
+  bool blocked_ = false;  // what it asked is on its way or at work
 
  private:
   void up_again();

@@ -190,7 +190,7 @@ void Mailbox::line_written(Client& client, size_t found, uint64_t parked_until) 
 }
 
 bool Mailbox::is_taken_back_by(const Note& note, const Instant& now) const {
-  if (note.park_until > 0 || !anybody_waits()) return false;
+  if (note.park_until > 0) return false;
   if (note.watch_until + kNoteAheadMs < watch_until(now)) return true;
   return std::any_of(clients_.begin(), clients_.end(), [&](const Client& client) {
     return client.poll && client.name == note.client;

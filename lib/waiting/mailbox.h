@@ -148,7 +148,7 @@ class Mailbox {
   void line_written(Client& client, size_t found, uint64_t parked_until);
   // Whether a note that a client is not waiting has, or may have, taken back what was noted since:
   // by another connection, which was quicker, the client came back, or another one that needs the
-  // watch.
+  // watch, also one between two polls, which may park again without a read.
   bool is_taken_back_by(const Note& note, const Instant& now) const;
 
   std::optional<Bells::Place> watched;  // the room's, where its list is listened to

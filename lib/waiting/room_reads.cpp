@@ -167,15 +167,15 @@ void Room::read_failed(Desk& desk, const PollPtr& poll, const Error& error) {
     Mailbox* mailbox = find(poll->question.user);
     const bool for_good = error.code != Code::store_unavailable;
     const bool stays = poll->was_parked && !poll->superseded && !closing_ && mailbox != nullptr;
+    again = !for_good && stays && clock_.steady_ms() < poll->deadline_ms;
     if (for_good) {
       turn_away(poll, error, todo);
     } else if (!stays) {
       todo.refusals.emplace_back(poll, error);
       finish(poll, Reason::error);
-    } else if (clock_.steady_ms() >= poll->deadline_ms) {
+    } else if (!again) {
       end(poll, {.reason = out_of_time(*poll)}, todo);
     } else {
-      again = true;
       mailbox->doubt();
       park(*mailbox, poll);
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Redis has fewer connections than there are lanes: whoever waits hears of its message all the same."""
 
+import json
 import time
 
 import exposition
@@ -24,7 +25,7 @@ def park_all(stack, names, cursors):
 
 def everybody_hears(stack, names, polls, text):
     """Pushes to all. The cursors with which their polls are answered, each within `SOON`."""
-    assert stack.push(names, text).status in (201, 202)
+    assert stack.push_json(json.dumps({"to": names, "data": text})).status in (201, 202)
     end = time.monotonic() + SOON
     answers = [poll.answer(max(end - time.monotonic(), 0.01)) for poll in polls]
     assert all(data(answer) == [text] for answer in answers)

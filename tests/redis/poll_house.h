@@ -87,7 +87,12 @@ class PollHouse {
     }
     address = std::make_shared<Address>(hosts.front(), room, program);
     lanes.open(room, std::move(hosts), workers.front()->log);
-    for (auto& worker : workers) hear_own_pushes(*worker);
+    for (auto& worker : workers) {
+      worker->on_loop([&] {
+        hear_own_pushes(worker->store, worker->desk, room);
+        return true;
+      });
+    }
     for (auto& worker : workers) {
       if (!worker->comes_up()) throw std::runtime_error("no Redis");
     }
@@ -127,19 +132,6 @@ class PollHouse {
 
  private:
   static constexpr size_t kMailboxesOfALane = 4;
-
-  void hear_own_pushes(RedisWorker& worker) {
-    worker.on_loop([&] {
-      worker.store.tell_here(
-          {.rung = [this, &worker](std::string_view user,
-                                   const Ring& ring) { room.rung(worker.desk, user, ring); },
-           .in_doubt =
-               [this, &worker](const std::vector<std::string>& users) {
-                 room.missed_rings(worker.desk, users);
-               }});
-      return true;
-    });
-  }
 
   size_t next_ = 0;
 };

@@ -16,8 +16,8 @@
 #include "base/loop.h"
 #include "model/message.h"
 #include "tests/unit/fake_bells.h"
-#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_store.h"
 #include "waiting/room.h"
 

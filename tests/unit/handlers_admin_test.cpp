@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "handlers/admin.h"
-#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_store.h"
 
 namespace letterbox::test {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "handlers/groups.h"
-#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_groups.h"
 #include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_reply_to.h"
 
 namespace letterbox::test {
 namespace {

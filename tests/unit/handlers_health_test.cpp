@@ -10,9 +10,9 @@
 
 #include "base/loop.h"
 #include "handlers/health.h"
-#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_reply_to.h"
 
 namespace letterbox::test {
 namespace {

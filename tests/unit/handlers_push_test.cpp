@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "handlers/push.h"
-#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_groups.h"
 #include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_store.h"
 
 namespace letterbox::test {

@@ -4,9 +4,9 @@
 #include "handlers/parameters.h"
 #include "handlers/standing.h"
 #include "tests/unit/fake_access.h"
-#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_store.h"
 
 namespace letterbox::test {

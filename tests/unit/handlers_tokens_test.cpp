@@ -5,9 +5,9 @@
 #include "handlers/tokens.h"
 #include "secret/digest.h"
 #include "tests/unit/fake_access.h"
-#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_peer.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_store.h"
 
 namespace letterbox::test {

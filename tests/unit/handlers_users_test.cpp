@@ -7,10 +7,10 @@
 #include "handlers/users.h"
 #include "model/json.h"
 #include "tests/unit/fake_access.h"
-#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_peer.h"
 #include "tests/unit/fake_presence.h"
+#include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_store.h"
 
 namespace letterbox::test {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // What is due first, of all kinds and of one.
-#include "waiting/schedule.h"
-
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "tests/unit/fake_waiting.h"
+#include "waiting/schedule.h"
 
 namespace letterbox::test {
 namespace {

@@ -150,6 +150,19 @@ TEST_CASE_FIXTURE(FakeWaiting,
   CHECK(phone->count() == 0);
 }
 
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a client that leaves while another is between two polls has that one read for") {
+  const auto gone = park(with_cursor(id(4), "tab"));
+  gone->leave();
+  // By another worker, whose read is quicker than the note; it is told of a message before that.
+  enter(with_cursor(id(4), "phone"));
+  answer_read(nothing_after(id(4)));
+  rung(ring(id(5)));
+  answer_note(nothing_after(id(4)));
+  enter(with_cursor(id(5), "phone"));
+  CHECK_MESSAGE(store.reads.size() == 1, "the note may have taken its watch out");
+}
+
 TEST_CASE_FIXTURE(FakeWaiting, "a client that comes back after it was noted as away is read for") {
   park(with_cursor(id(4), "tab"));
   rung(ring(id(5)));
