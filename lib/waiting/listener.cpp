@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "waiting/room.h"
 
 namespace letterbox {
@@ -37,9 +38,28 @@ void Listener::start() {
 void Listener::up_again() {
   failures_ = 0;
   came_up();
-  const bool rings_unheard = std::exchange(was_down_, false);
+  end_predecessor();
+  redis_->command({"CLIENT", "INFO"},
+                  [this, rings_unheard = std::exchange(was_down_, false)](const Reply& reply) {
+                    std::string_view line = reply.text();
+                    const auto id = take_until(line, ' ');
+                    const auto address = take_until(line, ' ');
+                    if (id.starts_with("id=") && address.starts_with("addr=")) {
+                      seen_as_id_ = id.substr(3);
+                      seen_as_address_ = address.substr(5);
+                    }
+                    if (rings_unheard && reply.came()) look();
+                  });
   ask();
-  if (rings_unheard) look();
+}
+
+// What its old connection takes nobody gets to see. (If Redis was started again meanwhile, or
+// another one is the master, none there is both. A socket file loses no connection half, and would
+// be everybody's address.)
+void Listener::end_predecessor() {
+  const std::string id = std::exchange(seen_as_id_, {});
+  if (id.empty() || seen_as_address_.starts_with('/')) return;
+  redis_->command({"CLIENT", "KILL", "ID", id, "ADDR", seen_as_address_}, [](const Reply&) {});
 }
 
 // While Redis itself is away, that is nothing of this listener's own: nobody hears then, and the

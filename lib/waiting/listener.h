@@ -2,7 +2,9 @@
 //
 // A Redis connection that does nothing but listen for rings: what lanes and the address have in
 // common. It is *deaf* while Redis is there but not for it, or not yet for all of its mailboxes:
-// then their polls are looked at every half second. After it was down they are looked at once.
+// then their polls are looked at every half second. After it was down they are looked at once, as
+// soon as Redis knows that its old connection has ended: that may still be served before the new
+// one, minutes long where the network has lost its end.
 //
 // On the thread of its host's loop, but for hears().
 #pragma once
@@ -73,10 +75,14 @@ class Listener : public std::enable_shared_from_this<Listener> {
 
  private:
   void up_again();
+  void end_predecessor();
   void failed();
   void look_later();
 
   const std::string name_;
+  // Of its connection, as Redis sees it: together no other one ever has them.
+  std::string seen_as_id_;
+  std::string seen_as_address_;
   bool was_down_ = false;  // since it last asked
   bool looking_ = false;   // look_later() was called, and is not through
   unsigned failures_ = 0;  // attempts in a row while Redis was there

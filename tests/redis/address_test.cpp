@@ -16,6 +16,7 @@
 
 #include "mailbox/keys.h"
 #include "tests/redis/lanes_house.h"
+#include "tests/redis/relay.h"
 
 namespace letterbox::test {
 namespace {
@@ -215,6 +216,43 @@ TEST_CASE("what is pushed while an address has lost its connection is delivered"
     after = House::cursor_of(answer);
     CHECK(after == pushed);
   }
+}
+
+TEST_CASE("what rings at an address is heard though Redis takes its lost connection for alive") {
+  const int port = RedisServer::spare_port();
+  RedisServer server("127.0.0.1", port);
+  Relay relay(port);
+  House house(2, server, relay.login());
+  const auto guest = house.polls.poll("alice", Cursor{});
+  REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
+  const auto lost = house.connections(std::string(kAddress));
+  REQUIRE(lost.size() == 1);
+  relay.lose_all();
+  CHECK(eventually([&] {
+    const auto now = house.connections(std::string(kAddress));
+    return now.size() == 1 && now != lost;
+  }));
+  const Cursor pushed = house.push("alice");
+  CHECK(House::cursor_of(guest->answer()) == pushed);
+}
+
+TEST_CASE(
+    "what is put into a list is heard though Redis takes the lane's lost connection for alive") {
+  const int port = RedisServer::spare_port();
+  RedisServer server("127.0.0.1", port);
+  Relay relay(port);
+  House house(1, server, relay.login());
+  const auto guest = house.polls.poll("alice", Cursor{});
+  REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
+  const auto lost = house.connections("letterbox-lane");
+  REQUIRE(lost.size() == 1);
+  relay.lose_all();
+  CHECK(eventually([&] {
+    const auto now = house.connections("letterbox-lane");
+    return now.size() == 1 && now != lost;
+  }));
+  house.pusher.ask({"RPUSH", mailbox_key("alice"), "by hand"});
+  CHECK(field(guest->answer(), "count") == "1");
 }
 
 TEST_CASE("an address that has everything be looked at finds what rang nowhere") {

@@ -21,7 +21,10 @@ inline const SystemClock kClock;
 class House {
  public:
   explicit House(size_t lanes, RedisServer& server = RedisServer::shared())
-      : pusher(server.login(), kClock), polls(emptied(server), lanes) {}
+      : House(lanes, server, server.login()) {}
+  // Its polls' way to Redis is another one.
+  House(size_t lanes, RedisServer& server, const RedisLogin& login)
+      : pusher(server.login(), kClock), polls(emptied(login), lanes) {}
 
   Cursor push(const std::string& user, std::string_view data = "1") {
     const auto pushed = pusher.push(user, data);
@@ -66,10 +69,10 @@ class House {
   PollHouse polls;
 
  private:
-  RedisLogin emptied(const RedisServer& server) {
+  const RedisLogin& emptied(const RedisLogin& login) {
     REQUIRE(pusher.comes_up());
     pusher.ask({"FLUSHALL"});
-    return server.login();
+    return login;
   }
 };
 

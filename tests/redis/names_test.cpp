@@ -3,8 +3,6 @@
 // A Redis that is known by a name: which is looked up off the loop, and may stand for several
 // addresses.
 #include <doctest/doctest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <atomic>
 #include <memory>
@@ -12,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/fd.h"
 #include "redis/connection.h"
 #include "tests/redis/eventually.h"
 #include "tests/redis/redis_server.h"
@@ -25,18 +22,6 @@ namespace {
 const SystemClock kClock;
 const std::string kHere = "127.0.0.1";
 const std::string kBeside = "127.0.0.2";
-
-// A TCP port of both addresses that was free a moment ago.
-int spare_port() {
-  const Fd probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  socklen_t size = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  REQUIRE(bind(probe.get(), generic, size) == 0);
-  REQUIRE(getsockname(probe.get(), generic, &size) == 0);
-  return ntohs(address.sin_port);
-}
 
 // It knows one name.
 class Names : public FakeNameServer {
@@ -64,7 +49,7 @@ class Names : public FakeNameServer {
 
 TEST_CASE(
     "a name is looked up once for a worker and all who follow it, and anew when they come back") {
-  const int port = spare_port();
+  const int port = RedisServer::spare_port();
   RedisServer server(kHere, port);
   Names names({kHere});
   RedisWorker worker(names.login(port), kClock);
@@ -92,7 +77,7 @@ TEST_CASE(
 
 TEST_CASE(
     "each address that a name stands for is tried in turn, and what was asked waits for that") {
-  const int port = spare_port();
+  const int port = RedisServer::spare_port();
   RedisServer server(kHere, port);
   Names names({"::1", kBeside, kHere});
   RedisWorker worker(names.login(port), kClock);
@@ -102,7 +87,7 @@ TEST_CASE(
 }
 
 TEST_CASE("an address where a replica answers is passed over for the one of the master") {
-  const int port = spare_port();
+  const int port = RedisServer::spare_port();
   RedisServer replica(kBeside, port);
   RedisServer master(kHere, port);
   RedisWorker admin(replica.login(), kClock);
@@ -115,7 +100,7 @@ TEST_CASE("an address where a replica answers is passed over for the one of the 
 }
 
 TEST_CASE("a name that comes to stand for another Redis is followed there") {
-  const int port = spare_port();
+  const int port = RedisServer::spare_port();
   RedisServer first(kHere, port);
   RedisServer second(kBeside, port);
   Names names({kHere});
@@ -130,7 +115,7 @@ TEST_CASE("a name that comes to stand for another Redis is followed there") {
 
 TEST_CASE(
     "while a resolver hangs the loop goes on, commands are answered away, and then it is up") {
-  const int port = spare_port();
+  const int port = RedisServer::spare_port();
   RedisServer server(kHere, port);
   Names names({kHere});
   names.hang();

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -94,6 +95,18 @@ RedisServer::RedisServer(std::string host, int port)
 }
 
 RedisServer::~RedisServer() { stop(); }
+
+int RedisServer::spare_port() {
+  const Fd probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  if (bind(probe.get(), generic, size) != 0 || getsockname(probe.get(), generic, &size) != 0) {
+    throw std::runtime_error("no port of loopback is free");
+  }
+  return ntohs(address.sin_port);
+}
 
 RedisServer& RedisServer::shared() {
   static RedisServer server;

@@ -24,6 +24,9 @@ class RedisServer {
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
 
+  // A TCP port of all addresses of loopback that was free a moment ago.
+  static int spare_port();
+
   // The one that most tests share.
   static RedisServer& shared();
 

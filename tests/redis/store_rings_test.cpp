@@ -302,8 +302,8 @@ struct Behind final : Clock {
   SystemClock real;
 };
 
-TEST_CASE_FIXTURE(Own,
-                  "a push that is carried out when its caller may have given up rings at the address") {
+TEST_CASE_FIXTURE(
+    Own, "a push that is carried out when its caller may have given up rings at the address") {
   const Behind behind;
   RedisWorker late(server.login(), behind, small_limits(), "own");
   REQUIRE(late.comes_up());
