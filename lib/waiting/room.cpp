@@ -217,8 +217,9 @@ std::optional<uint64_t> Room::tick(Desk& desk) {
   {
     Lock lock(mutex_);
     const Instant now(clock_);
-    while (const auto* due = schedule_.due(now.steady_ms))
+    while (const auto* due = schedule_.due(now.steady_ms)) {
       come_due(Schedule::Entry(*due), now, todo);
+    }
     // (No more are kept warm than may be parked.)
     while (schedule_.count(Schedule::Kind::rest) > limits_.parked) {
       forget(*schedule_.first(Schedule::Kind::rest)->client);
