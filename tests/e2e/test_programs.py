@@ -249,8 +249,8 @@ def guarded_redis():
     """A Redis on loopback that lets in only a named user with a password. Yields its port and the password's file."""
     directory, port = new_directory(), spare_port()
     acl = directory / "users.acl"
-    # An ordinary user's rights: nothing that administrates, except that it may interrupt its own blocked connections.
-    acl.write_text(f"user default off\nuser {USER} on #{hashlib.sha256(PASSWORD.encode()).hexdigest()} ~*:{{*}} ~letterbox:* +@all -@admin -@dangerous +client|unblock +info\n"
+    # An ordinary user's rights: nothing that administrates, except that it may interrupt its own blocked connections, and end those of before.
+    acl.write_text(f"user default off\nuser {USER} on #{hashlib.sha256(PASSWORD.encode()).hexdigest()} ~*:{{*}} ~letterbox:* +@all -@admin -@dangerous +client|unblock +client|kill +info\n"
                    "user test on nopass ~* &* +@all\n")
     password = directory / "password"
     password.write_text(PASSWORD + "\n")
