@@ -22,7 +22,7 @@ constexpr uint64_t kAdoptAgainMostMs = 10'000;
 // A client's line is written so much after it first came back with something to be written; with
 // those of others, so that the room need not wake for each.
 constexpr uint64_t kDebtMs = 1000;
-constexpr uint64_t kDebtsTogetherMs = 100;
+constexpr uint64_t kDebtsTogetherMs = 10;
 constexpr uint64_t debt_due_ms(uint64_t since_ms) {
   return (since_ms + kDebtMs + kDebtsTogetherMs - 1) / kDebtsTogetherMs * kDebtsTogetherMs;
 }
