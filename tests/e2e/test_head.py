@@ -7,8 +7,9 @@ from expect import is_error
 from fcgi_peer import Peer
 from web import target
 
-# What may be asked by GET, of which program, and whose headers stay the same from one answer to the next.
-ROUTES = [("push", "/healthz", {}), ("push", "/readyz", {}), ("push", "/mailbox", {"user": "nobody"}), ("push", "/users", {"user": "nobody"}),
+# What may be asked by GET, of which program, and whose headers stay the same from one answer to the next. (Who is
+# alive goes away by and by: /users is asked for somebody else.)
+ROUTES = [("push", "/healthz", {}), ("push", "/readyz", {}), ("push", "/mailbox", {"user": "nobody"}), ("push", "/users", {"user": "nobody-else"}),
           ("push", "/groups/nobodies", {}), ("push", "/tokens", {"user": "nobody"}), ("poll", "/alive", {"user": "nobody"}),
           ("push", "/mailbox", {}), ("poll", "/alive", {"user": "no name"})]
 

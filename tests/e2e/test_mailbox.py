@@ -47,6 +47,7 @@ def test_unnamed_client(stack, user):
 
 def test_seen(stack, user):
     """the time since a client was seen grows while it is away, and a poll resets it"""
+    stack.pushed(user, "text")  # (who looks before that is soon forgotten)
     stack.look(user, after=0)
 
     def seen():
