@@ -58,7 +58,7 @@ void Listener::up_again() {
 // be everybody's address.)
 void Listener::end_predecessor() {
   const std::string id = std::exchange(seen_as_id_, {});
-  if (id.empty() || seen_as_address_.starts_with('/')) return;
+  if (id.empty() || seen_as_address_.ends_with(":0")) return;
   redis_->command({"CLIENT", "KILL", "ID", id, "ADDR", seen_as_address_}, [](const Reply&) {});
 }
 

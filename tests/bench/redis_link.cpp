@@ -93,8 +93,12 @@ void RedisLink::read_more() {
 }
 
 bool redis_answers(const std::string& address) {
-  RedisLink link(address);
-  return link.connected() && link.ask({"PING"}) == "PONG";
+  try {
+    RedisLink link(address);
+    return link.connected() && link.ask({"PING"}) == "PONG";
+  } catch (const Failure&) {  // one that ends has taken the connection
+    return false;
+  }
 }
 
 double info_number(std::string_view info, std::string_view name) {
