@@ -336,7 +336,15 @@ def test_sentinels_die(new_group, stack_on, user):
     for sentinel in others:
         sentinel.kill()
     parked = stack.park(user, after=0)
-    group.servers[0].client.client_kill_filter(_type="normal", skipme=True)
+    master = group.servers[0].client
+
+    def workers():
+        return sum(client["name"] == "letterbox" for client in master.client_list())
+
+    before = workers()
+    assert before >= 2
+    master.client_kill_filter(_type="normal", skipme=True)
+    eventually(lambda: workers() == before, "each worker has found the master")
     eventually(lambda: is_accepted(stack.push(user, "one")), "the push is accepted")
     answer = parked.answer()
     assert data(answer) == ["one"]
