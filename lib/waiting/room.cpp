@@ -255,8 +255,8 @@ void Room::come_due(const Schedule::Entry& due, const Instant& now, Effects& tod
       schedule_.remove(client->due);
       todo.notes.push_back(client->mailbox.lapse(*client, now));
       schedule_.remove(client->away);
-      return schedule_.add(client->away, client->since_ms + Mailbox::kWarmMs,
-                           {.kind = Schedule::Kind::rest, .poll = nullptr, .client = client});
+      return schedule_.add(client->away, client->since_ms + Mailbox::kWarmMs, Schedule::Kind::rest,
+                           *client);
     case Schedule::Kind::rest:
       return forget(*client);
   }
@@ -335,6 +335,11 @@ void Room::note(Client& client, Effects& todo) {
   todo.notes.push_back(client.mailbox.note_of(client, Instant(clock_)));
 }
 
+void Room::acknowledge(Client& client, const Instant& now, Effects& todo) {
+  schedule_.remove(client.due);
+  todo.notes.push_back(client.mailbox.acknowledgement_of(client, now));
+}
+
 void Room::forget(Client& client) {
   schedule_.remove(client.away);
   schedule_.remove(client.due);
@@ -393,8 +398,7 @@ void Room::finish(const PollPtr& poll, Reason reason) {
   Client* client = find(poll);
   if (client == nullptr) return;
   client->leaves(reason == Reason::messages, clock_.steady_ms());
-  schedule_.add(client->away, client->since_ms + kLapseMs,
-                {.kind = Schedule::Kind::lapse, .poll = nullptr, .client = client});
+  schedule_.add(client->away, client->since_ms + kLapseMs, Schedule::Kind::lapse, *client);
 }
 
 // A poll's every transition, and where it stands then.
@@ -404,7 +408,7 @@ void Room::move(const PollPtr& poll, Poll::State to, uint64_t due_ms) {
   schedule_.remove(poll->place);
   poll->become(to);
   if (to == Poll::State::queued) turns_.line_up(poll);
-  if (const auto kind = kind_of(to)) schedule_.add(poll->place, due_ms, {*kind, poll});
+  if (const auto kind = kind_of(to)) schedule_.add(poll->place, due_ms, *kind, poll);
 }
 
 // --- outside of the mutex ------------------------------------------------------------------------

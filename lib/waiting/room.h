@@ -121,6 +121,7 @@ class Room {
   void leave(const PollPtr& poll) EXCLUDES(mutex_);
   void dismiss(Client& client, Effects& todo) REQUIRES(mutex_);
   void note(Client& client, Effects& todo) REQUIRES(mutex_);
+  void acknowledge(Client& client, const Instant& now, Effects& todo) REQUIRES(mutex_);
   void forget(Client& client) REQUIRES(mutex_);
 
   void park(Mailbox& mailbox, const PollPtr& poll) REQUIRES(mutex_);
@@ -153,7 +154,7 @@ class Room {
   void adopt(Desk& desk, const std::string& user, const std::string& raw, uint64_t again_ms);
   void note_return(Client& client, Effects& todo) REQUIRES(mutex_);
   void write_note(Desk& desk, const Note& note) EXCLUDES(mutex_);
-  void acknowledge(Desk& desk, const Note& note);
+  void write_acknowledgement(Desk& desk, const Note& note);
   void write_debts(Desk& desk, const std::vector<PollPtr>& polls) EXCLUDES(mutex_);
 
   // --- who has news

@@ -100,8 +100,7 @@ void Room::looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Gl
         case Mailbox::Sight::nothing_new:
           break;
         case Mailbox::Sight::note_lost:
-          schedule_.remove(client.due);
-          todo.notes.push_back(mailbox.acknowledgement_of(client, now));
+          acknowledge(client, now, todo);
           break;
         case Mailbox::Sight::news:
           read_again(poll, todo);

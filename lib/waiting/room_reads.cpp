@@ -233,12 +233,10 @@ void Room::adopt_then_read(Desk& desk, const PollPtr& poll) {
 void Room::note_return(Client& client, Effects& todo) {
   const Instant now(clock_);
   if (client.mailbox.must_be_noted(client, now)) {
-    schedule_.remove(client.due);
-    todo.notes.push_back(client.mailbox.acknowledgement_of(client, now));
+    acknowledge(client, now, todo);
   } else if (!client.in_debt()) {
     client.begin_debt(now.steady_ms);
-    schedule_.add(client.due, debt_due_ms(now.steady_ms),
-                  {.kind = Schedule::Kind::debt, .poll = nullptr, .client = &client});
+    schedule_.add(client.due, debt_due_ms(now.steady_ms), Schedule::Kind::debt, client);
   }
 }
 
@@ -251,15 +249,14 @@ void Room::write_debts(Desk& desk, const std::vector<PollPtr>& polls) {
       if (poll->state() != Poll::State::parked) continue;
       Client* client = find(poll);
       if (client == nullptr || !client->in_debt()) continue;
-      schedule_.remove(client->due);
-      todo.notes.push_back(client->mailbox.acknowledgement_of(*client, now));
+      acknowledge(*client, now, todo);
     }
   }
   carry_out(desk, todo);
 }
 
 void Room::write_note(Desk& desk, const Note& note) {
-  if (note.only_acknowledges) return acknowledge(desk, note);
+  if (note.only_acknowledges) return write_acknowledgement(desk, note);
   ReadRequest request;
   request.user = note.user;
   request.client = note.client;
@@ -277,7 +274,7 @@ void Room::write_note(Desk& desk, const Note& note) {
   });
 }
 
-void Room::acknowledge(Desk& desk, const Note& note) {
+void Room::write_acknowledgement(Desk& desk, const Note& note) {
   desk.store.acknowledge(note.user, note.client, *note.after, note.park_until,
                          [this, &desk, user = note.user](const Or<bool>& there) {
                            // (False: somebody has emptied the store.)

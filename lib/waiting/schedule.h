@@ -43,8 +43,13 @@ class Schedule {
   // Where something stands. It is kept by what stands there: a poll stands in one place at most.
   using Place = std::optional<Line::iterator>;
 
-  // REQUIRES: `place` is empty.
-  void add(Place& place, uint64_t due_ms, Entry entry);
+  // A poll's or a client's. REQUIRES: `place` is empty.
+  void add(Place& place, uint64_t due_ms, Kind kind, const std::shared_ptr<Poll>& poll) {
+    add(place, due_ms, {kind, poll, nullptr});
+  }
+  void add(Place& place, uint64_t due_ms, Kind kind, Client& client) {
+    add(place, due_ms, {kind, nullptr, &client});
+  }
   // Empties `place`, if it is not yet.
   void remove(Place& place);
 
@@ -57,6 +62,7 @@ class Schedule {
   size_t count(Kind kind) const { return line(kind).size(); }
 
  private:
+  void add(Place& place, uint64_t due_ms, Entry entry);
   const Line& line(Kind kind) const { return lines_.at(static_cast<size_t>(kind)); }
   const Line* earliest() const;
 

@@ -26,18 +26,6 @@ uint64_t number_of(const Value* value) {
   return value != nullptr && value->IsUint64() ? value->GetUint64() : 0;
 }
 
-void append_post(std::string& out, std::string_view target, std::string_view user,
-                 std::string_view type, size_t length) {
-  out += "POST ";
-  out += target;
-  out += user;
-  out += " HTTP/1.1\r\nHost: bench\r\nContent-Type: ";
-  out += type;
-  out += "\r\nContent-Length: ";
-  out += std::to_string(length);
-  out += "\r\n\r\n";
-}
-
 class LetterboxDialect final : public Dialect {
  public:
   void append_poll(std::string& out, std::string_view user,
@@ -50,8 +38,7 @@ class LetterboxDialect final : public Dialect {
   }
 
   void append_push(std::string& out, const Letter& letter) const override {
-    append_post(out, "/push?to=", letter.user, "text/plain", letter.body.size());
-    out += letter.body;
+    append_post(out, "/push?to=", letter.user, "text/plain", letter.body);
   }
 
   bool has_groups() const override { return true; }
@@ -65,8 +52,7 @@ class LetterboxDialect final : public Dialect {
   }
 
   void append_broadcast(std::string& out, const Letter& letter) const override {
-    append_post(out, "/push?to=group:", letter.user, "text/plain", letter.body.size());
-    out += letter.body;
+    append_post(out, "/push?to=group:", letter.user, "text/plain", letter.body);
   }
 
   size_t batch_size() const override { return 100; }
@@ -81,8 +67,7 @@ class LetterboxDialect final : public Dialect {
       json += "\"}";
     }
     json += ']';
-    append_post(out, "/push", "", "application/json", json.size());
-    out += json;
+    append_post(out, "/push", "", "application/json", json);
   }
 
   PollReading read_poll(const HttpAnswer& answer, std::string& cursor,

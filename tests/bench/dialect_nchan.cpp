@@ -17,12 +17,7 @@ class NchanDialect final : public Dialect {
   }
 
   void append_push(std::string& out, const Letter& letter) const override {
-    out += "POST /pub?id=";
-    out += letter.user;
-    out += " HTTP/1.1\r\nHost: bench\r\nContent-Type: text/plain\r\nContent-Length: ";
-    out += std::to_string(letter.body.size());
-    out += "\r\n\r\n";
-    out += letter.body;
+    append_post(out, "/pub?id=", letter.user, "text/plain", letter.body);
   }
 
   PollReading read_poll(const HttpAnswer& answer, std::string& cursor,

@@ -19,11 +19,7 @@ class PushpinDialect final : public Dialect {
     json += R"(","formats":{"http-response":{"body":")";
     json += letter.body;  // needs no escapes, see message.h
     json += R"("}}}]})";
-    out += "POST /publish/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n";
-    out += "Content-Length: ";
-    out += std::to_string(json.size());
-    out += "\r\n\r\n";
-    out += json;
+    append_post(out, "/publish/", "", "application/json", json);
   }
 
   bool keeps_between_polls() const override { return false; }

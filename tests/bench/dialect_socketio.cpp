@@ -33,17 +33,12 @@ class SocketIoDialect final : public Dialect {
     if (cursor.empty()) return append_get(out, {});
     const std::string_view session = cursor.substr(1);
     if (cursor[0] == kPoll) return append_get(out, session);
-    if (cursor[0] == kPong) return append_post(out, session, "3");
-    append_post(out, session, R"(40{"user":")" + std::string(user) + "\"}");
+    if (cursor[0] == kPong) return append_packet(out, session, "3");
+    append_packet(out, session, R"(40{"user":")" + std::string(user) + "\"}");
   }
 
   void append_push(std::string& out, const Letter& letter) const override {
-    out += "POST /push?to=";
-    out += letter.user;
-    out += " HTTP/1.1\r\nHost: bench\r\nContent-Type: text/plain\r\nContent-Length: ";
-    out += std::to_string(letter.body.size());
-    out += "\r\n\r\n";
-    out += letter.body;
+    append_post(out, "/push?to=", letter.user, "text/plain", letter.body);
   }
 
   PollReading read_poll(const HttpAnswer& answer, std::string& cursor,
@@ -84,7 +79,7 @@ class SocketIoDialect final : public Dialect {
     out += "\r\n";
   }
 
-  static void append_post(std::string& out, std::string_view session, std::string_view packet) {
+  static void append_packet(std::string& out, std::string_view session, std::string_view packet) {
     append_target(out, "POST ", session);
     out += "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: ";
     out += std::to_string(packet.size());

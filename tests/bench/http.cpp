@@ -63,6 +63,19 @@ ptrdiff_t parse_chunks(std::string_view bytes, std::string_view& body, std::stri
 
 std::string_view HttpAnswer::header(std::string_view name) const { return find_header(head, name); }
 
+void append_post(std::string& out, std::string_view target, std::string_view name,
+                 std::string_view type, std::string_view body) {
+  out += "POST ";
+  out += target;
+  out += name;
+  out += " HTTP/1.1\r\nHost: bench\r\nContent-Type: ";
+  out += type;
+  out += "\r\nContent-Length: ";
+  out += std::to_string(body.size());
+  out += "\r\n\r\n";
+  out += body;
+}
+
 ptrdiff_t parse_answer(std::string_view bytes, HttpAnswer& answer, std::string& joined) {
   const size_t head_end = bytes.find("\r\n\r\n");
   if (head_end == std::string_view::npos) return 0;

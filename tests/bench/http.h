@@ -31,6 +31,10 @@ struct HttpAnswer {
 /// length. `answer` points into `bytes`, or into `joined` where the body came in several chunks.
 ptrdiff_t parse_answer(std::string_view bytes, HttpAnswer& answer, std::string& joined);
 
+/// Appends a request. `target` and `name` together are its path and query.
+void append_post(std::string& out, std::string_view target, std::string_view name,
+                 std::string_view type, std::string_view body);
+
 class HttpConnection;
 
 /// Who sent the requests. May send and close from within both.

@@ -99,6 +99,12 @@ struct FakeWaiting {
     return heard;
   }
 
+  // One that is not in the room.
+  std::shared_ptr<Poll> make_poll(Question question = {}) {
+    return std::make_shared<Poll>(room, desk, std::move(question),
+                                  std::make_unique<FakeReplyTo>(std::make_shared<Heard>()));
+  }
+
   // Enters and finds nothing. REQUIRES: nobody else is being read for.
   std::shared_ptr<Heard> park(Question question) {
     const Cursor at = question.after;

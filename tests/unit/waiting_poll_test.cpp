@@ -22,8 +22,7 @@ using State = Poll::State;
 struct Becoming : FakeWaiting {
   // A poll in that state, which it got to by the shortest way.
   std::shared_ptr<Poll> in(State state) {
-    auto poll = std::make_shared<Poll>(room, desk, Question{},
-                                       std::make_unique<FakeReplyTo>(std::make_shared<Heard>()));
+    auto poll = make_poll();
     if (state == State::late) poll->become(State::parked);
     if (state != State::reading) poll->become(state);
     return poll;

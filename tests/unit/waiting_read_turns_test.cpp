@@ -23,8 +23,7 @@ struct Turns : FakeWaiting {
     Question question;
     question.user = std::move(user);
     question.client = std::move(client);
-    return std::make_shared<Poll>(room, desk, std::move(question),
-                                  std::make_unique<FakeReplyTo>(std::make_shared<Heard>()));
+    return make_poll(std::move(question));
   }
   PollPtr line_up(std::string user, std::string client = "") {
     auto one = poll(std::move(user), std::move(client));

@@ -16,13 +16,9 @@ namespace {
 using Kind = Schedule::Kind;
 
 struct Scheduled : FakeWaiting {
-  std::shared_ptr<Poll> poll() {
-    return std::make_shared<Poll>(room, desk, Question{},
-                                  std::make_unique<FakeReplyTo>(std::make_shared<Heard>()));
-  }
   std::shared_ptr<Poll> add(Kind kind, uint64_t due_ms) {
-    auto one = poll();
-    schedule.add(one->place, due_ms, {kind, one});
+    auto one = make_poll();
+    schedule.add(one->place, due_ms, kind, one);
     return one;
   }
 
