@@ -296,6 +296,7 @@ TEST_CASE("polls that are parked outlive a restart of Redis, what is pushed then
   after.reserve(40);
   for (int i = 0; i < 40; ++i) after.push_back(house.push("user" + std::to_string(i)));
   for (int restart = 0; restart < 2; ++restart) {
+    REQUIRE(house.polls.comes_up());
     std::vector<std::shared_ptr<Guest>> guests;
     for (size_t i = 0; i < after.size(); ++i) {
       guests.push_back(house.polls.poll("user" + std::to_string(i), after[i]));

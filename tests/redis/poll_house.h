@@ -5,6 +5,7 @@
 // ever.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <future>
 #include <memory>
@@ -93,9 +94,7 @@ class PollHouse {
         return true;
       });
     }
-    for (auto& worker : workers) {
-      if (!worker->comes_up()) throw std::runtime_error("no Redis");
-    }
+    if (!comes_up()) throw std::runtime_error("no Redis");
     workers.front()->loop.post([this] { address->start(); });
   }
   ~PollHouse() {
@@ -104,6 +103,12 @@ class PollHouse {
   }
   PollHouse(const PollHouse&) = delete;
   PollHouse& operator=(const PollHouse&) = delete;
+
+  // Whether each worker has its connection, without which it takes no poll in.
+  [[nodiscard]] bool comes_up() {
+    return std::all_of(workers.begin(), workers.end(),
+                       [](auto& worker) { return worker->comes_up(); });
+  }
 
   // Comes in by one worker after the other. Without `after` the store keeps the cursor.
   std::shared_ptr<Guest> poll(const std::string& user, std::optional<Cursor> after = {},
