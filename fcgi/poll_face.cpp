@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "handlers/alive.h"
+#include "handlers/entrance.h"
+#include "handlers/events.h"
 #include "handlers/gate.h"
 #include "handlers/poll.h"
 #include "mailbox/admission_cache.h"
@@ -74,16 +76,29 @@ void add_routes(Worker& worker, Room& room, AdmissionCache& cache, Review& revie
                                                static_cast<size_t>(config.integer("clients-max")));
   const auto gate = std::make_shared<Gate>(worker.desk, worker.access, cache, review, keys, named,
                                            worker.loop.clock(), config.flag("open"));
-  const auto poll = std::make_shared<PollHandler>(worker.desk, *gate, room, *worker.book, rules);
+  const auto entrance = std::make_shared<Entrance>(worker.desk, *gate, room, *worker.book);
+  const auto poll = std::make_shared<PollHandler>(*gate, *entrance, rules);
+  const auto events =
+      std::make_shared<EventsHandler>(worker.desk, *gate, *entrance, room, event_rules(config));
   const auto alive =
       std::make_shared<AliveHandler>(worker.desk, *gate, *worker.book, rules.timeout_ms);
   // A poll has effects, and its answer is what they are for: it is not asked by HEAD.
   worker.public_front.router.add(
       "GET", "/poll",
-      [gate, poll](const Request& request, const Query& query, Answer answer) {
+      [gate, entrance, poll](const Request& request, const Query& query, Answer answer) {
         poll->poll(request, query, std::move(answer));
       },
       Router::Head::refused);
+  worker.public_front.router.add(
+      "GET", "/events",
+      [gate, entrance, events](const Request& request, const Query& query, Answer answer) {
+        events->events(request, query, std::move(answer));
+      },
+      Router::Head::refused);
+  worker.public_front.router.add(
+      "POST", "/ack", [events](const Request& request, const Query& query, Answer answer) {
+        events->acknowledge(request, query, std::move(answer));
+      });
   for (const auto method : {"GET", "POST"}) {
     worker.public_front.router.add(
         method, "/alive", [gate, alive](const Request& request, const Query& query, Answer answer) {

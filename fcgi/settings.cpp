@@ -48,6 +48,7 @@ constexpr Row kTable[] = {
   {poll, {"open",             "",        "",               0, 0,            Option::flag,        "believe user=NAME in the query: development and trusted networks only"}},
   {poll, {"poll-timeout",     "SECONDS", "25",             0, 3600,         Option::seconds,     "how long a poll waits that says nothing of it"}},
   {poll, {"poll-timeout-max", "SECONDS", "50",             0, 3600,         Option::seconds,     "how long a poll may ask to wait; below nginx' fastcgi_read_timeout"}},
+  {poll, {"stream-ping",      "SECONDS", "15",             0.05, 3600,      Option::seconds,     "after how long of silence a stream is sent a comment; below nginx' fastcgi_read_timeout"}},
   {push, {"body-max",         "BYTES",   "262144",         1, 67108864,     Option::integer,     "longest body of a push"}},
   {push, {"recipients-max",   "N",       "1000",           1, 100000,       Option::integer,     "most recipients that one push names; a group is one"}},
   {push, {"broadcast-max",    "N",       "100000",         1, 10000000,     Option::integer,     "most recipients of one push to groups or to everybody online"}},
@@ -146,6 +147,8 @@ PollRules poll_rules(const Config& config) {
   rules.timeout_ms = std::min(ms(config, "poll-timeout"), rules.timeout_max_ms);
   return rules;
 }
+
+EventRules event_rules(const Config& config) { return {.ping_ms = ms(config, "stream-ping")}; }
 
 PushRules push_rules(const Config& config) {
   PushRules rules;

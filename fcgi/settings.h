@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "handlers/events.h"
 #include "handlers/origins.h"
 #include "handlers/poll.h"
 #include "handlers/push.h"
@@ -44,6 +45,7 @@ Result<RedisLogin, std::string> redis_login(const Config& config);
 MailboxLimits mailbox_limits(const Config& config);
 RoomLimits room_limits(const Config& config, size_t descriptors);
 PollRules poll_rules(const Config& config);
+EventRules event_rules(const Config& config);
 PushRules push_rules(const Config& config);
 TokenRules token_rules(const Config& config);
 // How long a signed token may live.

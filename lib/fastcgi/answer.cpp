@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "fastcgi/answer.h"
 
+#include <cassert>
 #include <utility>
 
 #include "fastcgi/connection.h"
@@ -17,6 +18,7 @@ Answer& Answer::operator=(Answer&& other) noexcept {
     counts_ = std::move(other.counts_);
     headers_ = std::move(other.headers_);
     without_body_ = other.without_body_;
+    begun_ = other.begun_;
   }
   return *this;
 }
@@ -24,6 +26,7 @@ Answer& Answer::operator=(Answer&& other) noexcept {
 Answer::~Answer() { send_forgotten(); }
 
 void Answer::send(Response response) {
+  assert(!begun_);
   const auto connection = std::move(connection_);
   if (!connection) return;
   response.without_body = without_body_;
@@ -31,12 +34,33 @@ void Answer::send(Response response) {
   connection->answer(response, counts_.get());
 }
 
-bool Answer::when_gone(std::weak_ptr<GoneListener> listener) {
+void Answer::begin(Response response) {
+  assert(!begun_ && !without_body_);
+  if (!connection_) return;
+  begun_ = true;
+  if (headers_) response.headers += *headers_;
+  connection_->begin_answer(response, counts_.get());
+}
+
+size_t Answer::append(std::string_view text) {
+  assert(begun_ || !connection_);
+  return connection_ ? connection_->append(text) : 0;
+}
+
+void Answer::end() {
+  assert(begun_ || !connection_);
+  const auto connection = std::move(connection_);
+  begun_ = false;
+  if (connection) connection->end_answer();
+}
+
+bool Answer::when_gone(std::weak_ptr<PeerListener> listener) {
   return connection_ && connection_->when_gone(std::move(listener));
 }
 
 void Answer::send_forgotten() noexcept {
   if (!connection_) return;
+  if (begun_) return end();
   const Error error{Code::internal, "the server forgot this request", 0};
   send({info(error.code).status, error_json(error) + "\n"});
 }

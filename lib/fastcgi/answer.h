@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The one answer a request is owed. Movable, usable from any thread and long after the request was
-// read; one that is dropped unsent answers 500 by itself, so that no request can be forgotten.
+// The one answer a request is owed: sent at once, or begun, appended to, and ended. Movable, usable
+// from any thread (one at a time) and long after the request was read; one that is dropped unsent
+// answers 500 by itself, and one that was begun ends, so that no request can be forgotten.
 #pragma once
 
 #include <array>
@@ -11,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/gone.h"
+#include "base/peer_listener.h"
 #include "base/metrics.h"
 
 namespace letterbox {
@@ -55,6 +56,13 @@ class Answer {
   // REQUIRES: not sent before.
   void send(Response response);
 
+  // In parts, none of which blocks: the head with the first of the body (no Content-Length), more
+  // of the body, the end. REQUIRES: in this order, and begun once.
+  void begin(Response response);
+  // How many bytes wait for the peer to take them; 0 also where the client is gone.
+  size_t append(std::string_view text);
+  void end();
+
   // Has its status counted as it is sent, or kClientLeft if it can't be.
   void count_in(std::shared_ptr<StatusCounts> counts) { counts_ = std::move(counts); }
 
@@ -64,8 +72,9 @@ class Answer {
   // Header lines that go with it whatever it will be, each ended by CR LF.
   void carry(std::shared_ptr<const std::string> headers) { headers_ = std::move(headers); }
 
-  // Asks to be told when the client goes away; false where it has already gone.
-  bool when_gone(std::weak_ptr<GoneListener> listener);
+  // Asks to be told when the client goes away, or has taken all that waited; false where it has
+  // already gone.
+  bool when_gone(std::weak_ptr<PeerListener> listener);
 
   explicit operator bool() const { return connection_ != nullptr; }
 
@@ -76,6 +85,7 @@ class Answer {
   std::shared_ptr<StatusCounts> counts_;
   std::shared_ptr<const std::string> headers_;
   bool without_body_ = false;
+  bool begun_ = false;
 };
 
 }  // namespace letterbox

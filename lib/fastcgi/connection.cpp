@@ -32,7 +32,7 @@ void Connection::on_ready(uint32_t events) {
   if (!(events & ~static_cast<uint32_t>(EPOLLOUT))) return;
 
   State state;
-  std::shared_ptr<GoneListener> listener;
+  std::shared_ptr<PeerListener> listener;
   {
     Lock lock(mutex_);
     state = state_;
@@ -60,7 +60,7 @@ void Connection::begin(uint16_t request_id, bool keep) {
   listener_.reset();
 }
 
-bool Connection::when_gone(std::weak_ptr<GoneListener> listener) {
+bool Connection::when_gone(std::weak_ptr<PeerListener> listener) {
   Lock lock(mutex_);
   if (state_ != State::busy) return false;
   listener_ = std::move(listener);
@@ -69,17 +69,42 @@ bool Connection::when_gone(std::weak_ptr<GoneListener> listener) {
 
 void Connection::answer(const Response& response, StatusCounts* counts) {
   Lock lock(mutex_);
+  if (count(response, counts)) finish(answer_records(request_id_, response));
+}
+
+void Connection::begin_answer(const Response& response, StatusCounts* counts) {
+  Lock lock(mutex_);
+  if (count(response, counts)) write(begin_records(request_id_, response));
+}
+
+size_t Connection::append(std::string_view text) {
+  Lock lock(mutex_);
+  if (state_ != State::busy) return 0;
+  if (!text.empty()) write(more_records(request_id_, text));
+  return unsent_.size();
+}
+
+void Connection::end_answer() {
+  Lock lock(mutex_);
+  if (state_ == State::busy) finish(end_records(request_id_));
+}
+
+// False: the client has left.
+bool Connection::count(const Response& response, StatusCounts* counts) {
   const bool here = state_ == State::busy;
   // Before the write: a client that has its answer and asks for the figures finds it among them.
   if (counts != nullptr) counts->of(here ? response.status : StatusCounts::kClientLeft).add();
-  if (!here) return;
+  return here;
+}
+
+// The last of an answer.
+void Connection::finish(std::string records) {
   // Idle before the write: nginx may send its next request the moment it has read the answer, and
   // the loop must not take that for a client that went away. The lock keeps the loop out until
   // then.
   state_ = State::idle;
   listener_.reset();
   board_.exchange_ended();
-  std::string records = answer_records(request_id_, response);
   if (retiring_) records += farewell_record(request_id_);
   write(std::move(records));
 }
@@ -97,25 +122,33 @@ void Connection::write(std::string records) {
     return;
   }
   const ssize_t sent = send(fd_.get(), records.data(), records.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent == static_cast<ssize_t>(records.size())) {
-    if (!keep_) shutdown(fd_.get(), SHUT_WR);
-    return;
-  }
+  if (sent == static_cast<ssize_t>(records.size())) return all_written();
   if (sent < 0 && errno != EAGAIN) return;  // broken: the loop is told by epoll, and closes
   unsent_.assign(records, static_cast<size_t>(sent < 0 ? 0 : sent));
   loop_.rearm(fd_.get(), kReading | EPOLLOUT, this);
 }
 
 void Connection::write_more() {
-  Lock lock(mutex_);
-  if (state_ == State::closed || unsent_.empty()) return;
-  const ssize_t sent = send(fd_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent < 0) return;
-  unsent_.erase(0, static_cast<size_t>(sent));
-  if (!unsent_.empty()) return;
-  unsent_.shrink_to_fit();
-  loop_.rearm(fd_.get(), kReading, this);
-  if (!keep_) shutdown(fd_.get(), SHUT_WR);
+  std::shared_ptr<PeerListener> listener;
+  {
+    Lock lock(mutex_);
+    if (state_ == State::closed || unsent_.empty()) return;
+    const ssize_t sent =
+        send(fd_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) return;
+    unsent_.erase(0, static_cast<size_t>(sent));
+    if (!unsent_.empty()) return;
+    unsent_.shrink_to_fit();
+    loop_.rearm(fd_.get(), kReading, this);
+    all_written();
+    listener = listener_.lock();
+  }
+  if (listener) listener->took_all();
+}
+
+// A peer that does not keep the connection learns that its answer is whole.
+void Connection::all_written() {
+  if (!keep_ && state_ == State::idle) shutdown(fd_.get(), SHUT_WR);
 }
 
 void Connection::to_slow_reader() {

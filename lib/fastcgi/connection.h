@@ -4,6 +4,7 @@
 // reads requests and notices that the peer has gone; the answer may be written by any thread.
 //
 //   idle ──readable──► busy (a worker, or the waiting room, owes the answer) ──answered──► idle
+//                        │ (also while the answer is written in parts)
 //     │                  └──readable: nginx closed, the client has gone──► closed
 //     └──readable, but not a whole request──► slow (the slow reader has it) ──► busy
 //
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/fd.h"
 #include "base/loop.h"
@@ -29,7 +31,11 @@ class Connection final : public Loop::Watcher, public std::enable_shared_from_th
 
   // Any thread. Counts the answer in `counts` (null: nowhere), or that the client has left.
   void answer(const Response& response, StatusCounts* counts) EXCLUDES(mutex_);
-  bool when_gone(std::weak_ptr<GoneListener> listener) EXCLUDES(mutex_);
+  // The same in parts, in this order. append(): how many bytes are unsent then.
+  void begin_answer(const Response& response, StatusCounts* counts) EXCLUDES(mutex_);
+  size_t append(std::string_view text) EXCLUDES(mutex_);
+  void end_answer() EXCLUDES(mutex_);
+  bool when_gone(std::weak_ptr<PeerListener> listener) EXCLUDES(mutex_);
 
   // The loop's thread.
   void on_ready(uint32_t events) override EXCLUDES(mutex_);
@@ -52,7 +58,10 @@ class Connection final : public Loop::Watcher, public std::enable_shared_from_th
   enum class State { idle, slow, busy, closed };
 
   void write_more() EXCLUDES(mutex_);
+  bool count(const Response& response, StatusCounts* counts) REQUIRES(mutex_);
+  void finish(std::string records) REQUIRES(mutex_);
   void write(std::string records) REQUIRES(mutex_);
+  void all_written() REQUIRES(mutex_);
   void close_locked() REQUIRES(mutex_);
 
   // Constant after construction.
@@ -68,7 +77,7 @@ class Connection final : public Loop::Watcher, public std::enable_shared_from_th
   bool keep_ GUARDED_BY(mutex_) = true;
   bool retiring_ GUARDED_BY(mutex_) = false;
   std::string unsent_ GUARDED_BY(mutex_);
-  std::weak_ptr<GoneListener> listener_ GUARDED_BY(mutex_);
+  std::weak_ptr<PeerListener> listener_ GUARDED_BY(mutex_);
 };
 
 }  // namespace letterbox

@@ -67,7 +67,9 @@ std::string_view phrase(int status) {
   }
 }
 
-std::string http_head(const Response& response) {
+enum class Length { told, unknown };
+
+std::string http_head(const Response& response, Length length) {
   std::string head;
   head.reserve(192 + response.headers.size());
   head += "Status: ";
@@ -75,8 +77,10 @@ std::string http_head(const Response& response) {
   head += phrase(response.status);
   head += "\r\nContent-Type: ";
   head += response.content_type;
-  head += "\r\nContent-Length: ";
-  append_u64(head, response.body.size());
+  if (length == Length::told) {
+    head += "\r\nContent-Length: ";
+    append_u64(head, response.body.size());
+  }
   head +=
       "\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\n";
   head += response.headers;
@@ -114,6 +118,23 @@ class StdoutWriter {
   size_t room_ = 0;     // content bytes the open record still wants
   size_t padding_ = 0;  // bytes that follow it
 };
+
+// With room for what append_end() appends.
+std::string stdout_records(uint16_t id, std::string_view first, std::string_view second) {
+  const size_t total = first.size() + second.size();
+  std::string out;
+  out.reserve(total + (total / kRecordMax + 3) * (FCGI_HEADER_LEN + 8));
+  StdoutWriter writer(out, id, total);
+  writer.write(first);
+  writer.write(second);
+  return out;
+}
+
+void append_end(std::string& out, uint16_t id) {
+  append_header(out, FCGI_STDOUT, id, 0, 0);
+  append_header(out, FCGI_END_REQUEST, id, sizeof(FCGI_EndRequestBody), 0);
+  out.append(sizeof(FCGI_EndRequestBody), '\0');  // appStatus 0, FCGI_REQUEST_COMPLETE
+}
 
 }  // namespace
 
@@ -189,17 +210,23 @@ void append_records(std::string& out, uint8_t type, uint16_t id, std::string_vie
 }
 
 std::string answer_records(uint16_t request_id, const Response& response) {
-  const std::string head = http_head(response);
   const std::string_view body = response.without_body ? std::string_view() : response.body;
-  const size_t total = head.size() + body.size();
+  std::string out = stdout_records(request_id, http_head(response, Length::told), body);
+  append_end(out, request_id);
+  return out;
+}
+
+std::string begin_records(uint16_t request_id, const Response& response) {
+  return stdout_records(request_id, http_head(response, Length::unknown), response.body);
+}
+
+std::string more_records(uint16_t request_id, std::string_view text) {
+  return stdout_records(request_id, text, {});
+}
+
+std::string end_records(uint16_t request_id) {
   std::string out;
-  out.reserve(total + (total / kRecordMax + 3) * (FCGI_HEADER_LEN + 8));
-  StdoutWriter writer(out, request_id, total);
-  writer.write(head);
-  writer.write(body);
-  append_header(out, FCGI_STDOUT, request_id, 0, 0);
-  append_header(out, FCGI_END_REQUEST, request_id, sizeof(FCGI_EndRequestBody), 0);
-  out.append(sizeof(FCGI_EndRequestBody), '\0');  // appStatus 0, FCGI_REQUEST_COMPLETE
+  append_end(out, request_id);
   return out;
 }
 

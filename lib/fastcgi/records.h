@@ -66,6 +66,12 @@ Arrival look_at_request(std::span<const unsigned char> bytes);
 // longer than a record holds), the end of STDOUT, END_REQUEST.
 std::string answer_records(uint16_t request_id, const Response& response);
 
+// The same in parts: the head and the first of the body, whose length nobody knows yet; more of the
+// body, which is not empty; and the end.
+std::string begin_records(uint16_t request_id, const Response& response);
+std::string more_records(uint16_t request_id, std::string_view text);
+std::string end_records(uint16_t request_id);
+
 // Has nginx give up a kept connection, of which `request_id` was the last request: an empty STDERR
 // record. Behind an answer, or on a connection that rests, it is more than nginx expects there, and
 // it closes; in front of an answer, where nginx has just sent a request, it means nothing at all.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// One HTTP request as nginx hands it over in FastCGI parameters (nginx/pass-poll.conf and
+// One HTTP request as nginx hands it over in FastCGI parameters (nginx/pass-public.conf and
 // pass-push.conf name them). The views live only as long as the call that gets the request:
 // handlers take what they need.
 #pragma once

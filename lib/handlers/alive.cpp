@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "handlers/alive.h"
 
-#include <memory>
 #include <utility>
 
 #include "handlers/reply.h"
@@ -31,20 +30,13 @@ void AliveHandler::alive(const Request& request, const Query& query, Answer answ
   if (!caller) return refuse(answer, caller.error());
   auto client = read_client(query);
   if (!client) return refuse(answer, client.error());
-  const Sign sign{std::move(*client), std::string(request.remote_addr),
-                  std::string(request.user_agent)};
-  if (caller->admission) {
-    tell(caller->admission, sign, std::move(answer));
-    return;
-  }
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  gate_.ask(*caller, request.remote_addr, [this, owed, sign](const Or<AdmissionPtr>& admission) {
-    if (admission) {
-      tell(*admission, sign, std::move(*owed));
-    } else {
-      owed->send(to_response(admission.error()));
-    }
-  });
+  Sign sign{std::move(*client), std::string(request.remote_addr), std::string(request.user_agent)};
+  gate_.admit(*caller, request.remote_addr,
+              [this, sign = std::move(sign),
+               answer = std::move(answer)](const Or<AdmissionPtr>& admission) mutable {
+                if (!admission) return refuse(answer, admission.error());
+                tell(*admission, sign, std::move(answer));
+              });
 }
 
 void AliveHandler::tell(const AdmissionPtr& admission, const Sign& sign, Answer answer) const {

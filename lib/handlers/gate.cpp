@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "handlers/gate.h"
 
+#include <memory>
 #include <utility>
 
 #include "handlers/reply.h"
@@ -38,14 +39,19 @@ Or<Gate::Caller> Gate::look(const Request& request, const Query& query) const {
   return caller;
 }
 
-void Gate::ask(const Caller& caller, std::string_view address, AdmissionCache::Then then) const {
+void Gate::admit(const Caller& caller, std::string_view address, Then then) const {
+  if (caller.admission) return then(caller.admission);
   const auto claim = to_claim(caller.shown, keys_, clock_.wall_ms());
   if (!claim) return then(claim.error());
-  cache_.ask(access_, *claim, address, std::move(then));
+  // (A std::function wants to be copied.)
+  cache_.ask(access_, *claim, address,
+             [then = std::make_shared<Then>(std::move(then))](const Or<AdmissionPtr>& admission) {
+               (*then)(admission);
+             });
 }
 
-void Gate::entered(const Caller& caller, const std::string& user) const {
-  review_.entered(desk_, access_, user, caller.heard);
+void Gate::entered(uint64_t heard, const std::string& user) const {
+  review_.entered(desk_, access_, user, heard);
 }
 
 Or<std::string> read_client(const Query& query) {

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <string>
+#include <string_view>
 
+#include "base/callback.h"
 #include "base/clock.h"
 #include "fastcgi/request.h"
 #include "handlers/identity.h"
@@ -32,14 +34,16 @@ class Gate {
   struct Caller {
     Shown shown;
     uint64_t heard = 0;      // the number of notices by then
-    AdmissionPtr admission;  // null: ask()
+    AdmissionPtr admission;  // null: Redis is to be asked
   };
   Or<Caller> look(const Request& request, const Query& query) const;
-  // On this worker's thread.
-  void ask(const Caller& caller, std::string_view address, AdmissionCache::Then then) const;
+  // Calls back once, on this worker's thread, and mostly before it returns.
+  using Then = Callback<void(const Or<AdmissionPtr>&)>;
+  void admit(const Caller& caller, std::string_view address, Then then) const;
 
-  // To be called once somebody's poll is in the room.
-  void entered(const Caller& caller, const std::string& user) const;
+  // To be called once the poll of a user is in the room that was at the gate when so many notices
+  // had been heard.
+  void entered(uint64_t heard, const std::string& user) const;
 
  private:
   Desk& desk_;

@@ -4,14 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "fastcgi/answer.h"
 #include "fastcgi/request.h"
+#include "handlers/entrance.h"
 #include "handlers/gate.h"
-#include "mailbox/presence_book.h"
 #include "model/query.h"
-#include "waiting/room.h"
 
 namespace letterbox {
 
@@ -22,29 +22,29 @@ struct PollRules {
 
 class PollHandler {
  public:
-  // One a worker; `desk`, `gate` and `presence` are that worker's.
-  PollHandler(Desk& desk, const Gate& gate, Room& room, PresenceBook& presence,
-              const PollRules& rules);
+  // One a worker; `gate` and `entrance` are that worker's.
+  PollHandler(const Gate& gate, const Entrance& entrance, const PollRules& rules);
 
   void poll(const Request& request, const Query& query, Answer answer) const;
 
  private:
-  // Whom a poll came from, as nginx says.
-  struct Sender {
-    std::string_view address;
-    std::string_view agent;
-  };
-
   // Without the user, whom the gate knows.
   Or<Question> read(const Request& request, const Query& query) const;
-  void enter(const Gate::Caller& caller, const AdmissionPtr& admission, Question question,
-             const Sender& from, Answer answer) const;
+  void enter(const AdmissionPtr& admission, Question question, const Sender& from, uint64_t heard,
+             Answer answer) const;
 
-  Desk& desk_;
   const Gate& gate_;
-  Room& room_;
-  PresenceBook& presence_;
+  const Entrance& entrance_;
   const PollRules rules_;
 };
+
+// `after`, or what a browser sends of its own accord: Last-Event-ID. Error: repeated_parameter.
+Or<std::optional<std::string_view>> read_cursor(const Request& request, const Query& query);
+// Says in a question from where on it reads. What nobody can have handed out is foreign.
+void set_cursor(Question& question, std::string_view text);
+
+// Seconds in the query, from `least_ms` to `most_ms`. Errors: bad_timeout, repeated_parameter.
+Or<uint64_t> read_timeout(const Query& query, uint64_t default_ms, uint64_t least_ms,
+                          uint64_t most_ms);
 
 }  // namespace letterbox

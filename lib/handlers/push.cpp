@@ -108,7 +108,8 @@ Or<PushHandler::Stamp> PushHandler::read_stamp(const Query& query, uint64_t now)
   if (!ttl) return ttl.error();
   if (*type && !valid_type(**type)) {
     return Error{Code::bad_type,
-                 "type must be 1 to 64 characters, none of them a control character"};
+                 "type must be 1 to 64 characters, none of them a control character, and not "
+                 "begin with 'letterbox.'"};
   }
   Stamp stamp{std::string(type->value_or(kDefaultType)), 0};
   if (!*ttl) return stamp;

@@ -10,7 +10,8 @@
 --       5 most messages  6 bytes after which to stop  7 life of a client (ms)
 --       8 watcher  9 watching until (ms; 0: not)  10 poll parked until, if nothing is found (ms)
 --       11 expiries older than this are due (ms)  12 life of base (ms)  13 life of the others (ms)
---       14 most clients
+--       14 most clients  15 epoch of what the client is known to have, where that is less than its
+--         cursor; '0': nothing is known; not there: it has all up to its cursor  16 its seq
 -- Out   {epoch, start, newest, missed, reset, raw, forks, element...}: the elements follow the cursor
 --       epoch-start without a hole; `raw` is 1 if a raw element waits to be adopted; `forks` are as in
 --       base.
@@ -132,6 +133,10 @@ end
 -- The client's own line: cursor, when seen, until when parked.
 -- A note of a client whose cursor is kept here leaves that as it is: what it missed is still to be told.
 local acked_epoch, acked = epoch, by_itself and start or start + #found
+if ARGV[15] then
+  local had_epoch, had = translated(ARGV[15], ARGV[16])
+  acked = had_epoch == epoch and math.min(math.max(had, base), start) or base
+end
 if limit == 0 and not by_itself then acked_epoch, acked = given, seq or 0 end
 local client_is_new = false
 if not late then

@@ -85,8 +85,7 @@ Reading to_reading(const Reply& reply, uint64_t now) {
       ++reading.missed;
       continue;
     }
-    if (reading.count++ > 0) reading.messages += ',';
-    append_message(reading.messages, id_of({epoch, seq}, reply[6].text()), element->body);
+    reading.messages.push_back({id_of({epoch, seq}, reply[6].text()), element->body});
   }
   reading.cursor = id_of({epoch, seq}, reply[6].text());
   if (epoch == 0) reading.cursor = reading.newest = {};
@@ -299,10 +298,15 @@ void RedisStore::read_all(const ReadRequest& request, uint64_t now, Then<Reading
                             : request.after ? std::to_string(request.after->epoch)
                                             : "";
   const std::string clients = std::to_string(limits_.clients);
-  const std::array<std::string_view, 14> arguments{
+  const Cursor acknowledged = request.acknowledged.value_or(Cursor{});
+  const std::string ack_epoch = std::to_string(acknowledged.epoch);
+  const std::string ack_seq = std::to_string(acknowledged.seq);
+  const std::array<std::string_view, 16> arguments{
       numbers[0], request.client, epoch,      numbers[1],      numbers[2], numbers[3],  numbers[4],
-      watcher_,   numbers[5],     numbers[6], life.due_before, life.base,  life.others, clients};
-  redis_.eval(lua::read, keys.with_reign(), arguments,
+      watcher_,   numbers[5],     numbers[6], life.due_before, life.base,  life.others, clients,
+      ack_epoch,  ack_seq};
+  redis_.eval(lua::read, keys.with_reign(),
+              std::span(arguments).first(request.acknowledged ? 16 : 14),
               [then = std::move(then), now](const Reply& reply) {
                 if (reply.ok() && reply.size() == 0) return then(too_many_clients());
                 if (!reply.ok() || reply.size() < kReadHead) return then(failure_of(reply));

@@ -21,6 +21,7 @@
 
 #include "model/cursor.h"
 #include "model/error.h"
+#include "model/message.h"
 
 namespace letterbox {
 
@@ -38,6 +39,8 @@ struct ReadRequest {
   // as it is read.
   std::optional<Cursor> after;
   bool foreign = false;  // a cursor was given, but nobody can have handed it out
+  // What the client is known to have, where that is less than the cursor; {0,0}: nothing is known.
+  std::optional<Cursor> acknowledged;
   size_t limit = 0;
   // Until when this program watches the mailbox, and this poll is parked if nothing is found. Wall
   // clock, ms; 0: not.
@@ -46,13 +49,12 @@ struct ReadRequest {
 };
 
 struct Reading {
-  size_t count = 0;
-  std::string messages;  // JSON objects, separated by commas
-  Cursor cursor;         // of the last message read, or where the client stands; {0,0}: no mailbox
-  Cursor newest;         // every message after this one will ring
-  uint64_t missed = 0;   // messages after the client's cursor that it will not get
-  bool reset = false;    // its cursor meant nothing here
-  bool raw = false;      // raw elements wait to be adopted
+  std::vector<Message> messages;  // their bodies live for as long as the callback
+  Cursor cursor;        // of the last message read, or where the client stands; {0,0}: no mailbox
+  Cursor newest;        // every message after this one will ring
+  uint64_t missed = 0;  // messages after the client's cursor that it will not get
+  bool reset = false;   // its cursor meant nothing here
+  bool raw = false;     // raw elements wait to be adopted
 };
 
 // What a light look finds for one client of a mailbox, while it is parked.

@@ -26,12 +26,39 @@ class Compactor final : public JsonEvents {
   JsonWriter json_;
 };
 
+// Takes a text that is a document by itself.
+class TextReader final : public JsonEvents {
+ public:
+  void begin_object() override { ++depth_; }
+  void end_object() override { --depth_; }
+  void begin_array() override { ++depth_; }
+  void end_array() override { --depth_; }
+  void key(std::string_view) override {}
+  void string(std::string_view text) override {
+    if (depth_ == 0) text_ = text;
+  }
+  void number(std::string_view) override {}
+  void boolean(bool) override {}
+  void null() override {}
+
+  std::string take() { return std::move(text_); }
+
+ private:
+  size_t depth_ = 0;
+  std::string text_;
+};
+
 }  // namespace
 
 Or<std::string> compact_json(std::string_view text) {
   Compactor compactor;
   if (auto read = read_json(text, compactor); !read) return std::move(read).error();
   return compactor.take();
+}
+
+std::string json_text(std::string_view json) {
+  TextReader reader;
+  return read_json(json, reader) ? reader.take() : std::string();
 }
 
 }  // namespace letterbox

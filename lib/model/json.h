@@ -18,4 +18,7 @@ namespace letterbox {
 // deeper than 512 levels; the message says what is wrong and at which byte, counted from 0.
 Or<std::string> compact_json(std::string_view text);
 
+// What the JSON string `json`, quotes and all, says. Empty where it is none.
+std::string json_text(std::string_view json);
+
 }  // namespace letterbox

@@ -52,11 +52,29 @@ std::optional<Element> parse_element(std::string_view text) {
   return Element{*expires, body};
 }
 
-void append_message(std::string& out, const Cursor& id, std::string_view body) {
+void append_message(std::string& out, const Message& message) {
   out += R"({"id":")";
-  id.append_to(out);
+  message.id.append_to(out);
   out += R"(",)";
-  out += body.substr(1);
+  out += message.body.substr(1);
+}
+
+// The type ends at the first quote that is not escaped; the time is a number, so what stands before
+// it is found from behind.
+BodyParts parts_of(std::string_view body) {
+  constexpr std::string_view kType = R"({"type":)";
+  constexpr std::string_view kData = R"(,"data":)";
+  constexpr std::string_view kTime = R"(,"time":)";
+  if (!body.starts_with(kType)) return {};
+  const std::string_view rest = body.substr(kType.size());
+  size_t end = 1;
+  while (end < rest.size() && rest[end] != '"') end += rest[end] == '\\' ? 2 : 1;
+  if (end >= rest.size()) return {};
+  const std::string_view type = rest.substr(0, end + 1);
+  const size_t time = rest.rfind(kTime);
+  const size_t data = type.size() + kData.size();
+  if (time == std::string_view::npos || time < data) return {};
+  return {type, rest.substr(data, time - data)};
 }
 
 Ring parse_ring(std::string_view text) {

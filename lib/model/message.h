@@ -40,8 +40,21 @@ struct Element {
 // but for its first and last bytes.
 std::optional<Element> parse_element(std::string_view text);
 
-// `body` is that of an Element.
-void append_message(std::string& out, const Cursor& id, std::string_view body);
+// One message of a mailbox, for who reads it. `body` is that of an Element.
+struct Message {
+  Cursor id;
+  std::string_view body;
+};
+
+void append_message(std::string& out, const Message& message);
+
+// What make_element() put into a body: two JSON values.
+struct BodyParts {
+  std::string_view type;  // a string, with its quotes
+  std::string_view data;
+};
+// Empty ones where it is no such body.
+BodyParts parts_of(std::string_view body);
 
 // What says that there is something new in a mailbox.
 struct Ring {

@@ -46,7 +46,7 @@ bool valid_type(std::string_view type) {
   constexpr size_t kLongest = 64;
   constexpr size_t kBytesOfOne = 4;
   return !type.empty() && type.size() <= kLongest * kBytesOfOne && valid_utf8(type) &&
-         utf8_length(type) <= kLongest && !has_control(type);
+         utf8_length(type) <= kLongest && !has_control(type) && !type.starts_with(kOwnTypes);
 }
 
 }  // namespace letterbox

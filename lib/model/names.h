@@ -20,7 +20,10 @@ bool valid_client(std::string_view name);
 // The same as for a client.
 bool valid_group(std::string_view name);
 
-// 1 to 64 characters of well-formed UTF-8, no control characters.
+// The types of the events with which a stream speaks of itself begin so.
+inline constexpr std::string_view kOwnTypes = "letterbox.";
+
+// 1 to 64 characters of well-formed UTF-8, no control characters, and not the type of an own event.
 bool valid_type(std::string_view type);
 
 }  // namespace letterbox

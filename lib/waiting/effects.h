@@ -21,7 +21,9 @@ struct Effects {
   // Answers the polls that have ended.
   void answer() const;
 
-  std::vector<std::pair<PollPtr, Ending>> endings;  // their texts are the caller's
+  // Their messages are the caller's.
+  std::vector<std::pair<PollPtr, Ending>> endings;
+  std::vector<std::pair<PollPtr, Portion>> portions;  // of streams, which go on
   std::vector<std::pair<PollPtr, Error>> refusals;
   std::vector<Note> notes;
   // Polls whose clients' lines are to be written, by the worker that each came by: what else is

@@ -5,10 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "model/cursor.h"
+#include "model/message.h"
 
 namespace letterbox {
 
@@ -18,22 +20,26 @@ enum class Reason {
   superseded,  // a newer poll of the same user and client took its place
   shutdown,    // the program ends
   kicked,
+  slow,        // a stream: its client does not take what is written to it
   gone,   // the client went away: nobody is answered
   error,  // answered by an error document
 };
-inline constexpr size_t kReasons = 7;
+inline constexpr size_t kReasons = 8;
 
 std::string_view name(Reason reason);
+
+// What a client is given at once. The messages are the caller's.
+struct Portion {
+  std::span<const Message> messages = {};
+  Cursor cursor = {};   // where the client stands then
+  uint64_t missed = 0;  // messages before that which it will not get
+  bool reset = false;   // its cursor meant nothing
+};
 
 // What a poll answers.
 struct Ending {
   Reason reason = Reason::timeout;
-  size_t count = 0;
-  std::string_view messages = {};  // JSON objects, separated by commas
-  std::string_view single = {};    // or the body of one message, whose id is the cursor
-  Cursor cursor = {};
-  uint64_t missed = 0;
-  bool reset = false;
+  Portion given = {};
   uint64_t retry_after_ms = 0;
 };
 

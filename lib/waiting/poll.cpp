@@ -18,6 +18,8 @@ bool may_become(Poll::State from, Poll::State to) {
     case State::parked:
     case State::slowed:
       return to == State::reading || to == State::late || to == State::ended;
+    case State::sending:
+      return to == State::reading || to == State::parked || to == State::ended;
     case State::late:
       return to == State::ended;
     case State::ended:
@@ -28,7 +30,14 @@ bool may_become(Poll::State from, Poll::State to) {
 
 }  // namespace
 
+ReplyTo::Taken ReplyTo::write(const Portion&) {
+  assert(false);  // a poll is answered, and that is all
+  return Taken::all;
+}
+
 void Poll::gone() { room.leave(shared_from_this()); }
+
+void Poll::took_all() { room.sent(shared_from_this()); }
 
 void Poll::become(State next) {
   assert(may_become(state_, next));

@@ -26,6 +26,7 @@ std::optional<Schedule::Kind> kind_of(Poll::State state) {
     case Poll::State::queued:
       return Schedule::Kind::turn;
     case Poll::State::parked:
+    case Poll::State::sending:
       return Schedule::Kind::deadline;
     case Poll::State::late:
       return Schedule::Kind::late;
@@ -44,7 +45,12 @@ uint64_t pause_ms(const Poll& poll, Reason reason, size_t crowd) {
     case Reason::timeout:
       return poll.question.timeout_ms > 0 ? 1 + random_below(250) : 0;
     case Reason::superseded:
-      return poll.state() == Poll::State::late ? kFightMs + random_below(kFightMs) : 0;
+      // (A browser's stream comes back by itself, whoever took its place.)
+      return poll.question.stream || poll.state() == Poll::State::late
+                 ? kFightMs + random_below(kFightMs)
+                 : 0;
+    case Reason::slow:
+      return kFightMs + random_below(kFightMs);
     case Reason::shutdown:
       return 100 + random_below(200 + std::min<size_t>(crowd, 20'000) / 2);
     default:
@@ -67,7 +73,7 @@ Error Room::too_many_reads() {
 
 // --- who comes in --------------------------------------------------------------------------------
 
-void Room::enter(Desk& desk, Question question, std::unique_ptr<ReplyTo> reply_to) {
+void Room::enter(Desk& desk, Question question, std::shared_ptr<ReplyTo> reply_to) {
   const auto poll = std::make_shared<Poll>(*this, desk, std::move(question), std::move(reply_to));
   poll->cursor = poll->question.after;
   poll->deadline_ms = clock_.steady_ms() + poll->question.timeout_ms;
@@ -112,7 +118,7 @@ void Room::come_in(Client& client, const PollPtr& poll, Effects& todo) {
   if (closing_) {
     end(poll, {.reason = Reason::shutdown}, todo);
   } else if (up_to_date && poll->may_park) {
-    park(mailbox, poll);
+    park(mailbox, poll, todo);
     note_return(client, todo);
   } else if (hold > 0) {
     if (!slowed) client.held_until_ms = now + hold;
@@ -165,6 +171,9 @@ void Room::supersede(const PollPtr& older, Effects& todo) {
     case Poll::State::queued:
       move(older, Poll::State::late, clock_.steady_ms() + kFightMs);
       break;
+    case Poll::State::sending:
+      end(older, {.reason = Reason::superseded}, todo);
+      break;
     case Poll::State::late:
     case Poll::State::ended:
       break;
@@ -175,6 +184,7 @@ void Room::supersede(const PollPtr& older, Effects& todo) {
 
 void Room::rung(Desk& desk, std::string_view user, const Ring& ring) {
   assert(ring.kind != Ring::Kind::raw);
+  const Message message{ring.id, ring.element.body};
   Effects todo;
   bool wake = false;
   {
@@ -183,14 +193,14 @@ void Room::rung(Desk& desk, std::string_view user, const Ring& ring) {
     Mailbox* mailbox = find(user);
     if (mailbox == nullptr) return;
     mailbox->rang(ring);
-    for (Client& client : mailbox->clients()) ring_client(client, ring, todo);
+    for (Client& client : mailbox->clients()) ring_client(client, ring, message, todo);
     wake = sooner();
   }
   carry_out(desk, todo);
   if (wake) wake_();
 }
 
-void Room::ring_client(Client& client, const Ring& ring, Effects& todo) {
+void Room::ring_client(Client& client, const Ring& ring, const Message& message, Effects& todo) {
   const PollPtr poll = client.poll;
   if (!poll || poll->state() != Poll::State::parked) return;
   const Cursor at = poll->cursor;
@@ -198,15 +208,12 @@ void Room::ring_client(Client& client, const Ring& ring, Effects& todo) {
   const bool same_epoch = carried && (at.epoch == ring.id.epoch || at == Cursor{});
   const uint64_t expires = ring.element.expires;
   if (same_epoch && ring.id.seq <= at.seq) return;  // it has that one
-  if (same_epoch && ring.id.seq == at.seq + 1 && (expires == 0 || expires > clock_.wall_ms())) {
-    poll->cursor = ring.id;
-    Ending ending{.reason = Reason::messages, .count = 1};
-    ending.single = ring.element.body;
-    client.given(ring.element.body.size());
-    end(poll, ending, todo);
-    return;
-  }
-  read_again(poll, todo);
+  const bool next = same_epoch && ring.id.seq == at.seq + 1;
+  if (!next || (expires != 0 && expires <= clock_.wall_ms())) return read_again(poll, todo);
+  if (poll->question.stream) return give(poll, {.messages = {&message, 1}, .cursor = ring.id}, todo);
+  poll->cursor = ring.id;
+  client.given(message.body.size());
+  end(poll, {.reason = Reason::messages, .given = {.messages = {&message, 1}}}, todo);
 }
 
 // --- what is due ---------------------------------------------------------------------------------
@@ -352,9 +359,10 @@ void Room::forget(Client& client) {
 
 // --- what becomes of a poll ----------------------------------------------------------------------
 
-void Room::park(Mailbox& mailbox, const PollPtr& poll) {
+void Room::park(Mailbox& mailbox, const PollPtr& poll, Effects& todo) {
   if (!poll->was_parked) poll->parked_ms = clock_.steady_ms();
   poll->was_parked = true;
+  if (poll->question.stream && !poll->outbox.opened) give(poll, {.cursor = poll->cursor}, todo);
   move(poll, Poll::State::parked, poll->deadline_ms);
   if (!mailbox.watched) mailbox.watched = bells_.watch(mailbox.user());
 }
@@ -368,24 +376,44 @@ Reason Room::out_of_time(const Poll& poll) {
   return poll.question.outlives_admission ? Reason::kicked : Reason::timeout;
 }
 
+// A stream was given its messages before.
 void Room::end(const PollPtr& poll, Ending ending, Effects& todo) {
-  ending.cursor = poll->cursor;
-  ending.missed = poll->missed;
-  ending.reset = poll->reset;
+  assert(!poll->question.stream || ending.given.messages.empty());
   ending.retry_after_ms = pause_ms(*poll, ending.reason, inside_);
-  delivered_.messages.add(ending.count);
-  delivered_.bytes.add(ending.messages.size() + ending.single.size());
-  delivered_.missed.add(ending.missed);
-  todo.endings.emplace_back(poll, ending);
+  ending.given.cursor = poll->cursor;
+  if (!poll->question.stream) {
+    ending.given.missed = poll->missed;
+    ending.given.reset = poll->reset;
+    count(ending.given);
+  }
+  if (poll->outbox.writing) {
+    poll->outbox.entries.emplace_back(ending);
+  } else {
+    todo.endings.emplace_back(poll, ending);
+  }
   finish(poll, ending.reason);
+}
+
+void Room::count(const Portion& given) {
+  delivered_.messages.add(given.messages.size());
+  for (const auto& message : given.messages) delivered_.bytes.add(message.body.size());
+  delivered_.missed.add(given.missed);
+}
+
+void Room::refuse(const PollPtr& poll, Error error, Effects& todo) {
+  if (poll->outbox.writing) {
+    poll->outbox.entries.emplace_back(std::move(error));
+  } else {
+    todo.refusals.emplace_back(poll, std::move(error));
+  }
+  finish(poll, Reason::error);
 }
 
 // Nothing is kept warm for a client that is refused, so a crowd that can't come in takes no memory.
 // Nor is there anything to note: its read said neither that it parks nor that it watches.
 void Room::turn_away(const PollPtr& poll, Error error, Effects& todo) {
   Client* client = find(poll);
-  todo.refusals.emplace_back(poll, std::move(error));
-  finish(poll, Reason::error);
+  refuse(poll, std::move(error), todo);
   if (client != nullptr) forget(*client);
 }
 
@@ -415,6 +443,7 @@ void Room::move(const PollPtr& poll, Poll::State to, uint64_t due_ms) {
 
 void Room::carry_out(Desk& desk, const Effects& todo) {
   todo.answer();
+  for (const auto& [poll, portion] : todo.portions) write(desk, poll, portion);
   // Who has gone is noted before others are read for: there may be room for one client more then.
   for (const auto& note : todo.notes) write_note(desk, note);
   for (const auto& [at, polls] : todo.debts) {

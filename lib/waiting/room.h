@@ -17,7 +17,8 @@
 // clang-format on
 // Any worker may call; it gives its own desk.
 // room.cpp: who comes in, who is rung, how a wait ends. room_reads.cpp: what the store is asked and
-// told. room_looks.cpp: who has news after rings that went unheard.
+// told. room_streams.cpp: what is written to a stream. room_looks.cpp: who has news after rings that
+// went unheard.
 #pragma once
 
 #include <array>
@@ -56,7 +57,7 @@ class Room {
   Room(const Clock& clock, Bells& bells, std::function<void()> wake, const RoomLimits& limits = {});
 
   // A poll comes in. It is answered now or later.
-  void enter(Desk& desk, Question question, std::unique_ptr<ReplyTo> reply_to) EXCLUDES(mutex_);
+  void enter(Desk& desk, Question question, std::shared_ptr<ReplyTo> reply_to) EXCLUDES(mutex_);
 
   // There is something new in a mailbox. Rings may come in another order than their messages.
   void rung(Desk& desk, std::string_view user, const Ring& ring) EXCLUDES(mutex_);
@@ -74,6 +75,11 @@ class Room {
   std::vector<std::string> users() const EXCLUDES(mutex_);
   // Ends every poll of a user that came in by that claim (its key), with Reason::kicked.
   void kick(Desk& desk, std::string_view user, std::string_view key) EXCLUDES(mutex_);
+
+  // A stream's client has everything up to `after`, wherever its stream is. `then` hears whether
+  // the store knows.
+  void acknowledge(Desk& desk, std::string_view user, std::string_view client, const Cursor& after,
+                   Store::Then<bool> then) EXCLUDES(mutex_);
 
   // Ends what is due. Returns the steady time at which to come back, if ever.
   std::optional<uint64_t> tick(Desk& desk) EXCLUDES(mutex_);
@@ -116,7 +122,8 @@ class Room {
   Mailbox& mailbox_of(std::string_view user) REQUIRES(mutex_);
   Client* client_of(const Question& question, Effects& todo) REQUIRES(mutex_);
   void supersede(const PollPtr& older, Effects& todo) REQUIRES(mutex_);
-  void ring_client(Client& client, const Ring& ring, Effects& todo) REQUIRES(mutex_);
+  void ring_client(Client& client, const Ring& ring, const Message& message, Effects& todo)
+      REQUIRES(mutex_);
   void come_due(const Schedule::Entry& due, const Instant& now, Effects& todo) REQUIRES(mutex_);
   void leave(const PollPtr& poll) EXCLUDES(mutex_);
   void dismiss(Client& client, Effects& todo) REQUIRES(mutex_);
@@ -124,12 +131,14 @@ class Room {
   void acknowledge(Client& client, const Instant& now, Effects& todo) REQUIRES(mutex_);
   void forget(Client& client) REQUIRES(mutex_);
 
-  void park(Mailbox& mailbox, const PollPtr& poll) REQUIRES(mutex_);
+  void park(Mailbox& mailbox, const PollPtr& poll, Effects& todo) REQUIRES(mutex_);
   void read_again(const PollPtr& poll, Effects& todo) REQUIRES(mutex_);
   void end(const PollPtr& poll, Ending ending, Effects& todo) REQUIRES(mutex_);
   static Reason out_of_time(const Poll& poll);
   void turn_away(const PollPtr& poll, Error error, Effects& todo) REQUIRES(mutex_);
+  void refuse(const PollPtr& poll, Error error, Effects& todo) REQUIRES(mutex_);
   void finish(const PollPtr& poll, Reason reason) REQUIRES(mutex_);
+  void count(const Portion& given) REQUIRES(mutex_);
   void move(const PollPtr& poll, Poll::State to, uint64_t due_ms = 0) REQUIRES(mutex_);
 
   void carry_out(Desk& desk, const Effects& todo) EXCLUDES(mutex_);
@@ -140,6 +149,15 @@ class Room {
   // More than this server takes on.
   static Error overloaded(std::string message);
   static Error too_many_reads();
+
+  // --- what is written to a stream
+  void give(const PollPtr& poll, const Portion& portion, Effects& todo) REQUIRES(mutex_);
+  void write(Desk& desk, const PollPtr& poll, const Portion& portion) EXCLUDES(mutex_);
+  void wrote(const PollPtr& poll, ReplyTo::Taken taken, Effects& todo) REQUIRES(mutex_);
+  void sent(const PollPtr& poll) EXCLUDES(mutex_);
+  void sent(const PollPtr& poll, Effects& todo) REQUIRES(mutex_);
+  void stream_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& reading, Effects& todo)
+      REQUIRES(mutex_);
 
   // --- what the store is asked and told
   void read(Desk& desk, const PollPtr& poll) EXCLUDES(mutex_);
@@ -153,7 +171,7 @@ class Room {
   void adopt_then_read(Desk& desk, const PollPtr& poll) EXCLUDES(mutex_);
   void adopt(Desk& desk, const std::string& user, const std::string& raw, uint64_t again_ms);
   void note_return(Client& client, Effects& todo) REQUIRES(mutex_);
-  void write_note(Desk& desk, const Note& note) EXCLUDES(mutex_);
+  void write_note(Desk& desk, const Note& note, Store::Then<bool> then = {}) EXCLUDES(mutex_);
   void write_acknowledgement(Desk& desk, const Note& note);
   void write_debts(Desk& desk, const std::vector<PollPtr>& polls) EXCLUDES(mutex_);
 

@@ -27,6 +27,12 @@ constexpr uint64_t debt_due_ms(uint64_t since_ms) {
   return (since_ms + kDebtMs + kDebtsTogetherMs - 1) / kDebtsTogetherMs * kDebtsTogetherMs;
 }
 
+size_t bytes_of(const Reading& reading) {
+  size_t bytes = 0;
+  for (const auto& message : reading.messages) bytes += message.body.size();
+  return bytes;
+}
+
 }  // namespace
 
 // --- whose turn it is ----------------------------------------------------------------------------
@@ -82,8 +88,12 @@ ReadRequest Room::request_for(Poll& poll) {
   request.limit = asked.limit;
   if (asked.by_cursor) request.after = poll.cursor;
   request.foreign = asked.foreign && !poll.reset;
+  if (asked.stream) request.acknowledged = Cursor{};
   if (poll.may_park) request.park_until = now.wall(poll.deadline_ms);
   if (Mailbox* mailbox = find(asked.user)) {
+    // What a stream was given meanwhile its client may not have yet.
+    const Client* client = asked.stream ? mailbox->find(poll) : nullptr;
+    if (client != nullptr && client->by_cursor) request.acknowledged = client->cursor;
     poll.rings_seen = mailbox->rings();
     request.watch_until = mailbox->note_watch(now);
     poll.watches = request.watch_until > 0;
@@ -95,11 +105,11 @@ void Room::ask(Desk& desk, const PollPtr& poll, const ReadRequest& request) {
   desk.store.read(request, [this, &desk, poll](const Or<Reading>& result) {
     {
       Lock lock(mutex_);
-      turns_.returned(desk, *poll, result ? result->messages.size() : 0);
+      turns_.returned(desk, *poll, result ? bytes_of(*result) : 0);
     }
     if (!result) {
       read_failed(desk, poll, result.error());
-    } else if (result->raw && result->count == 0) {
+    } else if (result->raw && result->messages.empty()) {
       adopt_then_read(desk, poll);
     } else {
       read_done(desk, poll, *result);
@@ -120,7 +130,7 @@ void Room::read_done(Desk& desk, const PollPtr& poll, const Reading& reading) {
     if (Client* client = find(poll)) {
       schedule_.remove(client->due);
       const uint64_t parked_until = poll->may_park ? Instant(clock_).wall(poll->deadline_ms) : 0;
-      mailbox->line_written(*client, reading.count, parked_until);
+      mailbox->line_written(*client, reading.messages.size(), parked_until);
     }
     if (poll->state() != Poll::State::ended) {
       go_on(poll, undisturbed ? mailbox : nullptr, reading, todo);
@@ -136,9 +146,10 @@ void Room::read_done(Desk& desk, const PollPtr& poll, const Reading& reading) {
 void Room::go_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& reading, Effects& todo) {
   poll->missed += reading.missed;
   poll->reset = poll->reset || reading.reset;
+  if (poll->question.stream) return stream_on(poll, undisturbed, reading, todo);
   poll->cursor = reading.cursor;
-  if (reading.count > 0) {
-    end(poll, {Reason::messages, reading.count, reading.messages}, todo);
+  if (!reading.messages.empty()) {
+    end(poll, {.reason = Reason::messages, .given = {.messages = reading.messages}}, todo);
   } else if (poll->superseded) {
     end(poll, {.reason = Reason::superseded}, todo);
   } else if (closing_) {
@@ -151,7 +162,7 @@ void Room::go_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& readi
   } else if (!poll->may_park) {
     turn_away(poll, overloaded("as many polls are waiting as this server takes on"), todo);
   } else {
-    park(*undisturbed, poll);
+    park(*undisturbed, poll, todo);
   }
 }
 
@@ -166,18 +177,17 @@ void Room::read_failed(Desk& desk, const PollPtr& poll, const Error& error) {
     if (poll->state() == Poll::State::ended) return;
     Mailbox* mailbox = find(poll->question.user);
     const bool for_good = error.code != Code::store_unavailable;
-    const bool stays = poll->was_parked && !poll->superseded && !closing_ && mailbox != nullptr;
+    const bool stays = (poll->was_parked || poll->outbox.opened) && !poll->superseded && !closing_ && mailbox != nullptr;
     again = !for_good && stays && clock_.steady_ms() < poll->deadline_ms;
     if (for_good) {
       turn_away(poll, error, todo);
     } else if (!stays) {
-      todo.refusals.emplace_back(poll, error);
-      finish(poll, Reason::error);
+      refuse(poll, error, todo);
     } else if (!again) {
       end(poll, {.reason = out_of_time(*poll)}, todo);
     } else {
       mailbox->doubt();
-      park(*mailbox, poll);
+      park(*mailbox, poll, todo);
     }
     wake = sooner();
   }
@@ -255,7 +265,7 @@ void Room::write_debts(Desk& desk, const std::vector<PollPtr>& polls) {
   carry_out(desk, todo);
 }
 
-void Room::write_note(Desk& desk, const Note& note) {
+void Room::write_note(Desk& desk, const Note& note, Store::Then<bool> then) {
   if (note.only_acknowledges) return write_acknowledgement(desk, note);
   ReadRequest request;
   request.user = note.user;
@@ -263,7 +273,7 @@ void Room::write_note(Desk& desk, const Note& note) {
   request.after = note.after;
   request.watch_until = note.watch_until;
   request.park_until = note.park_until;
-  desk.store.read(request, [this, &desk, note](const Or<Reading>& noted) {
+  desk.store.read(request, [this, &desk, note, then = std::move(then)](const Or<Reading>& noted) {
     bool taken_back = false;
     {
       Lock lock(mutex_);
@@ -271,6 +281,7 @@ void Room::write_note(Desk& desk, const Note& note) {
       taken_back = mailbox != nullptr && mailbox->is_taken_back_by(note, Instant(clock_));
     }
     if (!noted || taken_back) missed_rings(desk, {note.user});
+    if (then) then(noted ? Or<bool>(true) : noted.error());
   });
 }
 

@@ -48,7 +48,7 @@ class FloorStack final : public ServedStack {
  private:
   using Params = std::initializer_list<std::pair<const char*, const char*>>;
 
-  /// What nginx/pass-poll.conf and pass-push.conf hand on, and nothing else.
+  /// What nginx/pass-public.conf and pass-push.conf hand on, and nothing else.
   static std::string locations() {
     return location("/poll", {{"REMOTE_ADDR", "$remote_addr"},
                               {"HTTP_COOKIE", "$letterbox_cookie"},

@@ -17,7 +17,7 @@ def name_users_by_session(stack):
         s-bad   "no spaces";
     }
 """)
-    stack.change_nginx("pass-poll.conf", r"(?m)^# Who is polling\. .*$", "fastcgi_param MAILBOX_USER $session_user;")
+    stack.change_nginx("pass-public.conf", r"(?m)^# Who is polling\. .*$", "fastcgi_param MAILBOX_USER $session_user;")
     stack.reload_nginx()
     return stack
 

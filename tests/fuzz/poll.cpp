@@ -58,7 +58,8 @@ void try_one(std::string_view input) {
   test::FakePeer peer;
   test::FakePresence presence;
   PresenceBook book{loop, presence, 10};
-  const PollHandler handler(desk, gate, room, book, {.timeout_max_ms = kLongest});
+  const Entrance entrance(desk, gate, room, book);
+  const PollHandler handler(gate, entrance, {.timeout_max_ms = kLongest});
   handler.poll(request, *query, peer.owed());
 
   must(store.reads.size() == (peer.answered() ? 0 : 1), "a poll is refused, or read for");

@@ -32,7 +32,7 @@ inline MailboxLimits small_limits() {
 }
 
 // The SEQs of the messages in a reading.
-inline std::vector<uint64_t> seqs(const Reading& reading) {
+inline std::vector<uint64_t> seqs(const ReadText& reading) {
   std::vector<uint64_t> found;
   constexpr std::string_view kId = R"({"id":")";
   for (size_t at = reading.messages.find(kId); at != std::string::npos;
@@ -65,15 +65,15 @@ struct Mailboxes {
   void push_many(int count) {
     for (int i = 0; i < count; ++i) push();
   }
-  Reading read(const Ask& ask) {
+  ReadText read(const Ask& ask) {
     auto reading = worker.read(ask);
     REQUIRE(reading);
     return *std::move(reading);
   }
-  Reading read_after(uint64_t seq, std::string client = "") {
+  ReadText read_after(uint64_t seq, std::string client = "") {
     return read({.client = std::move(client), .after = id(seq)});
   }
-  Reading consume(std::string client = "") { return read({.client = std::move(client)}); }
+  ReadText consume(std::string client = "") { return read({.client = std::move(client)}); }
   MailboxView view() {
     auto found = worker.view("alice");
     REQUIRE(found);

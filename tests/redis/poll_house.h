@@ -40,7 +40,7 @@ class Guest {
   }
   // On the loop by which he came.
   void leave() {
-    std::shared_ptr<GoneListener> listener;
+    std::shared_ptr<PeerListener> listener;
     {
       const std::lock_guard lock(mutex_);
       listener = listener_.lock();
@@ -54,18 +54,18 @@ class Guest {
   std::promise<std::string> promise_;
   std::future<std::string> future_ = promise_.get_future();
   std::mutex mutex_;
-  std::weak_ptr<GoneListener> listener_;
+  std::weak_ptr<PeerListener> listener_;
 };
 
 class GuestReplyTo final : public ReplyTo {
  public:
   explicit GuestReplyTo(std::shared_ptr<Guest> guest) : guest_(std::move(guest)) {}
 
-  void answer(const std::string& json) override { guest_->promise_.set_value(json); }
+  void answer(const Ending& ending) override { guest_->promise_.set_value(to_json(ending)); }
   void refuse(const Error& error) override {
     guest_->promise_.set_value(std::string(info(error.code).name));
   }
-  bool when_gone(std::weak_ptr<GoneListener> listener) override {
+  bool when_gone(std::weak_ptr<PeerListener> listener) override {
     if (!guest_->waits()) return false;
     const std::lock_guard lock(guest_->mutex_);
     guest_->listener_ = std::move(listener);
@@ -122,7 +122,7 @@ class PollHouse {
     auto guest = std::make_shared<Guest>();
     RedisWorker& worker = *workers[next_++ % workers.size()];
     worker.loop.post([this, &worker, question, guest] {
-      room.enter(worker.desk, question, std::make_unique<GuestReplyTo>(guest));
+      room.enter(worker.desk, question, std::make_shared<GuestReplyTo>(guest));
     });
     return guest;
   }

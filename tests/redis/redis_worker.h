@@ -64,9 +64,34 @@ struct Ask {
   std::string client = {};
   std::optional<Cursor> after = {};
   bool foreign = false;
+  std::optional<Cursor> acknowledged = {};
   size_t limit = 100;
   uint64_t watch_until = 0;
   uint64_t park_until = 0;
+};
+
+// What was read, with its messages as a text of its own: JSON objects, separated by commas.
+struct ReadText {
+  explicit ReadText(const Reading& reading)
+      : count(reading.messages.size()),
+        cursor(reading.cursor),
+        newest(reading.newest),
+        missed(reading.missed),
+        reset(reading.reset),
+        raw(reading.raw) {
+    for (const auto& message : reading.messages) {
+      if (!messages.empty()) messages += ',';
+      append_message(messages, message);
+    }
+  }
+
+  size_t count;
+  std::string messages;
+  Cursor cursor;
+  Cursor newest;
+  uint64_t missed;
+  bool reset;
+  bool raw;
 };
 
 // Where logs go that nobody reads.
@@ -136,10 +161,20 @@ class RedisWorker {
     const std::string element = make_element("mail", data, clock.wall_ms(), expires);
     return await<Or<Pushed>>([&](const auto& then) { store.push(user, element, then); });
   }
-  Or<Reading> read(const Ask& ask) {
-    const ReadRequest request{ask.user,  ask.client,      ask.after,     ask.foreign,
-                              ask.limit, ask.watch_until, ask.park_until};
-    return await<Or<Reading>>([&](const auto& then) { store.read(request, then); });
+  Or<ReadText> read(const Ask& ask) {
+    const ReadRequest request{.user = ask.user,
+                              .client = ask.client,
+                              .after = ask.after,
+                              .foreign = ask.foreign,
+                              .acknowledged = ask.acknowledged,
+                              .limit = ask.limit,
+                              .watch_until = ask.watch_until,
+                              .park_until = ask.park_until};
+    return await<Or<ReadText>>([&](const auto& then) {
+      store.read(request, [then](const Or<Reading>& reading) {
+        then(reading ? Or<ReadText>(ReadText(*reading)) : reading.error());
+      });
+    });
   }
   Or<MailboxView> view(std::string_view user) {
     return await<Or<MailboxView>>([&](const auto& then) { store.view(user, then); });

@@ -36,7 +36,7 @@ struct Bounds {
     REQUIRE(pushed);
     return *pushed;
   }
-  Reading read_after(uint64_t seq, std::string client = "") {
+  ReadText read_after(uint64_t seq, std::string client = "") {
     auto reading = worker.read({.client = std::move(client), .after = Cursor{epoch, seq}});
     REQUIRE(reading);
     return *std::move(reading);
@@ -183,7 +183,7 @@ TEST_CASE_FIXTURE(Bounds, "whatever is pushed and read, the count is right and w
 
 struct Clients : Bounds {
   // A poll that parks, or (with 0) only looks.
-  Or<Reading> poll(std::string client, uint64_t parked_ms = 0, size_t limit = 100) {
+  Or<ReadText> poll(std::string client, uint64_t parked_ms = 0, size_t limit = 100) {
     return worker.read({.client = std::move(client),
                         .after = Cursor{epoch, 1},
                         .limit = limit,

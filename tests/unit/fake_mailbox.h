@@ -61,8 +61,7 @@ class FakeMailbox {
       if (lost_.contains(next)) {
         ++reading.missed;
       } else {
-        if (reading.count++ > 0) reading.messages += ',';
-        reading.messages += message(next);
+        reading.messages.push_back({next, kBody});
       }
     }
     reading.cursor = {newest_.epoch, at};

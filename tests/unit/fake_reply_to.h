@@ -17,7 +17,7 @@ namespace letterbox::test {
 struct Heard {
   std::vector<std::string> answers;  // JSON documents
   std::vector<Error> refusals;
-  std::weak_ptr<GoneListener> listener;
+  std::weak_ptr<PeerListener> listener;
   bool here = true;
 
   size_t count() const { return answers.size() + refusals.size(); }
@@ -31,10 +31,10 @@ class FakeReplyTo final : public ReplyTo {
  public:
   explicit FakeReplyTo(std::shared_ptr<Heard> heard) : heard_(std::move(heard)) {}
 
-  void answer(const std::string& json) override { heard_->answers.push_back(json); }
+  void answer(const Ending& ending) override { heard_->answers.push_back(to_json(ending)); }
   void refuse(const Error& error) override { heard_->refusals.push_back(error); }
   // As a connection does it: who was answered is not told any more.
-  bool when_gone(std::weak_ptr<GoneListener> listener) override {
+  bool when_gone(std::weak_ptr<PeerListener> listener) override {
     if (!heard_->here || heard_->count() > 0) return false;
     heard_->listener = std::move(listener);
     return true;

@@ -62,9 +62,12 @@ inline std::string ring(const Cursor& message, uint64_t expires_ms = 0) {
 }
 inline std::string bell() { return "\x01*5"; }
 
-// A message as a client gets it.
+// A message, and as a client gets it.
+inline constexpr std::string_view kBody = R"({"type":"mail","data":1,"time":5})";
 inline std::string message(const Cursor& at) {
-  return R"({"id":")" + at.text() + R"(","type":"mail","data":1,"time":5})";
+  std::string text;
+  append_message(text, {at, kBody});
+  return text;
 }
 
 // What a read finds: nothing after the newest message, or one message, the newest.
@@ -75,8 +78,7 @@ inline Reading nothing_after(const Cursor& newest) {
 }
 inline Reading one(const Cursor& newest) {
   Reading reading = nothing_after(newest);
-  reading.count = 1;
-  reading.messages = message(newest);
+  reading.messages.push_back({newest, kBody});
   return reading;
 }
 
@@ -95,14 +97,14 @@ struct FakeWaiting {
 
   std::shared_ptr<Heard> enter(Question question) {
     auto heard = std::make_shared<Heard>();
-    room.enter(desk, std::move(question), std::make_unique<FakeReplyTo>(heard));
+    room.enter(desk, std::move(question), std::make_shared<FakeReplyTo>(heard));
     return heard;
   }
 
   // One that is not in the room.
   std::shared_ptr<Poll> make_poll(Question question = {}) {
     return std::make_shared<Poll>(room, desk, std::move(question),
-                                  std::make_unique<FakeReplyTo>(std::make_shared<Heard>()));
+                                  std::make_shared<FakeReplyTo>(std::make_shared<Heard>()));
   }
 
   // Enters and finds nothing. REQUIRES: nobody else is being read for.

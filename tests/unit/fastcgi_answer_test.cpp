@@ -12,7 +12,7 @@
 namespace letterbox::test {
 namespace {
 
-struct Listener final : GoneListener {
+struct Listener final : PeerListener {
   void gone() override { ++times; }
   int times = 0;
 };

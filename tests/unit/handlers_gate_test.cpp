@@ -35,7 +35,8 @@ struct AtTheGate : FakeEntrance {
 
   FakePresence presence;
   PresenceBook book{loop, presence, 10};
-  PollHandler handler{desk, gate, room, book, {.timeout_ms = 25'000, .timeout_max_ms = 50'000}};
+  Entrance entrance{desk, gate, room, book};
+  PollHandler handler{gate, entrance, {.timeout_ms = 25'000, .timeout_max_ms = 50'000}};
   std::vector<std::unique_ptr<FakePeer>> peers;
 };
 

@@ -58,7 +58,8 @@ class Polling : public FakeEntrance {
 
  private:
   PresenceBook book_{loop, presence, 10};
-  PollHandler handler_{desk, gate, room, book_, {.timeout_ms = 25'000, .timeout_max_ms = 50'000}};
+  Entrance entrance_{desk, gate, room, book_};
+  PollHandler handler_{gate, entrance_, {.timeout_ms = 25'000, .timeout_max_ms = 50'000}};
 };
 
 TEST_CASE_FIXTURE(Polling,

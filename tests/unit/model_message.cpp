@@ -21,7 +21,7 @@ std::string message(const Cursor& id, std::string_view element) {
   const auto parsed = parse_element(element);
   REQUIRE(parsed);
   std::string out;
-  append_message(out, id, parsed->body);
+  append_message(out, {id, parsed->body});
   return out;
 }
 
@@ -45,7 +45,7 @@ TEST_CASE("a message is its element's body with the id in front") {
   CHECK(message({1795287654123, 7}, make_element("mail", R"({"from":"bob"})", kTime, 0)) ==
         R"({"id":"1795287654123-7","type":"mail","data":{"from":"bob"},"time":1795287660456})");
   std::string out = "[";
-  append_message(out, {1, 2}, R"({"type":"x"})");
+  append_message(out, {{1, 2}, R"({"type":"x"})"});
   CHECK(out == R"([{"id":"1-2","type":"x"})");
 }
 

@@ -117,13 +117,13 @@ TEST_CASE_FIXTURE(NarrowWaiting,
   SUBCASE("it had gone before it came in, and the program ends") {
     heard->here = false;
     room.close(desk);
-    room.enter(desk, of("alice"), std::make_unique<FakeReplyTo>(heard));
+    room.enter(desk, of("alice"), std::make_shared<FakeReplyTo>(heard));
     CHECK(room.ended(Reason::shutdown) == 1);
   }
   SUBCASE("it goes as its user is thrown out, and is still read for") {
     Question question = of("alice");
     question.admission = std::make_shared<const Admission>(Admission{.claim = {.user = "alice"}});
-    room.enter(desk, std::move(question), std::make_unique<FakeReplyTo>(heard));
+    room.enter(desk, std::move(question), std::make_shared<FakeReplyTo>(heard));
     room.kick(desk, "alice", Claim{.user = "alice"}.key());
     heard->leave();
     CHECK(room.ended(Reason::kicked) == 1);

@@ -183,7 +183,7 @@ TEST_CASE("fifty thousand who were not heard are looked at by and by, never many
       Question question = with_cursor(id(4));
       question.user = users.emplace_back("user" + std::to_string(i));
       auto heard = waiting.emplace_back(std::make_shared<Heard>());
-      room.enter(desk, question, std::make_unique<FakeReplyTo>(heard));
+      room.enter(desk, question, std::make_shared<FakeReplyTo>(heard));
       const auto read = std::move(store.reads.front());
       store.reads.pop_front();
       read.then(nothing_after(id(4)));

@@ -182,7 +182,7 @@ TEST_CASE("a store that fails at once fails for all that wait, in one go") {
   for (int i = 0; i < 50'000; ++i) {
     all.push_back(std::make_shared<Heard>());
     waiting.room.enter(desk, Queueing::of("user" + std::to_string(i)),
-                       std::make_unique<FakeReplyTo>(all.back()));
+                       std::make_shared<FakeReplyTo>(all.back()));
   }
   store.is_away = true;
   for (const auto& then : std::exchange(store.waiting, {})) then(away());

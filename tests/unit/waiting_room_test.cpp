@@ -43,8 +43,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a poll that only looks says that it neither park
 TEST_CASE_FIXTURE(FakeWaiting, "messages that are there are answered at once, nothing is watched") {
   const auto heard = enter(with_cursor(id(4)));
   Reading reading = one(id(7));
-  reading.count = 2;
-  reading.messages = message(id(6)) + "," + message(id(7));
+  reading.messages = {{id(6), kBody}, {id(7), kBody}};
   reading.missed = 1;
   answer_read(reading);
   CHECK(answer_of(heard) ==
@@ -59,12 +58,11 @@ TEST_CASE_FIXTURE(FakeWaiting, "what is given out is counted, and who waits") {
   enter(with_cursor(id(4)));
   CHECK(room.parked() == 0);
   Reading reading = one(id(7));
-  reading.count = 2;
-  reading.messages = message(id(6)) + "," + message(id(7));
+  reading.messages = {{id(6), kBody}, {id(7), kBody}};
   reading.missed = 1;
   answer_read(reading);
   CHECK(room.delivered().messages.value() == 2);
-  CHECK(room.delivered().bytes.value() == reading.messages.size());
+  CHECK(room.delivered().bytes.value() == 2 * kBody.size());
   CHECK(room.delivered().missed.value() == 1);
   park(with_cursor(id(7)));
   CHECK(room.parked() == 1);
@@ -724,7 +722,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
 TEST_CASE_FIXTURE(FakeWaiting, "a client that had gone before it came in is not waited for") {
   const auto heard = std::make_shared<Heard>();
   heard->here = false;
-  room.enter(desk, with_cursor(id(4)), std::make_unique<FakeReplyTo>(heard));
+  room.enter(desk, with_cursor(id(4)), std::make_shared<FakeReplyTo>(heard));
   CHECK(room.size() == 0);
   CHECK(room.ended(Reason::gone) == 1);
   answer_read(nothing_after(id(4)));

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "handlers/event_stream.h"
+
+#include <utility>
+
+#include "base/random.h"
+#include "base/text.h"
+#include "handlers/reply.h"
+
+namespace letterbox {
+
+namespace {
+
+// Whose connection has broken comes back after one to three seconds: those of a program, or of an
+// nginx, that has died don't come back in one moment.
+uint64_t spread_ms() { return 1000 + random_below(2000); }
+
+Response head(std::string body) {
+  return {.status = 200, .body = std::move(body), .content_type = "text/event-stream"};
+}
+
+void append_end(std::string& text, std::string_view reason, uint64_t retry_after_ms) {
+  append_retry(text, retry_after_ms);
+  std::string json = R"({"reason":")";
+  json += reason;
+  json += R"(","retry_after_ms":)";
+  append_u64(json, retry_after_ms);
+  json += '}';
+  append_own_event(text, "end", json);
+}
+
+}  // namespace
+
+void refuse_stream(Answer& answer, const Error& error) {
+  // 204 is how an EventSource is told to stop.
+  if (error.code == Code::kicked) return answer.send({.status = 204, .body = ""});
+  if (info(error.code).terminal) return refuse(answer, error);
+  const auto wait = static_cast<uint64_t>(error.retry_after_ms);
+  std::string text;
+  append_end(text, info(error.code).name, wait > 0 ? wait : spread_ms());
+  answer.begin(head(std::move(text)));
+  answer.end();
+}
+
+EventStream::EventStream(Answer answer, EventFormat format, std::string position,
+                         std::function<void()> there)
+    : format_(format),
+      there_(std::move(there)),
+      answer_(std::move(answer)),
+      position_(std::move(position)) {}
+
+bool EventStream::when_gone(std::weak_ptr<PeerListener> listener) {
+  Lock lock(mutex_);
+  return answer_.when_gone(std::move(listener));
+}
+
+ReplyTo::Taken EventStream::write(const Portion& portion) {
+  std::string text;
+  if (portion.reset) append_own_event(text, "reset", "{}");
+  if (portion.missed > 0) {
+    append_own_event(text, "missed", R"({"missed":)" + std::to_string(portion.missed) + "}");
+  }
+  // (A client that has one of the messages says which.)
+  const bool moved = portion.reset || portion.missed > 0;
+  if (moved && portion.messages.empty()) append_position(text, portion.cursor.text());
+  for (const auto& message : portion.messages) append_event(text, message, format_);
+  Lock lock(mutex_);
+  const size_t unsent = append(text);
+  if (unsent == 0) return Taken::all;
+  return unsent <= kUnsentMost ? Taken::in_part : Taken::too_little;
+}
+
+void EventStream::answer(const Ending& ending) {
+  Lock lock(mutex_);
+  end(name(ending.reason), ending.retry_after_ms);
+}
+
+void EventStream::refuse(const Error& error) {
+  Lock lock(mutex_);
+  if (!begun_) return refuse_stream(answer_, error);
+  const auto wait = static_cast<uint64_t>(error.retry_after_ms);
+  end(info(error.code).name, wait > 0 ? wait : spread_ms());
+}
+
+bool EventStream::ping() {
+  bool there = false;
+  {
+    Lock lock(mutex_);
+    if (!answer_) return false;
+    if (begun_ && !std::exchange(wrote_, false)) answer_.append(kEventPing);
+    there = std::exchange(second_, !second_);
+  }
+  if (there) there_();
+  return true;
+}
+
+// How many bytes wait then. The first thing that is written tells the client when to come back, and
+// where it begins.
+size_t EventStream::append(const std::string& text) {
+  wrote_ = true;
+  if (std::exchange(begun_, true)) return answer_.append(text);
+  std::string first;
+  append_retry(first, spread_ms());
+  if (!position_.empty()) append_position(first, position_);
+  answer_.begin(head(first + text));
+  position_ = {};
+  return answer_.append({});
+}
+
+void EventStream::end(std::string_view reason, uint64_t retry_after_ms) {
+  std::string text;
+  append_end(text, reason, retry_after_ms);
+  append(text);
+  answer_.end();
+}
+
+}  // namespace letterbox

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+//
+// What is written to a stream, and when. Its client acknowledges by the cursor with which it comes
+// back, or by POST /ack: what was written in between stays in the store.
+#include <cassert>
+#include <utility>
+
+#include "waiting/room.h"
+
+namespace letterbox {
+
+namespace {
+
+// A stream that was given as many ends, and its client comes back: so it acknowledges long before
+// its mailbox is full of what it has already.
+constexpr size_t kMessagesMost = 500;
+
+}  // namespace
+
+void Room::give(const PollPtr& poll, const Portion& portion, Effects& todo) {
+  assert(poll->question.stream && poll->state() != Poll::State::ended);
+  poll->cursor = portion.cursor;
+  Outbox& outbox = poll->outbox;
+  outbox.opened = true;
+  outbox.messages += portion.messages.size();
+  count(portion);
+  if (std::exchange(outbox.writing, true)) {
+    outbox.entries.emplace_back(std::in_place_type<OwnPortion>, portion);
+  } else {
+    todo.portions.emplace_back(poll, portion);
+  }
+}
+
+// Writes a portion, and then whatever others have left to be written meanwhile.
+void Room::write(Desk& desk, const PollPtr& poll, const Portion& portion) {
+  ReplyTo& to = *poll->reply_to;
+  auto taken = to.write(portion);
+  Effects todo;
+  bool wake = false;
+  while (true) {
+    std::vector<Outbox::Entry> entries;
+    {
+      Lock lock(mutex_);
+      entries = std::exchange(poll->outbox.entries, {});
+      if (entries.empty()) {
+        poll->outbox.writing = false;
+        wrote(poll, taken, todo);
+        wake = sooner();
+        break;
+      }
+    }
+    for (const auto& entry : entries) {
+      if (const auto* more = std::get_if<OwnPortion>(&entry)) taken = to.write(more->portion());
+      if (const auto* ending = std::get_if<Ending>(&entry)) to.answer(*ending);
+      if (const auto* error = std::get_if<Error>(&entry)) to.refuse(*error);
+    }
+  }
+  carry_out(desk, todo);
+  if (wake) wake_();
+}
+
+void Room::wrote(const PollPtr& poll, ReplyTo::Taken taken, Effects& todo) {
+  using Taken = ReplyTo::Taken;
+  if (poll->state() == Poll::State::sending && taken == Taken::all) return sent(poll, todo);
+  if (poll->state() != Poll::State::parked) return;
+  if (taken == Taken::too_little) {
+    end(poll, {.reason = Reason::slow}, todo);
+  } else if (poll->outbox.messages >= kMessagesMost) {
+    end(poll, {.reason = Reason::timeout}, todo);
+  }
+}
+
+// What a stream was last given from the store has been taken, so it goes on.
+void Room::sent(const PollPtr& poll, Effects& todo) {
+  Client* client = find(poll);
+  assert(client != nullptr);
+  Mailbox& mailbox = client->mailbox;
+  if (mailbox.is_up_to_date(poll->cursor)) {
+    park(mailbox, poll, todo);
+  } else {
+    read_again(poll, todo);
+  }
+}
+
+void Room::sent(const PollPtr& poll) {
+  Effects todo;
+  bool wake = false;
+  {
+    Lock lock(mutex_);
+    if (poll->state() != Poll::State::sending) return;
+    sent(poll, todo);
+    wake = sooner();
+  }
+  carry_out(poll->desk, todo);
+  if (wake) wake_();
+}
+
+// After a read. What it found is written, and taken, before there is another: a client that is
+// slow to take a full mailbox has one portion of it under way.
+void Room::stream_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& reading,
+                     Effects& todo) {
+  if (poll->superseded) return end(poll, {.reason = Reason::superseded}, todo);
+  const bool anything = !reading.messages.empty() || reading.missed > 0 || reading.reset;
+  if (anything) {
+    give(poll, {reading.messages, reading.cursor, reading.missed, reading.reset}, todo);
+  }
+  poll->cursor = reading.cursor;
+  if (closing_) {
+    end(poll, {.reason = Reason::shutdown}, todo);
+  } else if (clock_.steady_ms() >= poll->deadline_ms || poll->outbox.messages >= kMessagesMost) {
+    end(poll, {.reason = out_of_time(*poll)}, todo);
+  } else if (!poll->may_park) {
+    turn_away(poll, overloaded("as many polls are waiting as this server takes on"), todo);
+  } else if (anything) {
+    move(poll, Poll::State::sending, poll->deadline_ms);
+  } else if (undisturbed == nullptr || reading.cursor < reading.newest) {
+    read_again(poll, todo);
+  } else {
+    park(*undisturbed, poll, todo);
+  }
+}
+
+void Room::acknowledge(Desk& desk, std::string_view user, std::string_view client,
+                       const Cursor& after, Store::Then<bool> then) {
+  Note its;
+  {
+    Lock lock(mutex_);
+    const Instant now(clock_);
+    Mailbox* mailbox = find(user);
+    Client* here = mailbox != nullptr ? mailbox->find(client) : nullptr;
+    const bool streams = here != nullptr && here->poll && here->poll->question.stream;
+    if (streams) {
+      // (From the past it says nothing new, and from the future nothing at all.)
+      const bool new_here = !here->by_cursor || here->cursor < after;
+      if (new_here && after <= here->poll->cursor) {
+        here->cursor = after;
+        here->by_cursor = true;
+      }
+      schedule_.remove(here->due);
+      its = mailbox->note_of(*here, now);
+    } else {
+      its.user = user;
+      its.client = client;
+      its.after = after;
+      its.watch_until = mailbox != nullptr ? mailbox->watch_until(now) : 0;
+    }
+  }
+  write_note(desk, its, std::move(then));
+}
+
+}  // namespace letterbox
