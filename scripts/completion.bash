@@ -15,7 +15,7 @@ _letterbox_options() {
         service) echo --port --dir --help ;;
         test) echo --unit --redis --e2e --client --browser --smoke --fuzz --model -k --help ;;
         push) echo --type --ttl --file --json --url --help ;;
-        poll) echo --client --exec --tries --json --text --once --since --timeout --token-file --url --cursor-file --help ;;
+        poll) echo --client --exec --tries --json --text --once --stream --since --timeout --token-file --url --cursor-file --help ;;
         run-job) echo --type --id --title --ttl --quiet --wait --url --help ;;
     esac
 }

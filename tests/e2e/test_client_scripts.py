@@ -327,6 +327,68 @@ def test_poll_stops(stack, shell, user, number):
         eventually(lambda: stack.mailbox(user)["polls"] == 0, "its poll has left")
 
 
+# --- streams
+
+def test_stream(stack, shell, user):
+    """scripts/poll --stream prints each message as it comes, keeps its cursor, and started again goes on there"""
+    stack.pushed(user, "before")
+    with shell.poll("--stream", user) as polling:
+        eventually(lambda: polling.texts() == ["before"], "it is printed")
+        for i in range(20):
+            stack.pushed(user, str(i))
+        eventually(lambda: polling.texts() == ["before", *map(str, range(20))], "all are printed")
+        polling.stop()
+        assert polling.complaints() == ""
+    stack.pushed(user, "after")
+    with shell.poll("--stream", "--text", user) as polling:
+        eventually(lambda: polling.out_file.read_text() == "after\n", "it goes on behind them")
+
+
+def test_stream_comes_back(private_stack, home, user):
+    """scripts/poll --stream comes back after a stream's end and a restart of the server, and gets what was pushed meanwhile"""
+    with Shell(home, private_stack.url).poll("--stream", "--timeout", "1", user) as polling:
+        private_stack.pushed(user, "before")
+        eventually(lambda: polling.texts() == ["before"], "it is printed")
+        assert private_stack.service("restart").returncode == 0
+        private_stack.pushed(user, "after")
+        eventually(lambda: polling.texts() == ["before", "after"], "it has come back", deadline=30)
+
+
+def test_stream_exec(stack, shell, user):
+    """scripts/poll --stream --exec runs a command for each message, and one that fails has its message again"""
+    for i in range(3):
+        stack.pushed(user, str(i))
+    command = 'echo "$(cat)" >>"$HOME/notes"; [ "$(wc -l <"$HOME/notes")" -ne 2 ]'
+    with shell.poll("--stream", "--text", "--exec", command, user):
+        eventually(lambda: exec_lines(shell.home) == ["0", "1", "1", "2"], "the second came twice")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_stream_stops(stack, shell, user, number):
+    """a signal stops scripts/poll --stream at once, and its stream with it"""
+    with shell.poll("--stream", user) as polling:
+        eventually(lambda: stack.mailbox(user)["polls"] == 1, "it waits")
+        polling.process.send_signal(number)
+        polling.process.wait(5)
+        eventually(lambda: stack.mailbox(user)["polls"] == 0, "its stream has left")
+
+
+def test_stream_refused(stack, shell, user):
+    """scripts/poll --stream ends when it is refused, and when its user was thrown out"""
+    status, out, err = shell.run("poll", "--stream", "no name")
+    assert status == 1 and out == "" and "bad_user" in err
+    with shell.poll("--stream", user) as polling:
+        eventually(lambda: stack.mailbox(user)["polls"] == 1, "it waits")
+        stack.request("POST", "/users/kick", [("Content-Type", "application/json")], json.dumps({"user": user}).encode())
+        assert polling.process.wait(15) == 1
+        assert "thrown out" in polling.complaints()
+
+
+def test_stream_once(shell):
+    """--once and --stream contradict each other"""
+    assert shell.run("poll", "--once", "--stream", "alice")[0] == 2
+
+
 # --- a command for each message
 
 def exec_lines(home):

@@ -2,6 +2,7 @@
 """Restarted under load, killed under load, dying again and again: nobody is turned away who need not be."""
 
 import asyncio
+import json
 import os
 import random
 import re
@@ -35,6 +36,7 @@ class Client:
         self.messages = []  # (id, data)
         self.pauses = []  # what it was told by programs that ended
         self.refused = []  # answers that were none
+        self.cut = []  # the heads of streams that ended as none should
 
     async def run(self, port):
         connection = await AsyncConnection.open(port)
@@ -55,6 +57,44 @@ class Client:
         if answer["reason"] == "shutdown":
             self.pauses.append(answer["retry_after_ms"])
         return answer["retry_after_ms"]
+
+
+class Listener(Client):
+    """The same by streams, one after the other, each from the id at which the last one ended."""
+
+    async def run(self, port):
+        while not self.messages or self.messages[-1][1] != LAST:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            where = target("/events", user=self.user, client=self.name, after=self.cursor)
+            writer.write(f"GET {where} HTTP/1.0\r\nHost: letterbox.test\r\n\r\n".encode())
+            pause = await self.listen(reader)
+            writer.close()
+            await asyncio.sleep(pause / 1000)
+
+    async def listen(self, reader):
+        """One stream: after how long to come back."""
+        event, pause, ended = None, 1000, False
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        while not ended and (line := (await reader.readline()).decode()):
+            name, _, value = line.rstrip("\n").partition(": ")
+            if name == "id":
+                self.cursor = value
+            elif name == "retry":
+                pause = int(value)
+            elif name == "event":
+                event = value
+            elif name == "data":
+                ended = event == "letterbox.end"
+                if ended and json.loads(value)["reason"] == "shutdown":
+                    self.pauses.append(pause)
+                if not ended:
+                    self.messages.append((self.cursor, json.loads(value)["data"]))
+                    ended = self.messages[-1][1] == LAST
+            elif not name:
+                event = None
+        if not ended or not head.startswith("HTTP/1.1 200 "):
+            self.cut.append(head)
+        return pause
 
 
 class Pusher:
@@ -79,10 +119,10 @@ class Pusher:
 
 
 class Load:
-    """A hundred clients and a few pushers at work while something is done to the stack."""
+    """A hundred clients, of which half have streams, and a few pushers at work while something is done to the stack."""
 
     def __init__(self, users):
-        self.clients = [Client(user, name) for user in users for name in ("laptop", "phone")]
+        self.clients = [kind(user, name) for user in users for kind, name in ((Client, "laptop"), (Listener, "phone"))]
         self.pushers = [Pusher(number, users) for number in range(PUSHERS)]
         self.users = users
 
@@ -121,6 +161,9 @@ class Load:
     def refused_pushes(self):
         return sum(len(pusher.refused) for pusher in self.pushers)
 
+    def cut(self):
+        return [head for client in self.clients for head in client.cut]
+
     def refused(self):
         return [answer for one in self.clients + self.pushers for answer in one.refused]
 
@@ -147,7 +190,7 @@ def test_restart_under_load(new_stack, users, apart):
             pids.append(stack.pids())
 
     load = Load(users(50)).run(stack, restarts)
-    assert load.refused() == []
+    assert load.refused() == load.cut() == []
     load.check()
     assert nginx_errors(stack) == []
     for before, after in zip(pids, pids[1:]):
@@ -173,7 +216,7 @@ def test_restart_the_other_way(private_stack, users):
             assert (stack.dir / "run" / "push.pid").exists() == bool(apart)
 
     load = Load(users(50)).run(stack, restarts)
-    assert load.refused() == []
+    assert load.refused() == load.cut() == []
     load.check()
     assert nginx_errors(stack) == []
     assert ran[0]["redis"] == ran[2]["redis"] and len({pids["poll"] for pids in ran}) == 3

@@ -13,6 +13,7 @@ import pytest
 from expect import data, epoch, is_accepted, is_error, seq
 from redis_group import Announcement, Group
 from stack import Program
+from streams import stand
 from waits import SOON, eventually
 from web import DEADLINE
 
@@ -158,11 +159,12 @@ def recovery(pusher, readers, announced):
 
 @pytest.mark.parametrize("apart", [0, 1], ids=["one program", "two programs"])
 def test_master_dies(new_group, stack_on, clients, users, apart):
-    """when the master dies polls stay parked, and every accepted push is got once and in order; pushes and polls are back at once"""
+    """when the master dies polls and streams stay, and every accepted push is got once and in order; pushes and polls are back at once"""
     group = new_group()
     stack = stack_on(group, apart)
-    names, quiet = users(6), users(20)
+    names, quiet, streaming = users(6), users(20), users(5)
     parked = [stack.park(name, after=0) for name in quiet]
+    streams = [stand(stack, name) for name in streaming]
     readers = [clients(Reader, stack, name) for name in names]
     pusher = clients(Pusher, stack, names)
     eventually(lambda: all(reader.got for reader in readers), "all is under way")
@@ -193,6 +195,9 @@ def test_master_dies(new_group, stack_on, clients, users, apart):
     for name in quiet:
         stack.pushed(name, "hello")
     assert [data(poll.answer()) for poll in parked] == [["hello"]] * len(quiet)
+    for name in streaming:
+        stack.pushed(name, "hello")
+    assert [stream.messages(1) for stream in streams] == [["hello"]] * len(streaming)
 
 
 def test_what_dies_with_its_master(new_group, stack_on, user):

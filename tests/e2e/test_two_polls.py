@@ -8,7 +8,9 @@ import pytest
 
 from expect import data, seq
 from stack import Program
+from streams import stand
 from waits import SOON, eventually
+from web import target
 
 
 class TwoPolls:
@@ -116,3 +118,19 @@ def test_unrouted(unrouted, private_stack, users):
                 unrouted.start_again(killed)
         for client, cursor in cursors.items():
             assert seq(cursor) == 6 and data(private_stack.look(user, client=client, after=cursor)) == []
+
+
+def test_streams_of_two_programs(unrouted, private_stack, user):
+    """without any routing, one user's streams at both programs each get each message; an acknowledgement that comes to the other program counts"""
+    streams = [stand(private_stack, user, beside=beside, client=f"client{beside}") for beside in range(2)]
+    assert len(unrouted.watchers(user)) == 2, "they are in both"
+    ids = [private_stack.pushed(user, str(i)) for i in range(20)]
+    assert [stream.messages(20) for stream in streams] == [[str(i) for i in range(20)]] * 2
+    for i in range(2):
+        answer = private_stack.request("POST", target("/ack", user=user, client="client0", after=ids[9 + i]))
+        assert answer.json == {"acknowledged": ids[9 + i]}
+    eventually(lambda: {one["client"]: one["cursor"] for one in private_stack.mailbox(user)["clients"]}["client0"] == ids[10], "it counts")
+    private_stack.pushed(user, "more")
+    assert [stream.messages(1) for stream in streams] == [["more"]] * 2
+    for stream in streams:
+        stream.close()

@@ -3,6 +3,7 @@
 // Somebody who polls: remembers what came back, and can go away.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,10 +18,17 @@ namespace letterbox::test {
 struct Heard {
   std::vector<std::string> answers;  // JSON documents
   std::vector<Error> refusals;
+  std::vector<std::string> written;  // to a stream: its portions, as a poll's answer would have them
+  ReplyTo::Taken taken = ReplyTo::Taken::all;  // what the client takes of the next
+  std::function<void()> meanwhile = [] {};     // happens as it is being written
   std::weak_ptr<PeerListener> listener;
   bool here = true;
 
   size_t count() const { return answers.size() + refusals.size(); }
+  void take_all() {
+    taken = ReplyTo::Taken::all;
+    if (const auto who = listener.lock()) who->took_all();
+  }
   void leave() {
     here = false;
     if (const auto who = listener.lock()) who->gone();
@@ -33,6 +41,11 @@ class FakeReplyTo final : public ReplyTo {
 
   void answer(const Ending& ending) override { heard_->answers.push_back(to_json(ending)); }
   void refuse(const Error& error) override { heard_->refusals.push_back(error); }
+  Taken write(const Portion& portion) override {
+    std::exchange(heard_->meanwhile, [] {})();
+    heard_->written.push_back(to_json({.reason = Reason::messages, .given = portion}));
+    return heard_->taken;
+  }
   // As a connection does it: who was answered is not told any more.
   bool when_gone(std::weak_ptr<PeerListener> listener) override {
     if (!heard_->here || heard_->count() > 0) return false;
