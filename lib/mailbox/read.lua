@@ -8,7 +8,7 @@
 --       3 epoch of the client's cursor; '0': from the oldest kept; '': from the cursor kept here,
 --         which moves on to the last message read  4 its seq
 --       5 most messages  6 bytes after which to stop  7 life of a client (ms)
---       8 watcher  9 watching until (ms; 0: not)  10 poll parked until, if nothing is found (ms)
+--       8 watcher  9 watching until (ms; 0: not)  10 poll parked until, if nothing is found, or it has arguments 15 and 16 (ms)
 --       11 expiries older than this are due (ms)  12 life of base (ms)  13 life of the others (ms)
 --       14 most clients  15 epoch of what the client is known to have, where that is less than its
 --         cursor; '0': nothing is known; not there: it has all up to its cursor  16 its seq
@@ -133,7 +133,8 @@ end
 -- The client's own line: cursor, when seen, until when parked.
 -- A note of a client whose cursor is kept here leaves that as it is: what it missed is still to be told.
 local acked_epoch, acked = epoch, by_itself and start or start + #found
-if ARGV[15] then
+local stays = ARGV[15] ~= nil
+if stays then
   local had_epoch, had = translated(ARGV[15], ARGV[16])
   acked = had_epoch == epoch and math.min(math.max(had, base), start) or base
 end
@@ -141,7 +142,7 @@ if limit == 0 and not by_itself then acked_epoch, acked = given, seq or 0 end
 local client_is_new = false
 if not late then
   local line = string.format('%s %.0f %.0f %.0f', acked_epoch, acked, now,
-    #found > 0 and 0 or park_until)
+    #found > 0 and not stays and 0 or park_until)
   client_is_new = redis.call('HSET', KEYS[4], ARGV[2], line) == 1
 end
 

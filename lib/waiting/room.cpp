@@ -113,8 +113,7 @@ void Room::come_in(Client& client, const PollPtr& poll, Effects& todo) {
   if (poll->may_park) ++places_taken_;
 
   Mailbox& mailbox = client.mailbox;
-  const bool heard = !mailbox.watched || bells_.hears(*mailbox.watched);
-  const bool up_to_date = client.by_cursor && heard && mailbox.is_up_to_date(asked.after);
+  const bool up_to_date = client.by_cursor && has_everything(mailbox, asked.after);
   if (closing_) {
     end(poll, {.reason = Reason::shutdown}, todo);
   } else if (up_to_date && poll->may_park) {
@@ -134,6 +133,12 @@ Mailbox& Room::mailbox_of(std::string_view user) {
   if (closing_) mailbox->close();
   most_mailboxes_ = std::max(most_mailboxes_, mailboxes_.size());
   return *mailbox;
+}
+
+// Whether who stands there needs no read. (Not while nobody hears what is put into its list.)
+bool Room::has_everything(const Mailbox& mailbox, const Cursor& at) const {
+  const bool heard = !mailbox.watched || bells_.hears(*mailbox.watched);
+  return heard && mailbox.is_up_to_date(at);
 }
 
 // A client more than there may be takes the place of the one that has been without a poll for

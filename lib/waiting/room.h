@@ -120,6 +120,7 @@ class Room {
   // --- who comes in, who is rung, how a wait ends
   void come_in(Client& client, const PollPtr& poll, Effects& todo) REQUIRES(mutex_);
   Mailbox& mailbox_of(std::string_view user) REQUIRES(mutex_);
+  bool has_everything(const Mailbox& mailbox, const Cursor& at) const REQUIRES(mutex_);
   Client* client_of(const Question& question, Effects& todo) REQUIRES(mutex_);
   void supersede(const PollPtr& older, Effects& todo) REQUIRES(mutex_);
   void ring_client(Client& client, const Ring& ring, const Message& message, Effects& todo)

@@ -130,7 +130,9 @@ void Room::read_done(Desk& desk, const PollPtr& poll, const Reading& reading) {
     if (Client* client = find(poll)) {
       schedule_.remove(client->due);
       const uint64_t parked_until = poll->may_park ? Instant(clock_).wall(poll->deadline_ms) : 0;
-      mailbox->line_written(*client, reading.messages.size(), parked_until);
+      // (What a stream is given it has not acknowledged, and it is parked all the same.)
+      const size_t given = poll->question.stream ? 0 : reading.messages.size();
+      mailbox->line_written(*client, given, parked_until);
     }
     if (poll->state() != Poll::State::ended) {
       go_on(poll, undisturbed ? mailbox : nullptr, reading, todo);

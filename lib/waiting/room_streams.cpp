@@ -75,7 +75,7 @@ void Room::sent(const PollPtr& poll, Effects& todo) {
   Client* client = find(poll);
   assert(client != nullptr);
   Mailbox& mailbox = client->mailbox;
-  if (mailbox.is_up_to_date(poll->cursor)) {
+  if (has_everything(mailbox, poll->cursor)) {
     park(mailbox, poll, todo);
   } else {
     read_again(poll, todo);

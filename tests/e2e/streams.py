@@ -93,13 +93,13 @@ class Stream(Connection):
         return [event.id for event in self.seen if event.id is not None][-1]
 
     def is_cut(self):
-        """Reads to a premature end."""
+        """Reads to an end that nothing announced."""
         try:
             while self.next() is not None:
                 pass
         except (Closed, ConnectionError):
-            return True
-        return False
+            pass
+        return all(event.type != "letterbox.end" for event in self.seen)
 
 
 def stand(face, user, beside=0, headers=(), **query):

@@ -11,6 +11,7 @@ import pytest
 from expect import data, is_accepted, is_error, seq
 from exposition import read as read_metrics
 from streams import Stream, stand
+from test_limits import count
 from test_tokens import bearer, issued, post
 from waits import SOON, eventually
 from web import target
@@ -109,13 +110,14 @@ def test_types(stack, user):
 
 def test_expired(stack, user):
     """what has expired is not given, and is told as missed"""
+    stack.pushed(user, "before")
     stack.pushed(user, "short", ttl=0.05)
-    eventually(lambda: stack.look(user, client="other", after=0)["missed"] == 1, "it has expired")
-    stack.pushed(user, "long")
+    stack.pushed(user, "behind")
+    eventually(lambda: stack.mailbox(user)["queued"] == 2, "it has expired")
     stream = Stream(stack, user, after=0)
     event = stream.event()
     assert event.type == "letterbox.missed" and event.json == {"missed": 1}
-    assert stream.messages(1) == ["long"]
+    assert stream.messages(2) == ["before", "behind"]
 
 
 def test_foreign_cursor(stack, user):
@@ -390,19 +392,21 @@ def test_too_many(new_stack, users):
 def test_too_many_clients(new_stack, user):
     """a client more than a user may have is told when to come back"""
     stack = new_stack(clients_max=1)
-    stand(stack, user, client="a")
+    first = stand(stack, user, client="a")
     assert passes(stack.get("/events", user=user, client="b"), "too_many_clients")
+    first.close()
 
 
 def test_limited(private_stack, user):
     """where nginx' limits are in use, who asks for more than he may is told when to come back"""
     stack = private_stack
-    stack.add_nginx("letterbox-poll.conf", "limit_conn by_user 1;", "limit_conn_status 429;", "error_page 429 @letterbox_error;")
-    stack.change_nginx("nginx.conf", r"(?m)^    include letterbox-upstream\.conf;$",
-                       "    include letterbox-upstream.conf;\n    limit_conn_zone $arg_user zone=by_user:1m;")
+    count(stack)
+    stack.change_nginx("limits-poll.conf", r"letterbox_by_user    100", "letterbox_by_user 1")
+    stack.add_nginx("letterbox-poll.conf", "include limits-poll.conf;")
     stack.reload_nginx()
-    stand(stack, user, client="a")
+    first = stand(stack, user, client="a")
     assert passes(stack.get("/events", user=user, client="b"), "away")
+    first.close()
 
 
 # --- silence, slowness, who is there ---------------------------------------------------------------
@@ -506,12 +510,15 @@ def test_other_sites(new_stack, user):
 def test_reload(private_stack, user):
     """nginx is reloaded under a stream: it goes on, and new ones come to the new workers"""
     stack = private_stack
+    stack.change_nginx("nginx.conf", "worker_shutdown_timeout 3s", "worker_shutdown_timeout 60s")
+    stack.reload_nginx()
     stream = stand(stack, user, client="old")
     stack.reload_nginx()
     other = stand(stack, user, beside=1, client="new")
     stack.pushed(user, "hello")
     assert stream.messages(1) == other.messages(1) == ["hello"]
     stream.close()
+    other.close()
 
 
 def test_lane(stack, user):

@@ -28,6 +28,7 @@ class FakeStore final : public Store {
     std::string client;
     std::optional<Cursor> after;
     bool foreign = false;
+    std::optional<Cursor> acknowledged;
     size_t limit = 0;
     uint64_t watch_until = 0;
     uint64_t park_until = 0;
@@ -88,8 +89,8 @@ class FakeStore final : public Store {
   void read(const ReadRequest& request, Then<Reading> then) override {
     auto& list = request.limit > 0 ? reads : notes;
     list.push_back({std::string(request.user), std::string(request.client), request.after,
-                    request.foreign, request.limit, request.watch_until, request.park_until,
-                    std::move(then)});
+                    request.foreign, request.acknowledged, request.limit, request.watch_until,
+                    request.park_until, std::move(then)});
   }
   void peek(std::span<const Parked> clients, bool lists, Then<Glimpses> then) override {
     auto& peek = peeks.emplace_back(Peek{{}, lists, std::move(then)});

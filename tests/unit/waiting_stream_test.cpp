@@ -247,7 +247,8 @@ TEST_CASE_FIXTURE(Streaming, "a new one is refused while the store is away") {
 }
 
 TEST_CASE("a stream for which there is no place is refused once it has what there was") {
-  FakeWaiting waiting({.parked = 0});
+  FakeWaiting waiting({.parked = 1});
+  waiting.park(with_cursor(id(0), "other"));
   const auto heard = waiting.enter(stream_from(id(0)));
   waiting.answer_read(one(id(1)));
   CHECK(seqs(heard) == "1 ");
