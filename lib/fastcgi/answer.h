@@ -12,8 +12,8 @@
 #include <string_view>
 #include <utility>
 
-#include "base/peer_listener.h"
 #include "base/metrics.h"
+#include "base/peer_listener.h"
 
 namespace letterbox {
 

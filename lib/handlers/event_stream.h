@@ -25,8 +25,7 @@ class EventStream final : public ReplyTo, public Pinged {
  public:
   // `position`: where it begins, as the cursor that the client will come back with; empty: that
   // means nothing. `there` is called, on the worker's thread, as long as the client is.
-  EventStream(Answer answer, EventFormat format, std::string position,
-              std::function<void()> there);
+  EventStream(Answer answer, EventFormat format, std::string position, std::function<void()> there);
 
   // Any thread.
   void answer(const Ending& ending) override EXCLUDES(mutex_);

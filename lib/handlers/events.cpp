@@ -110,8 +110,8 @@ void EventsHandler::enter(Visit visit) {
   };
   there();
   const std::string position = question.foreign ? "" : question.after.text();
-  const auto stream = std::make_shared<EventStream>(std::move(visit.answer), visit.wish.format,
-                                                    position, there);
+  const auto stream =
+      std::make_shared<EventStream>(std::move(visit.answer), visit.wish.format, position, there);
   pinger_.add(stream);
   entrance_.enter(std::move(question), stream, visit.heard);
 }

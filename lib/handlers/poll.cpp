@@ -36,10 +36,9 @@ Or<uint64_t> read_timeout(const Query& query, uint64_t default_ms, uint64_t leas
   if (!*text) return default_ms;
   const auto ms = parse_seconds_ms(**text);
   if (ms && *ms >= least_ms && *ms <= most_ms) return *ms;
-  return Error{Code::bad_timeout, "timeout must be a number from " +
-                                      std::to_string(least_ms / 1000) + " to " +
-                                      std::to_string(most_ms / 1000) + ", got '" +
-                                      std::string(**text) + "'"};
+  return Error{Code::bad_timeout,
+               "timeout must be a number from " + std::to_string(least_ms / 1000) + " to " +
+                   std::to_string(most_ms / 1000) + ", got '" + std::string(**text) + "'"};
 }
 
 Or<std::optional<std::string_view>> read_cursor(const Request& request, const Query& query) {
@@ -85,8 +84,7 @@ void PollHandler::poll(const Request& request, const Query& query, Answer answer
   auto question = read(request, query);
   if (!question) return refuse(answer, question.error());
   gate_.admit(*caller, request.remote_addr,
-              [this, question = std::move(*question), from = Sender(request),
-               heard = caller->heard,
+              [this, question = std::move(*question), from = Sender(request), heard = caller->heard,
                answer = std::move(answer)](const Or<AdmissionPtr>& admission) mutable {
                 if (!admission) return refuse(answer, admission.error());
                 enter(*admission, std::move(question), from, heard, std::move(answer));

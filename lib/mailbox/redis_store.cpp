@@ -302,9 +302,9 @@ void RedisStore::read_all(const ReadRequest& request, uint64_t now, Then<Reading
   const std::string ack_epoch = std::to_string(acknowledged.epoch);
   const std::string ack_seq = std::to_string(acknowledged.seq);
   const std::array<std::string_view, 16> arguments{
-      numbers[0], request.client, epoch,      numbers[1],      numbers[2], numbers[3],  numbers[4],
-      watcher_,   numbers[5],     numbers[6], life.due_before, life.base,  life.others, clients,
-      ack_epoch,  ack_seq};
+      numbers[0],  request.client, epoch,      numbers[1], numbers[2],      numbers[3],
+      numbers[4],  watcher_,       numbers[5], numbers[6], life.due_before, life.base,
+      life.others, clients,        ack_epoch,  ack_seq};
   redis_.eval(lua::read, keys.with_reign(),
               std::span(arguments).first(request.acknowledged ? 16 : 14),
               [then = std::move(then), now](const Reply& reply) {

@@ -39,8 +39,8 @@ struct ReadRequest {
   // as it is read.
   std::optional<Cursor> after;
   bool foreign = false;  // a cursor was given, but nobody can have handed it out
-  // Of a stream: what its client is known to have, which may be less than the cursor; {0,0}: nothing
-  // is known. It is parked whatever is found.
+  // Of a stream: what its client is known to have, which may be less than the cursor; {0,0}:
+  // nothing is known. It is parked whatever is found.
   std::optional<Cursor> acknowledged;
   size_t limit = 0;
   // Until when this program watches the mailbox, and this poll is parked if nothing is found. Wall

@@ -167,7 +167,8 @@ class EnvelopeReader final : public JsonEvents {
     if (kind != Kind::string) {
       fail(Code::bad_envelope, "'type' must be a string", kind);
     } else if (!valid_type(text)) {
-      fail(Code::bad_type, "'type' must be 1 to 64 characters without control characters, and not begin with "
+      fail(Code::bad_type,
+           "'type' must be 1 to 64 characters without control characters, and not begin with "
            "'letterbox.'");
     } else {
       item_.type.emplace(text);

@@ -20,7 +20,7 @@ enum class Reason {
   superseded,  // a newer poll of the same user and client took its place
   shutdown,    // the program ends
   kicked,
-  slow,        // a stream: its client does not take what is written to it
+  slow,   // a stream: its client does not take what is written to it
   gone,   // the client went away: nobody is answered
   error,  // answered by an error document
 };

@@ -12,8 +12,8 @@
 #include <string>
 #include <utility>
 
-#include "base/peer_listener.h"
 #include "base/loop.h"
+#include "base/peer_listener.h"
 #include "mailbox/access.h"
 #include "mailbox/store.h"
 #include "model/cursor.h"

@@ -17,8 +17,8 @@
 // clang-format on
 // Any worker may call; it gives its own desk.
 // room.cpp: who comes in, who is rung, how a wait ends. room_reads.cpp: what the store is asked and
-// told. room_streams.cpp: what is written to a stream. room_looks.cpp: who has news after rings that
-// went unheard.
+// told. room_streams.cpp: what is written to a stream. room_looks.cpp: who has news after rings
+// that went unheard.
 #pragma once
 
 #include <array>

@@ -179,7 +179,8 @@ void Room::read_failed(Desk& desk, const PollPtr& poll, const Error& error) {
     if (poll->state() == Poll::State::ended) return;
     Mailbox* mailbox = find(poll->question.user);
     const bool for_good = error.code != Code::store_unavailable;
-    const bool stays = (poll->was_parked || poll->outbox.opened) && !poll->superseded && !closing_ && mailbox != nullptr;
+    const bool stays = (poll->was_parked || poll->outbox.opened) && !poll->superseded &&
+                       !closing_ && mailbox != nullptr;
     again = !for_good && stays && clock_.steady_ms() < poll->deadline_ms;
     if (for_good) {
       turn_away(poll, error, todo);

@@ -73,6 +73,33 @@ TEST_CASE_FIXTURE(
   CHECK(reading.newest == id(3));
 }
 
+// --- what is acknowledged apart from what is read ------------------------------------------------
+
+TEST_CASE_FIXTURE(Mailboxes,
+                  "a stream reads behind what it was given, and acknowledges what its client has") {
+  push_many(6);
+  const auto reading =
+      read({.client = "tab", .after = id(4), .acknowledged = id(2), .park_until = in(9'000)});
+  CHECK(seqs(reading) == Seqs{5, 6});
+  const auto found = view();
+  CHECK(found.queued == 4);
+  CHECK(found.oldest == id(3));
+  REQUIRE(found.clients.size() == 1);
+  CHECK(found.clients.front().cursor == id(2));
+  CHECK(found.clients.front().parked);
+  // Lost on its way: it comes back with what it has.
+  CHECK(seqs(read_after(2, "tab")) == Seqs{3, 4, 5, 6});
+}
+
+TEST_CASE_FIXTURE(Mailboxes, "a stream of whose client nothing is known acknowledges nothing") {
+  push_many(3);
+  CHECK(seqs(read({.client = "tab", .after = id(2), .acknowledged = Cursor{}})) == Seqs{3});
+  CHECK(view().queued == 3);
+  // ... nor does one that acknowledges what is of another mailbox.
+  CHECK(seqs(read({.client = "tab", .after = id(2), .acknowledged = Cursor{5, 3}})) == Seqs{3});
+  CHECK(view().queued == 3);
+}
+
 // --- resets ------------------------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(Mailboxes,

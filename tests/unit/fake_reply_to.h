@@ -18,7 +18,8 @@ namespace letterbox::test {
 struct Heard {
   std::vector<std::string> answers;  // JSON documents
   std::vector<Error> refusals;
-  std::vector<std::string> written;  // to a stream: its portions, as a poll's answer would have them
+  std::vector<std::string>
+      written;  // to a stream: its portions, as a poll's answer would have them
   ReplyTo::Taken taken = ReplyTo::Taken::all;  // what the client takes of the next
   std::function<void()> meanwhile = [] {};     // happens as it is being written
   std::weak_ptr<PeerListener> listener;

@@ -95,6 +95,69 @@ TEST_CASE("an answer of nobody is never sent") {
   CHECK_FALSE(answer.when_gone({}));
 }
 
+TEST_CASE(
+    "an answer in parts has no length, is one exchange until its end, and leaves the connection to "
+    "the next") {
+  FakePeer peer;
+  const auto counts = std::make_shared<StatusCounts>();
+  Answer answer = peer.owed();
+  answer.count_in(counts);
+  answer.begin({.status = 200, .body = "one ", .content_type = "text/event-stream"});
+  CHECK(counts->of(200).value() == 1);
+  CHECK(peer.answer().body == "one ");
+  CHECK(peer.answer().header("Content-Length").empty());
+  CHECK(peer.answer().header("Content-Type") == "text/event-stream");
+  CHECK(answer.append("two ") == 0);
+  CHECK(answer.append("") == 0);
+  CHECK(peer.answer().body == "one two ");
+  CHECK(peer.records().back().type == Record::out);
+  answer.end();
+  CHECK(peer.records().back().type == Record::end_request);
+  CHECK_FALSE(answer);
+  CHECK(answer.append("late") == 0);
+  answer.end();
+  CHECK(peer.answer().body == "one two ");
+}
+
+TEST_CASE("an answer that was begun and is forgotten ends") {
+  FakePeer peer;
+  {
+    Answer answer = peer.owed();
+    answer.begin({200, "one"});
+  }
+  CHECK(peer.answer().body == "one");
+  CHECK(peer.records().back().type == Record::end_request);
+}
+
+TEST_CASE("an answer in parts says how much waits for a peer that does not take it") {
+  FakePeer peer;
+  Answer answer = peer.owed();
+  answer.begin({200, ""});
+  const std::string piece(100'000, 'x');
+  size_t written = 0;
+  size_t unsent = 0;
+  while (unsent == 0 && written < 100 * piece.size()) {
+    unsent = answer.append(piece);
+    written += piece.size();
+  }
+  CHECK(unsent > 0);
+  CHECK(answer.append(piece) > unsent);
+  answer.end();
+  peer.leave();
+}
+
+TEST_CASE("nothing is written to a client that has gone, and nobody waits for it") {
+  FakePeer peer;
+  const auto listener = std::make_shared<Listener>();
+  Answer answer = peer.owed();
+  CHECK(answer.when_gone(listener));
+  answer.begin({200, "one"});
+  peer.leave();
+  CHECK(answer.append("two") == 0);
+  CHECK_FALSE(answer.when_gone(listener));
+  answer.end();
+}
+
 // What has nginx close a connection that it keeps: see farewell_record().
 bool is_farewell(const Record& record) {
   return record.type == Record::err && record.id == 1 && record.content.empty() &&

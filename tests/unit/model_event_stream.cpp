@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "model/event_stream.h"
-
 #include <doctest/doctest.h>
 
 #include <string>
 
+#include "model/event_stream.h"
 #include "model/json.h"
 
 namespace letterbox {
@@ -34,7 +33,8 @@ TEST_CASE("a message of the default type has no event line") {
 
 TEST_CASE("a type is what it is without its escapes") {
   CHECK(event(R"(a "b" \c)", "1", EventFormat::raw) == "id: 1-2\nevent: a \"b\" \\c\ndata: 1\n\n");
-  CHECK(event(R"(","data":)", "1", EventFormat::raw) == "id: 1-2\nevent: \",\"data\":\ndata: 1\n\n");
+  CHECK(event(R"(","data":)", "1", EventFormat::raw) ==
+        "id: 1-2\nevent: \",\"data\":\ndata: 1\n\n");
 }
 
 TEST_CASE("raw text is given line by line, however its lines end") {

@@ -10,8 +10,8 @@ namespace letterbox {
 namespace {
 
 TEST_CASE("an answer with messages is one JSON document on a line") {
-  const std::array<Message, 2> messages{
-      {{{5, 6}, R"({"type":"a","data":1,"time":7})"}, {{5, 7}, R"({"type":"a","data":2,"time":8})"}}};
+  const std::array<Message, 2> messages{{{{5, 6}, R"({"type":"a","data":1,"time":7})"},
+                                         {{5, 7}, R"({"type":"a","data":2,"time":8})"}}};
   Ending ending;
   ending.reason = Reason::messages;
   ending.given = {.messages = messages, .cursor = {5, 7}, .missed = 3};

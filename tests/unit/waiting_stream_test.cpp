@@ -281,9 +281,8 @@ TEST_CASE_FIXTURE(Streaming, "what a client acknowledges in between is noted, an
 
 TEST_CASE_FIXTURE(Streaming, "an acknowledgement of a client that is not here goes to the store") {
   bool failed = false;
-  room.acknowledge(desk, "alice", "tab", id(5), [&](const Or<bool>& outcome) {
-    failed = !outcome;
-  });
+  room.acknowledge(desk, "alice", "tab", id(5),
+                   [&](const Or<bool>& outcome) { failed = !outcome; });
   REQUIRE(store.notes.size() == 1);
   CHECK(store.notes.front().client == "tab");
   CHECK(store.notes.front().after == id(5));
