@@ -83,18 +83,19 @@ void add_routes(Worker& worker, Room& room, AdmissionCache& cache, Review& revie
   const auto alive =
       std::make_shared<AliveHandler>(worker.desk, *gate, *worker.book, rules.timeout_ms);
   // A poll has effects, and its answer is what they are for: it is not asked by HEAD.
+  constexpr auto kNoHead = Router::Head::refused;
   worker.public_front.router.add(
       "GET", "/poll",
       [gate, entrance, poll](const Request& request, const Query& query, Answer answer) {
         poll->poll(request, query, std::move(answer));
       },
-      Router::Head::refused);
+      kNoHead);
   worker.public_front.router.add(
       "GET", "/events",
       [gate, entrance, events](const Request& request, const Query& query, Answer answer) {
         events->events(request, query, std::move(answer));
       },
-      Router::Head::refused);
+      kNoHead);
   worker.public_front.router.add(
       "POST", "/ack", [events](const Request& request, const Query& query, Answer answer) {
         events->acknowledge(request, query, std::move(answer));

@@ -19,7 +19,7 @@
 namespace letterbox {
 
 // So many bytes may wait for a client: then it is slow, and the stream ends.
-inline constexpr size_t kUnsentMost = 256 * 1024;
+inline constexpr size_t kUnsentMost = 262'144;
 
 class EventStream final : public ReplyTo, public Pinged {
  public:

@@ -35,6 +35,13 @@ class OwnPortion {
 struct Outbox {
   using Entry = std::variant<OwnPortion, Ending, Error>;
 
+  // Leaves something to whoever is writing; false: nobody is.
+  template <class... Arguments>
+  bool leave(Arguments&&... arguments) {
+    if (writing) entries.emplace_back(std::forward<Arguments>(arguments)...);
+    return writing;
+  }
+
   bool opened = false;         // something was written, if only that the stream stands
   bool writing = false;        // somebody is at it
   std::vector<Entry> entries;  // which that one is to write as well

@@ -392,11 +392,7 @@ void Room::end(const PollPtr& poll, Ending ending, Effects& todo) {
     ending.given.reset = poll->reset;
     count(ending.given);
   }
-  if (poll->outbox.writing) {
-    poll->outbox.entries.emplace_back(ending);
-  } else {
-    todo.endings.emplace_back(poll, ending);
-  }
+  if (!poll->outbox.leave(ending)) todo.endings.emplace_back(poll, ending);
   finish(poll, ending.reason);
 }
 
@@ -406,20 +402,16 @@ void Room::count(const Portion& given) {
   delivered_.missed.add(given.missed);
 }
 
-void Room::refuse(const PollPtr& poll, Error error, Effects& todo) {
-  if (poll->outbox.writing) {
-    poll->outbox.entries.emplace_back(std::move(error));
-  } else {
-    todo.refusals.emplace_back(poll, std::move(error));
-  }
+void Room::refuse(const PollPtr& poll, const Error& error, Effects& todo) {
+  if (!poll->outbox.leave(error)) todo.refusals.emplace_back(poll, error);
   finish(poll, Reason::error);
 }
 
 // Nothing is kept warm for a client that is refused, so a crowd that can't come in takes no memory.
 // Nor is there anything to note: its read said neither that it parks nor that it watches.
-void Room::turn_away(const PollPtr& poll, Error error, Effects& todo) {
+void Room::turn_away(const PollPtr& poll, const Error& error, Effects& todo) {
   Client* client = find(poll);
-  refuse(poll, std::move(error), todo);
+  refuse(poll, error, todo);
   if (client != nullptr) forget(*client);
 }
 

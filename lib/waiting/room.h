@@ -136,8 +136,8 @@ class Room {
   void read_again(const PollPtr& poll, Effects& todo) REQUIRES(mutex_);
   void end(const PollPtr& poll, Ending ending, Effects& todo) REQUIRES(mutex_);
   static Reason out_of_time(const Poll& poll);
-  void turn_away(const PollPtr& poll, Error error, Effects& todo) REQUIRES(mutex_);
-  void refuse(const PollPtr& poll, Error error, Effects& todo) REQUIRES(mutex_);
+  void turn_away(const PollPtr& poll, const Error& error, Effects& todo) REQUIRES(mutex_);
+  void refuse(const PollPtr& poll, const Error& error, Effects& todo) REQUIRES(mutex_);
   void finish(const PollPtr& poll, Reason reason) REQUIRES(mutex_);
   void count(const Portion& given) REQUIRES(mutex_);
   void move(const PollPtr& poll, Poll::State to, uint64_t due_ms = 0) REQUIRES(mutex_);

@@ -24,11 +24,9 @@ void Room::give(const PollPtr& poll, const Portion& portion, Effects& todo) {
   outbox.opened = true;
   outbox.messages += portion.messages.size();
   count(portion);
-  if (std::exchange(outbox.writing, true)) {
-    outbox.entries.emplace_back(std::in_place_type<OwnPortion>, portion);
-  } else {
-    todo.portions.emplace_back(poll, portion);
-  }
+  if (outbox.leave(std::in_place_type<OwnPortion>, portion)) return;
+  outbox.writing = true;
+  todo.portions.emplace_back(poll, portion);
 }
 
 // Writes a portion, and then whatever others have left to be written meanwhile.
