@@ -215,8 +215,10 @@ void Room::ring_client(Client& client, const Ring& ring, const Message& message,
   if (same_epoch && ring.id.seq <= at.seq) return;  // it has that one
   const bool next = same_epoch && ring.id.seq == at.seq + 1;
   if (!next || (expires != 0 && expires <= clock_.wall_ms())) return read_again(poll, todo);
-  if (poll->question.stream)
-    return give(poll, {.messages = {&message, 1}, .cursor = ring.id}, todo);
+  if (poll->question.stream) {
+    give(poll, {.messages = {&message, 1}, .cursor = ring.id}, todo);
+    return;
+  }
   poll->cursor = ring.id;
   client.given(message.body.size());
   end(poll, {.reason = Reason::messages, .given = {.messages = {&message, 1}}}, todo);
