@@ -85,6 +85,7 @@ void Room::enter(Desk& desk, Question question, std::shared_ptr<ReplyTo> reply_t
   {
     Lock lock(mutex_);
     ++inside_;
+    if (poll->question.stream) ++streams_;
     if (Client* client = client_of(poll->question, todo)) {
       come_in(*client, poll, todo);
     } else {
@@ -421,6 +422,7 @@ void Room::turn_away(const PollPtr& poll, const Error& error, Effects& todo) {
 void Room::finish(const PollPtr& poll, Reason reason) {
   move(poll, Poll::State::ended);
   --inside_;
+  if (poll->question.stream) --streams_;
   if (poll->may_park) --places_taken_;
   ++ended_.at(static_cast<size_t>(reason));
   Client* client = find(poll);
@@ -503,6 +505,11 @@ size_t Room::size() const {
 size_t Room::parked() const {
   Lock lock(mutex_);
   return schedule_.count(Schedule::Kind::deadline) + schedule_.count(Schedule::Kind::late);
+}
+
+size_t Room::streams() const {
+  Lock lock(mutex_);
+  return streams_;
 }
 
 size_t Room::waiting_reads() const {

@@ -99,8 +99,9 @@ class Room {
   size_t mailboxes() const EXCLUDES(mutex_);
   // How many ended for which reason.
   uint64_t ended(Reason reason) const { return ended_.at(static_cast<size_t>(reason)); }
-  // Polls that wait.
+  // Polls that wait, streams among them; and all streams.
   size_t parked() const EXCLUDES(mutex_);
+  size_t streams() const EXCLUDES(mutex_);
   // Polls that wait their turn to be read for; and reads under way.
   size_t waiting_reads() const EXCLUDES(mutex_);
   size_t reads_under_way() const EXCLUDES(mutex_);
@@ -196,6 +197,7 @@ class Room {
   mutable Mutex mutex_;
   bool closing_ GUARDED_BY(mutex_) = false;
   size_t inside_ GUARDED_BY(mutex_) = 0;
+  size_t streams_ GUARDED_BY(mutex_) = 0;
   size_t places_taken_ GUARDED_BY(mutex_) = 0;
   std::unordered_map<std::string, std::unique_ptr<Mailbox>, UserHash, std::equal_to<>> mailboxes_
       GUARDED_BY(mutex_);

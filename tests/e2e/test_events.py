@@ -492,7 +492,7 @@ def test_presence(new_stack, user):
 def test_metrics(stack, user):
     """streams are counted where polls are, and their route by its status"""
     stream = stand(stack, user)
-    assert figure(stack, "letterbox_polls_parked") >= 1
+    assert figure(stack, "letterbox_polls_parked") >= 1 and figure(stack, "letterbox_streams") >= 1
     assert figure(stack, "letterbox_requests_total", method="GET", route="/events", code="200") >= 1
     before = figure(stack, "letterbox_delivered_messages_total")
     stack.pushed(user, "hello")

@@ -48,6 +48,7 @@ TEST_CASE_FIXTURE(Streaming, "a stream that has everything is told that it stand
   REQUIRE(heard->written.size() == 1);
   CHECK(field(heard->written.front(), "count") == "0");
   CHECK(room.parked() == 1);
+  CHECK(room.streams() == 1);
   CHECK(heard->count() == 0);
 }
 
@@ -97,6 +98,7 @@ TEST_CASE_FIXTURE(Streaming, "an end that comes while it is written to comes beh
   CHECK(seqs(heard) == "5 6 ");
   CHECK(reason_of(heard) == "shutdown");
   CHECK(room.size() == 0);
+  CHECK(room.streams() == 0);
 }
 
 TEST_CASE_FIXTURE(Streaming, "a refusal that comes while it is written to comes behind that") {
