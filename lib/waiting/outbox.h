@@ -32,6 +32,10 @@ class OwnPortion {
   Portion portion_;
 };
 
+// A stream that was given as many messages ends, and its client comes back: so it acknowledges long
+// before its mailbox is full of what it has already.
+inline constexpr size_t kStreamMost = 500;
+
 struct Outbox {
   using Entry = std::variant<OwnPortion, Ending, Error>;
 

@@ -43,6 +43,8 @@ std::optional<Schedule::Kind> kind_of(Poll::State state) {
 uint64_t pause_ms(const Poll& poll, Reason reason, size_t crowd) {
   switch (reason) {
     case Reason::timeout:
+      // (The next messages wait for a busy stream's client.)
+      if (poll.outbox.messages >= kStreamMost) return 0;
       return poll.question.timeout_ms > 0 ? 1 + random_below(250) : 0;
     case Reason::superseded:
       // (A browser's stream comes back by itself, whoever took its place.)

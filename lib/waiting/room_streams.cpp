@@ -9,14 +9,6 @@
 
 namespace letterbox {
 
-namespace {
-
-// A stream that was given as many ends, and its client comes back: so it acknowledges long before
-// its mailbox is full of what it has already.
-constexpr size_t kMessagesMost = 500;
-
-}  // namespace
-
 void Room::give(const PollPtr& poll, const Portion& portion, Effects& todo) {
   assert(poll->question.stream && poll->state() != Poll::State::ended);
   poll->cursor = portion.cursor;
@@ -63,7 +55,7 @@ void Room::wrote(const PollPtr& poll, ReplyTo::Taken taken, Effects& todo) {
   if (poll->state() != Poll::State::parked) return;
   if (taken == Taken::too_little) {
     end(poll, {.reason = Reason::slow}, todo);
-  } else if (poll->outbox.messages >= kMessagesMost) {
+  } else if (poll->outbox.messages >= kStreamMost) {
     end(poll, {.reason = Reason::timeout}, todo);
   }
 }
@@ -105,7 +97,7 @@ void Room::stream_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& r
   poll->cursor = reading.cursor;
   if (closing_) {
     end(poll, {.reason = Reason::shutdown}, todo);
-  } else if (clock_.steady_ms() >= poll->deadline_ms || poll->outbox.messages >= kMessagesMost) {
+  } else if (clock_.steady_ms() >= poll->deadline_ms || poll->outbox.messages >= kStreamMost) {
     end(poll, {.reason = out_of_time(*poll)}, todo);
   } else if (!poll->may_park) {
     turn_away(poll, overloaded("as many polls are waiting as this server takes on"), todo);

@@ -2,6 +2,7 @@
 #include "audience.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace letterbox::bench {
 namespace {
@@ -76,7 +77,7 @@ void Audience::on_answer(HttpConnection& connection, const HttpAnswer& answer) {
   if (reading.kind == PollReading::refused) {
     ledger_.refused("a poll was answered " + std::to_string(answer.status) + ": " +
                     std::string(answer.body.substr(0, 300)));
-    return poll_after_trouble(member, reading.retry_after_ms);
+    if (!answer.goes_on) return poll_after_trouble(member, reading.retry_after_ms);
   }
   member.troubles = 0;
   for (const std::string_view body : bodies_) {
@@ -86,7 +87,9 @@ void Audience::on_answer(HttpConnection& connection, const HttpAnswer& answer) {
   if (reading.missed > 0) {
     ledger_.refused("a poll missed " + std::to_string(reading.missed) + " messages");
   }
-  if (reading.retry_after_ms > 0) return poll_later(user, reading.retry_after_ms);
+  member.retry_after_ms = std::max(member.retry_after_ms, reading.retry_after_ms);
+  if (answer.goes_on) return;
+  if (const uint32_t wait = std::exchange(member.retry_after_ms, 0)) return poll_later(user, wait);
   if (span_ > 0 && reading.kind == PollReading::messages) {
     return poll_later(user, static_cast<uint32_t>(random_() % (span_ / kMillisecond)));
   }

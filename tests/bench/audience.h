@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The clients: one a user, each with one connection, one poll under way and one cursor.
+// The clients: one a user, each with one connection, one poll or stream under way and one cursor.
 #pragma once
 
 #include <deque>
@@ -38,6 +38,7 @@ class Audience final : public HttpOwner, public Timed {
   /// They close their connections, polls under way or not.
   void leave();
 
+  /// Polls, or streams, that ended because it was time.
   uint64_t timeouts() const { return timeouts_; }
 
  private:
@@ -46,7 +47,8 @@ class Audience final : public HttpOwner, public Timed {
         : connection(peer, owner, user, source) {}
     HttpConnection connection;
     std::string cursor;
-    unsigned troubles = 0;  // in a row
+    unsigned troubles = 0;        // in a row
+    uint32_t retry_after_ms = 0;  // what its stream has said of the time after its end
   };
 
   int64_t next_due() const override;

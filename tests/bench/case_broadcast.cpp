@@ -25,7 +25,7 @@ constexpr int64_t kPatience = 60 * kSecond;
 /// The back end: has all users join the group, where there are groups, and pushes to all of them.
 class Teller final : public HttpOwner {
  public:
-  Teller(Run& run, Crowd& crowd) : dialect_(run.stack.dialect()), crowd_(crowd) {
+  Teller(Run& run, Crowd& crowd) : dialect_(run.dialect), crowd_(crowd) {
     for (unsigned i = 0; i < kJoining; ++i) connections_.emplace_back(crowd.peer(), *this, i);
   }
 
@@ -93,7 +93,7 @@ void run_broadcast(Run& run) {
   teller.gather();
   crowd.park();
   // Else some of them could not poll again in time for the next message.
-  if (!run.stack.dialect().keeps_between_polls()) crowd.audience().spread_polls(crowd.coming());
+  if (!run.dialect.keeps_between_polls()) crowd.audience().spread_polls(crowd.coming());
   crowd.ledger().begin_window();
   const ByRole before = cpu_of(run.stack);
   const double own = own_cpu_seconds();

@@ -38,7 +38,7 @@ class Meter {
 
 void run_burst(Run& run) {
   Crowd crowd(run, run.options.count(kUsers));
-  BurstPushers pushers(crowd.peer(), run.stack.dialect(), crowd.ledger(), kConnections, kPerUser);
+  BurstPushers pushers(crowd.peer(), run.dialect, crowd.ledger(), kConnections, kPerUser);
   const Meter push_meter(run.stack);
   pushers.start();
   if (!crowd.loop().run_until(now_ns() + kPatience, [&] { return pushers.done(); })) {

@@ -60,6 +60,7 @@ void flow(Run& run, Crowd& crowd, P& pushers) {
   crowd.settle();
   write_window(run.sample.values, begin, end);
   std::vector<int64_t>& latencies = crowd.ledger().latencies();
+  run.sample.values["timeouts"] = static_cast<double>(crowd.audience().timeouts());
   run.sample.values["p50_us"] = percentile(latencies, 0.50) / 1e3;
   run.sample.values["p99_us"] = percentile(latencies, 0.99) / 1e3;
 }
@@ -67,7 +68,7 @@ void flow(Run& run, Crowd& crowd, P& pushers) {
 void run_at_pace(Run& run, unsigned clients, double per_second) {
   Crowd crowd(run, clients);
   crowd.park();
-  PacedPushers pushers(crowd.peer(), run.stack.dialect(), crowd.ledger(), per_second);
+  PacedPushers pushers(crowd.peer(), run.dialect, crowd.ledger(), per_second);
   flow(run, crowd, pushers);
   run.sample.values["behind_ms"] = static_cast<double>(pushers.most_behind()) / 1e6;
 }
@@ -77,7 +78,7 @@ void run_at_pace(Run& run, unsigned clients, double per_second) {
 void run_closed(Run& run) {
   Crowd crowd(run, run.options.count(1000));
   crowd.park();
-  ClosedPushers pushers(crowd.peer(), run.stack.dialect(), crowd.ledger(), kClosedPushers);
+  ClosedPushers pushers(crowd.peer(), run.dialect, crowd.ledger(), kClosedPushers);
   flow(run, crowd, pushers);
 }
 

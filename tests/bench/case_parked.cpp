@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The cases in which nothing is pushed: connect, idle, churn, rest.
+// The cases in which nothing is pushed: connect, idle, churn, rest, stream-idle.
 #include <algorithm>
 
 #include "cases.h"
@@ -19,6 +19,7 @@ constexpr double kWithin = 10;  // s, in which all connect
 constexpr unsigned kChurnRounds = 10;
 constexpr double kStill = 10;    // s, shorter than any timeout
 constexpr double kTimeout = 50;  // s, of every poll
+constexpr double kPings = 30;    // s, in which each stream is sent two
 constexpr int64_t kLook = 500 * kMillisecond;
 
 /// Lanes and allocators give memory back when nobody has needed it for a while, so this waits until
@@ -44,6 +45,39 @@ double leave(Run& run, Crowd& crowd, unsigned files_before) {
   return static_cast<double>(now_ns() - begin) / 1e9;
 }
 
+/// What all processes take, by role.
+void write_memory(Run& run, const ByRole& before, double clients) {
+  Values& values = run.sample.values;
+  for (const auto& [role, kb] : pss_kb_of(run.stack)) {
+    values[role.empty() ? "poll_kb" : "poll_kb." + role] = (kb - before.at(role)) / clients;
+    values[role.empty() ? "pss_mb" : "pss_mb." + role] = kb / 1024;
+  }
+  values["threads"] = threads_of(run.stack);
+  values["redis_connections"] = redis_connections_of(run.stack);
+}
+
+/// Of a core, in so many seconds.
+void write_percent(Run& run, Crowd& crowd, double seconds, const std::string& key) {
+  const ByRole before = cpu_of(run.stack);
+  crowd.loop().run(now_ns() + seconds_ns(seconds));
+  for (const auto& [role, cpu] : cpu_of(run.stack)) {
+    const std::string suffix = role.empty() ? "" : '.' + role;
+    run.sample.values[key + suffix] = (cpu - before.at(role)) / seconds * 100;
+  }
+}
+
+/// Memory of a crowd that waits; then `more` of it is measured.
+template <class More>
+void idle(Run& run, More more) {
+  const unsigned clients = run.options.count(kParked);
+  const ByRole before = settled_pss(run.stack);
+  Crowd crowd(run, clients);
+  crowd.park();
+  write_memory(run, before, clients);
+  more(crowd);
+  crowd.settle();
+}
+
 }  // namespace
 
 void run_connect(Run& run) {
@@ -61,18 +95,11 @@ void run_connect(Run& run) {
 }
 
 void run_idle(Run& run) {
-  const double polls = run.options.count(kParked);
-  const ByRole before = settled_pss(run.stack);
-  Crowd crowd(run, run.options.count(kParked));
-  crowd.park();
-  Values& values = run.sample.values;
-  for (const auto& [role, kb] : pss_kb_of(run.stack)) {
-    values[role.empty() ? "poll_kb" : "poll_kb." + role] = (kb - before.at(role)) / polls;
-    values[role.empty() ? "pss_mb" : "pss_mb." + role] = kb / 1024;
-  }
-  values["threads"] = threads_of(run.stack);
-  values["redis_connections"] = redis_connections_of(run.stack);
-  crowd.settle();
+  idle(run, [](Crowd&) {});
+}
+
+void run_stream_idle(Run& run) {
+  idle(run, [&](Crowd& crowd) { write_percent(run, crowd, kPings, "pings_percent"); });
 }
 
 void run_churn(Run& run) {
@@ -106,20 +133,11 @@ void run_churn(Run& run) {
 void run_rest(Run& run) {
   Crowd crowd(run, run.options.count(kParked));
   crowd.park();
-  Values& values = run.sample.values;
-  const auto percent_over = [&](double seconds, const std::string& key) {
-    const ByRole before = cpu_of(run.stack);
-    crowd.loop().run(now_ns() + seconds_ns(seconds));
-    for (const auto& [role, cpu] : cpu_of(run.stack)) {
-      const std::string suffix = role.empty() ? "" : '.' + role;
-      values[key + suffix] = (cpu - before.at(role)) / seconds * 100;
-    }
-  };
   // All of them come within seconds, so the second window holds one timeout of each poll.
-  percent_over(kStill, "still_percent");
+  write_percent(run, crowd, kStill, "still_percent");
   const uint64_t timeouts = crowd.audience().timeouts();
-  percent_over(kTimeout, "rest_percent");
-  values["timeouts"] = static_cast<double>(crowd.audience().timeouts() - timeouts);
+  write_percent(run, crowd, kTimeout, "rest_percent");
+  run.sample.values["timeouts"] = static_cast<double>(crowd.audience().timeouts() - timeouts);
   crowd.settle();
 }
 

@@ -11,6 +11,7 @@ const Stacks kRivals{kLetterbox, kNchanRedis, kNchanMemory, kPushpin, kSocketIo}
 const Stacks kQuick{kLetterbox, kNchanRedis, kNchanMemory, kSocketIo};  // 1,000 polls a second come
 const Stacks kWithNchan{kLetterbox, kNchanRedis, kNchanMemory};
 const Stacks kKeeping{kLetterbox, kNchanRedis};  // messages, in Redis
+const Stacks kStreaming{kLetterbox, kApart, kNchanRedis, kNchanMemory};
 const Stacks kGround{kFloor};
 
 }  // namespace
@@ -40,6 +41,14 @@ const std::vector<Case>& all_cases() {
        Case::first, run_churn},
       {"rest", "10,000 parked polls, no push, timeouts of 50 s: processor time (a minute each)",
        kWithNchan, Case::first, run_rest},
+      {"stream-closed", "as closed, with 1,000 streams of Server-Sent Events", kStreaming,
+       Case::every, run_closed, Case::by_streams},
+      {"stream-paced", "as paced, with 1,000 streams", kStreaming, Case::every, run_paced,
+       Case::by_streams},
+      {"stream-broadcast", "as broadcast, with 10,000 streams", kStreaming, Case::every,
+       run_broadcast, Case::by_streams},
+      {"stream-idle", "10,000 streams with a ping every 15 s: memory, processor time", kWithNchan,
+       Case::every, run_stream_idle, Case::by_streams},
       {"floor", "what nginx, libfcgi and Redis cost by themselves: what no such design goes below",
        kGround, Case::every, run_floor},
   };

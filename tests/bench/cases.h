@@ -27,6 +27,7 @@ struct Sample {
 struct Run {
   const Options& options;
   Stack& stack;
+  Dialect& dialect;    // of its clients
   std::string prefix;  // of its users; no other run against this stack has it
   Sample sample;
 };
@@ -38,6 +39,7 @@ struct Case {
   std::vector<std::string> stacks;  // those that can do it
   Rounds rounds;
   void (*run)(Run& run);
+  enum Listening { by_polls, by_streams } listening = by_polls;
 };
 
 const std::vector<Case>& all_cases();
@@ -52,6 +54,7 @@ void run_connect(Run& run);
 void run_idle(Run& run);
 void run_churn(Run& run);
 void run_rest(Run& run);
+void run_stream_idle(Run& run);
 void run_burst(Run& run);
 void run_broadcast(Run& run);
 void run_outage(Run& run);

@@ -22,7 +22,7 @@ Crowd::Crowd(Run& run, unsigned clients, uint8_t source)
     : run_(run),
       peer_(loop_, run.stack.port()),
       ledger_(run.prefix, clients),
-      audience_(peer_, run.stack.dialect(), ledger_, source) {}
+      audience_(peer_, run.dialect, ledger_, source) {}
 
 void Crowd::park(double arrivals_a_second) {
   const int64_t deadline = now_ns() + kPatience;
@@ -47,7 +47,7 @@ void Crowd::rest() {
 
 bool Crowd::await_arrivals() {
   const int64_t begin = now_ns();
-  const bool keeps = run_.stack.dialect().keeps_between_polls();
+  const bool keeps = run_.dialect.keeps_between_polls();
   while (now_ns() < begin + kPatience) {
     if (loop_.run_until(now_ns() + kLook, [this] { return ledger_.complete(); })) return true;
     const int64_t last = std::max(begin, ledger_.last_arrival());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The protocols, side by side: how a push and a poll are asked for, and what a poll's answer says.
+// In a dialect of streams what is asked for goes on: each part of it is read as a poll's answer is.
 // A dialect is spoken by the generator's one thread.
 #pragma once
 
@@ -23,7 +24,7 @@ struct PollReading {
   enum Kind {
     messages,
     nothing,  // it timed out, or was told to come again
-    step,     // a request that is no poll was answered: of a handshake, or a heartbeat
+    step,     // nothing to count: an answer to a handshake or a heartbeat, a ping in a stream
     refused,
   };
   Kind kind = refused;
@@ -71,8 +72,19 @@ class Dialect {
 };
 
 std::unique_ptr<Dialect> letterbox_dialect();
+std::unique_ptr<Dialect> letterbox_streams();
 std::unique_ptr<Dialect> nchan_dialect();
+std::unique_ptr<Dialect> nchan_streams();
 std::unique_ptr<Dialect> pushpin_dialect();
 std::unique_ptr<Dialect> socketio_dialect();
+
+/// What a part of a stream says: the cursor becomes the last event's id, `bodies` the data of
+/// events without a type; `named` is told of each that has one.
+PollReading read_part(const HttpAnswer& part, std::string& cursor,
+                      std::vector<std::string_view>& bodies,
+                      void (*named)(const ServerEvent& event, PollReading& reading));
+
+/// The lines that ask for a stream, and end a request's head.
+void append_stream_headers(std::string& out, std::string_view cursor);
 
 }  // namespace letterbox::bench

@@ -2,8 +2,10 @@
 #include <rapidjson/document.h>
 
 #include <array>
+#include <charconv>
 
 #include "dialect.h"
+#include "text.h"
 
 namespace letterbox::bench {
 namespace {
@@ -26,7 +28,7 @@ uint64_t number_of(const Value* value) {
   return value != nullptr && value->IsUint64() ? value->GetUint64() : 0;
 }
 
-class LetterboxDialect final : public Dialect {
+class LetterboxDialect : public Dialect {
  public:
   void append_poll(std::string& out, std::string_view user,
                    std::string_view cursor) const override {
@@ -109,8 +111,47 @@ class LetterboxDialect final : public Dialect {
   Pool stack_{stack_room_.data(), stack_room_.size()};
 };
 
+uint64_t number_after(std::string_view json, std::string_view mark) {
+  uint64_t number = 0;
+  const std::string_view text = text_after(json, mark);
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+/// Its JSON is not read as such: a stream's messages come one by one, and the generator is to stay
+/// cheap.
+class LetterboxStreams final : public LetterboxDialect {
+ public:
+  void append_poll(std::string& out, std::string_view user,
+                   std::string_view cursor) const override {
+    out += "GET /events?user=";
+    out += user;
+    out += "&client=c&timeout=300&after=0";
+    append_stream_headers(out, cursor);
+  }
+
+  PollReading read_poll(const HttpAnswer& part, std::string& cursor,
+                        std::vector<std::string_view>& bodies) override {
+    const PollReading reading = read_part(part, cursor, bodies, read_own_event);
+    for (std::string_view& body : bodies) body = quoted_after(body, R"("data":")");
+    return reading;
+  }
+
+ private:
+  static void read_own_event(const ServerEvent& event, PollReading& reading) {
+    if (event.type == "letterbox.missed") reading.missed += number_after(event.data, "\"missed\":");
+    if (event.type != "letterbox.end") return;
+    const bool timeout = quoted_after(event.data, R"("reason":")") == "timeout";
+    reading.kind = timeout ? PollReading::nothing : PollReading::refused;
+    reading.retry_after_ms =
+        static_cast<uint32_t>(number_after(event.data, R"("retry_after_ms":)"));
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Dialect> letterbox_dialect() { return std::make_unique<LetterboxDialect>(); }
+
+std::unique_ptr<Dialect> letterbox_streams() { return std::make_unique<LetterboxStreams>(); }
 
 }  // namespace letterbox::bench

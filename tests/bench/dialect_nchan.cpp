@@ -5,7 +5,7 @@ namespace letterbox::bench {
 namespace {
 
 /// The cursor is kept as the two request headers that say it.
-class NchanDialect final : public Dialect {
+class NchanDialect : public Dialect {
  public:
   void append_poll(std::string& out, std::string_view user,
                    std::string_view cursor) const override {
@@ -37,8 +37,26 @@ class NchanDialect final : public Dialect {
   }
 };
 
+/// Here the cursor is the last event's id. A ping is an event without data.
+class NchanStreams final : public NchanDialect {
+ public:
+  void append_poll(std::string& out, std::string_view user,
+                   std::string_view cursor) const override {
+    out += "GET /events?id=";
+    out += user;
+    append_stream_headers(out, cursor);
+  }
+
+  PollReading read_poll(const HttpAnswer& part, std::string& cursor,
+                        std::vector<std::string_view>& bodies) override {
+    return read_part(part, cursor, bodies, [](const ServerEvent&, PollReading&) {});
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Dialect> nchan_dialect() { return std::make_unique<NchanDialect>(); }
+
+std::unique_ptr<Dialect> nchan_streams() { return std::make_unique<NchanStreams>(); }
 
 }  // namespace letterbox::bench

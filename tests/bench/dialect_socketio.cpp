@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dialect.h"
+#include "text.h"
 
 namespace letterbox::bench {
 namespace {
@@ -18,13 +19,6 @@ constexpr std::string_view kEvent = R"(42["message",")";
 constexpr char kConnect = 'c';
 constexpr char kPoll = 'p';
 constexpr char kPong = 'o';
-
-std::string_view quoted_after(std::string_view text, std::string_view mark) {
-  const size_t at = text.find(mark);
-  if (at == std::string_view::npos) return {};
-  text.remove_prefix(at + mark.size());
-  return text.substr(0, text.find('"'));
-}
 
 class SocketIoDialect final : public Dialect {
  public:

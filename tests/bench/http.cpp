@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "chunks.h"
 #include "clock.h"
 #include "failure.h"
 
@@ -38,27 +39,6 @@ std::string_view find_header(std::string_view head, std::string_view name) {
   return {};
 }
 
-/// Joins the chunks at the front of `bytes`; as parse_answer.
-ptrdiff_t parse_chunks(std::string_view bytes, std::string_view& body, std::string& joined) {
-  joined.clear();
-  body = {};
-  size_t at = 0;
-  for (unsigned count = 0;; ++count) {
-    const size_t line = bytes.find("\r\n", at);
-    if (line == std::string_view::npos) return 0;
-    size_t size = 0;
-    if (std::from_chars(&bytes[at], &bytes[line], size, 16).ptr == &bytes[at]) return -1;
-    at = line + 2;
-    if (bytes.size() < at + size + 2) return 0;
-    if (size == 0) return static_cast<ptrdiff_t>(at + 2);
-    const std::string_view chunk = bytes.substr(at, size);
-    if (count == 1) joined = body;
-    if (count >= 1) joined += chunk;
-    body = count == 0 ? chunk : std::string_view(joined);
-    at += size + 2;
-  }
-}
-
 }  // namespace
 
 std::string_view HttpAnswer::header(std::string_view name) const { return find_header(head, name); }
@@ -84,7 +64,10 @@ ptrdiff_t parse_answer(std::string_view bytes, HttpAnswer& answer, std::string& 
   std::from_chars(&bytes[9], &bytes[12], answer.status);
   answer.head = bytes.substr(line_end + 2, head_end + 2 - (line_end + 2));
   answer.closes = answer.header("Connection") == "close";
+  answer.goes_on = answer.header("Content-Type").starts_with("text/event-stream");
+  answer.body = {};
   const size_t start = head_end + 4;
+  if (answer.goes_on) return static_cast<ptrdiff_t>(start);
 
   if (const auto length = answer.header("Content-Length"); !length.empty()) {
     size_t size = 0;
@@ -94,11 +77,10 @@ ptrdiff_t parse_answer(std::string_view bytes, HttpAnswer& answer, std::string& 
     return static_cast<ptrdiff_t>(start + size);
   }
   if (!answer.header("Transfer-Encoding").empty()) {
-    const ptrdiff_t used = parse_chunks(bytes.substr(start), answer.body, joined);
+    const ptrdiff_t used = join_chunks(bytes.substr(start), answer.body, joined);
     return used <= 0 ? used : static_cast<ptrdiff_t>(start) + used;
   }
   // Neither: only 204 and 304 have no body, and the benchmark wants no answer that ends by closing.
-  answer.body = {};
   return answer.status == 204 || answer.status == 304 ? static_cast<ptrdiff_t>(start) : -1;
 }
 
@@ -123,6 +105,7 @@ void HttpConnection::close() {
   unanswered_ = 0;
   unsent_.clear();
   unread_.clear();
+  stream_.reset();
 }
 
 void HttpConnection::connect() {
@@ -182,15 +165,15 @@ size_t HttpConnection::consume(std::string_view bytes) {
   answer.read_at = now_ns();
   size_t used = 0;
   while (life == life_ && used < bytes.size()) {
-    const ptrdiff_t length = parse_answer(bytes.substr(used), answer, peer_.joined);
+    const ptrdiff_t length = take(bytes.substr(used), answer);
     if (length == 0) break;
     if (length < 0 || unanswered_ == 0) {
       lose();
       break;
     }
     used += static_cast<size_t>(length);
-    --unanswered_;
-    if (answer.closes) {
+    if (!answer.goes_on) --unanswered_;
+    if (answer.closes && !answer.goes_on) {
       const size_t abandoned = unanswered_;
       close();
       if (abandoned > 0) owner_.on_lost(*this);
@@ -198,6 +181,19 @@ size_t HttpConnection::consume(std::string_view bytes) {
     owner_.on_answer(*this, answer);
   }
   return used;
+}
+
+ptrdiff_t HttpConnection::take(std::string_view bytes, HttpAnswer& answer) {
+  if (!stream_) {
+    const ptrdiff_t length = parse_answer(bytes, answer, peer_.joined);
+    if (length > 0 && answer.goes_on) stream_.emplace(!answer.header("Transfer-Encoding").empty());
+    return length;
+  }
+  answer.status = 200;
+  const ptrdiff_t length = stream_->take(bytes, answer.body, peer_.joined);
+  answer.goes_on = !stream_->ended();
+  if (stream_->ended()) stream_.reset();
+  return length;
 }
 
 void HttpConnection::lose() {

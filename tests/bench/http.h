@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
 // HTTP/1.1 as a client speaks it to a server it trusts: keep-alive connections to one loopback
-// address, requests given as finished text, answers by Content-Length or chunked. No more than the
-// benchmark needs, so that the generator stays cheap beside what it measures.
+// address, requests given as finished text, answers by Content-Length or chunked, and streams of
+// events as they come. No more than the benchmark needs, so that the generator stays cheap beside
+// what it measures.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "event_loop.h"
+#include "event_stream.h"
 #include "fd.h"
 
 namespace letterbox::bench {
@@ -19,16 +22,18 @@ namespace letterbox::bench {
 struct HttpAnswer {
   int status = 0;
   bool closes = false;    // the server closes the connection after it
+  bool goes_on = false;   // this is a part of a stream, and not its last one
   std::string_view head;  // the header lines
-  std::string_view body;  // chunks already joined
+  std::string_view body;  // chunks already joined; of a stream: events, each whole
   int64_t read_at = 0;    // ns, when its last byte was read
 
   /// Empty where there is none. `name` as the server writes it, but for letter case.
   std::string_view header(std::string_view name) const;
 };
 
-/// Reads one answer from the front of `bytes`. 0: it isn't whole yet. -1: it is not HTTP. Else its
-/// length. `answer` points into `bytes`, or into `joined` where the body came in several chunks.
+/// Reads one answer from the front of `bytes`, or the head of one that goes on. 0: it isn't whole
+/// yet. -1: it is not HTTP. Else its length. `answer` points into `bytes`, or into `joined` where
+/// the body came in several chunks.
 ptrdiff_t parse_answer(std::string_view bytes, HttpAnswer& answer, std::string& joined);
 
 /// Appends a request. `target` and `name` together are its path and query.
@@ -41,6 +46,7 @@ class HttpConnection;
 class HttpOwner {
  public:
   virtual ~HttpOwner() = default;
+  /// Of a stream: its head, and then each part as it comes.
   virtual void on_answer(HttpConnection& connection, const HttpAnswer& answer) = 0;
   /// The connection ended, or spoke nonsense, with requests unanswered.
   virtual void on_lost(HttpConnection& connection) = 0;
@@ -81,8 +87,9 @@ class HttpConnection final : public EventHandler {
   void lose();
   void write_rest();
   void read_some();
-  /// How much of it was whole answers.
+  /// How much of it was whole answers, or parts of a stream.
   size_t consume(std::string_view bytes);
+  ptrdiff_t take(std::string_view bytes, HttpAnswer& answer);
 
   HttpPeer& peer_;
   HttpOwner& owner_;
@@ -94,7 +101,8 @@ class HttpConnection final : public EventHandler {
   size_t unanswered_ = 0;
   bool connecting_ = false;
   std::string unsent_;
-  std::string unread_;  // the front of an answer that isn't whole yet
+  std::string unread_;                // the front of an answer that isn't whole yet
+  std::optional<StreamBody> stream_;  // the answer that is coming
 };
 
 /// Makes one request on a connection of its own and waits for its answer. The status; 0: no answer

@@ -2,29 +2,30 @@
 #include "metrics.h"
 
 namespace letterbox::bench {
+namespace {
 
-const std::vector<Metric>& shown_metrics() {
+const std::vector<Metric>& metrics_of_polls() {
   static const std::vector<Metric> metrics{
       {"closed", "rate", "messages a second"},
       {"closed", "cpu_us", "CPU a message, µs"},
-      {"closed", "p50_us", "push to poll, p50, µs"},
-      {"closed", "p99_us", "push to poll, p99, µs"},
+      {"closed", "p50_us", "push to client, p50, µs"},
+      {"closed", "p99_us", "push to client, p99, µs"},
       {"closed", "own_us", "the generator's CPU, µs"},
       {"paced", "rate", "messages a second"},
-      {"paced", "p50_us", "push to poll, p50, µs"},
-      {"paced", "p99_us", "push to poll, p99, µs"},
+      {"paced", "p50_us", "push to client, p50, µs"},
+      {"paced", "p99_us", "push to client, p99, µs"},
       {"paced", "cpu_us", "CPU a message, µs"},
       {"paced", "behind_ms", "most behind the pace, ms"},
       {"crowd", "rate", "messages a second"},
-      {"crowd", "p50_us", "push to poll, p50, µs"},
-      {"crowd", "p99_us", "push to poll, p99, µs"},
+      {"crowd", "p50_us", "push to client, p50, µs"},
+      {"crowd", "p99_us", "push to client, p99, µs"},
       {"crowd", "cpu_us", "CPU a message, µs"},
       {"crowd", "threads", "threads"},
       {"crowd", "redis_connections", "Redis connections"},
       {"crowd", "behind_ms", "most behind the pace, ms"},
       {"packed", "rate", "messages a second"},
-      {"packed", "p50_us", "push to poll, p50, µs"},
-      {"packed", "p99_us", "push to poll, p99, µs"},
+      {"packed", "p50_us", "push to client, p50, µs"},
+      {"packed", "p99_us", "push to client, p99, µs"},
       {"packed", "cpu_us", "CPU a message, µs"},
       {"packed", "behind_ms", "most behind the pace, ms"},
       {"growth", "few_us", "CPU a message, 100 parked, µs"},
@@ -32,7 +33,7 @@ const std::vector<Metric>& shown_metrics() {
       {"growth", "growth", "many ÷ few"},
       {"connect", "cpu_us", "CPU a poll, µs"},
       {"connect", "own_us", "the generator's CPU, µs"},
-      {"idle", "poll_kb", "PSS a parked poll, KB"},
+      {"idle", "poll_kb", "PSS a waiting client, KB"},
       {"idle", "pss_mb", "PSS of all, MB"},
       {"idle", "threads", "threads"},
       {"idle", "redis_connections", "Redis connections"},
@@ -55,9 +56,9 @@ const std::vector<Metric>& shown_metrics() {
       {"burst", "pushed_us", "CPU a message pushed, µs"},
       {"burst", "fetched_rate", "messages fetched a second"},
       {"burst", "fetched_us", "CPU a message fetched, µs"},
-      {"broadcast", "last_ms", "push to the last poll, ms"},
-      {"broadcast", "p50_us", "push to poll, p50, µs"},
-      {"broadcast", "p99_us", "push to poll, p99, µs"},
+      {"broadcast", "last_ms", "push to the last client, ms"},
+      {"broadcast", "p50_us", "push to client, p50, µs"},
+      {"broadcast", "p99_us", "push to client, p99, µs"},
       {"broadcast", "cpu_us", "CPU a message delivered, µs"},
       {"broadcast", "own_us", "the generator's CPU, µs"},
       {"floor", "floor_us", "CPU a message, µs"},
@@ -65,6 +66,25 @@ const std::vector<Metric>& shown_metrics() {
       {"floor", "redis_us", "RPUSH and BLPOP in Redis"},
       {"floor", "clients_us", "their round trips, clients' side"},
   };
+  return metrics;
+}
+
+/// A case of streams shows what the case of polls shows whose name is in its own, and more.
+std::vector<Metric> with_streams() {
+  std::vector<Metric> metrics = metrics_of_polls();
+  for (const Metric& metric : metrics_of_polls()) {
+    metrics.push_back({"stream-" + metric.case_name, metric.key, metric.title});
+  }
+  metrics.push_back({"stream-closed", "timeouts", "streams that ended and came back"});
+  metrics.push_back({"stream-paced", "timeouts", "streams that ended and came back"});
+  metrics.push_back({"stream-idle", "pings_percent", "CPU with pings every 15 s, %"});
+  return metrics;
+}
+
+}  // namespace
+
+const std::vector<Metric>& shown_metrics() {
+  static const std::vector<Metric> metrics = with_streams();
   return metrics;
 }
 

@@ -36,7 +36,7 @@ void print_help() {
       "\n"
       "Cases:\n");
   for (const Case& item : all_cases()) {
-    std::printf("  %-9s %s\n", item.name.c_str(), item.title.c_str());
+    std::printf("  %-16s %s\n", item.name.c_str(), item.title.c_str());
   }
   std::printf("\nStacks:\n");
   for (const StackKind& kind : all_stacks()) {
@@ -92,7 +92,8 @@ std::vector<std::string> stack_names() {
 /// Small and quick; what is given besides still holds.
 void make_smoke(Options& options) {
   options.smoke = true;
-  options.cases = {"closed", "paced", "crowd", "burst", "broadcast"};
+  options.cases = {"closed",    "paced",         "crowd",           "burst",
+                   "broadcast", "stream-closed", "stream-broadcast"};
   options.stacks = {kLetterbox};
   options.rounds = 1;
   options.seconds = 0.5;

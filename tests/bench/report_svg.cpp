@@ -28,6 +28,12 @@ constexpr Panel kPanels[] = {
     {"burst", "pushed_rate", "Messages a second, pushed to users who are away", "", true, false},
     {"broadcast", "last_ms", "One message to 10,000: until the last has it", " ms", false, false},
     {"broadcast", "cpu_us", "One message to 10,000: CPU for each", " µs", false, false},
+    {"stream-closed", "rate", "Streams: messages a second, at full speed", "", true, false},
+    {"stream-closed", "cpu_us", "Streams: CPU a message, at full speed", " µs", false, false},
+    {"stream-broadcast", "last_ms", "Streams, one message to 10,000: the last", " ms", false,
+     false},
+    {"stream-broadcast", "cpu_us", "Streams, one message to 10,000: CPU for each", " µs", false,
+     false},
 };
 
 /// What is drawn, from top to bottom, and the style of its bar. The two letterboxes differ too

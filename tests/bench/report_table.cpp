@@ -117,7 +117,7 @@ std::string as_verdicts(const Report& report) {
     if (!report.results.ran(item.name, kLetterbox)) continue;
     const bool ended = !report.results.keys(item.name, kLetterbox).empty();
     const Verdict verdict = report.results.verdict(item.name, kLetterbox);
-    text += padded_right(item.name, 10) + (ended ? verdict.sentence() : "did not run") + '\n' +
+    text += padded_right(item.name, 17) + (ended ? verdict.sentence() : "did not run") + '\n' +
             trouble_rows(report, item.name);
   }
   return text;

@@ -63,7 +63,9 @@ Sample run_one(const Options& options, Starter& starter, const Case& item,
                const std::string& stack_name) {
   Sample failed;
   try {
-    Run run{options, starter.start(stack_name), item.name, {}};
+    Stack& stack = starter.start(stack_name);
+    Dialect& dialect = item.listening == Case::by_streams ? stack.streams() : stack.dialect();
+    Run run{options, stack, dialect, item.name, {}};
     try {
       item.run(run);
     } catch (const Failure& failure) {
@@ -112,7 +114,7 @@ Results run_all(const Options& options, const Places& places) {
     for (const Case& item : all_cases()) {
       if (!wanted(options, item, round)) continue;
       for (const std::string& stack : stacks_for(options, item, round)) {
-        std::fprintf(stderr, "round %u/%u  %-9s %-15s ", round, options.rounds, item.name.c_str(),
+        std::fprintf(stderr, "round %u/%u  %-16s %-15s ", round, options.rounds, item.name.c_str(),
                      stack.c_str());
         Sample sample = run_one(options, starter, item, stack);
         std::fprintf(stderr, "%s\n", summary(item, sample).c_str());

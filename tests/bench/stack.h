@@ -31,6 +31,8 @@ class Stack {
   const std::string& name() const { return name_; }
   uint16_t port() const { return port_; }
   Dialect& dialect() { return *dialect_; }
+  /// The same, but that its clients listen by streams. Only of a stack that has them.
+  Dialect& streams() { return *streams_; }
   const std::vector<Role>& roles() const { return roles_; }
   /// As RedisLink takes it; empty: this stack has none.
   const std::string& redis() const { return redis_; }
@@ -54,6 +56,7 @@ class Stack {
   uint16_t port_ = 0;
   std::string redis_;
   std::unique_ptr<Dialect> dialect_;
+  std::unique_ptr<Dialect> streams_;
   std::vector<Role> roles_;
 };
 

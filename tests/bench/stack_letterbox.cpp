@@ -24,6 +24,7 @@ class LetterboxStack final : public Stack {
         service_(places.root + "/scripts/service"),
         directory_(directory + "/d"),
         log_(directory + "/service.log") {
+    streams_ = letterbox_streams();
     std::filesystem::create_directory(directory);  // the log is in it
     port_ = free_port();
     // The benchmark is made by the same make that made the programs.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// nchan as Debian has it: a channel a user, long-poll subscribers, the buffer as long and as
-// lasting as a mailbox. With its Redis storage, or with its memory alone.
+// nchan as Debian has it: a channel a user, subscribers by long polls or by EventSource, the buffer
+// as long and as lasting as a mailbox. With its Redis storage, or with its memory alone.
 #include <unistd.h>
 
 #include "servers.h"
@@ -24,6 +24,7 @@ class NchanStack final : public ServedStack {
  public:
   NchanStack(bool with_redis, const std::string& directory)
       : ServedStack(with_redis ? kNchanRedis : kNchanMemory, nchan_dialect(), directory) {
+    streams_ = nchan_streams();
     std::string http = "  nchan_shared_memory_size 512m;\n";
     std::string storage;
     if (with_redis) {
@@ -58,14 +59,24 @@ class NchanStack final : public ServedStack {
            "      nchan_channel_id $arg_id;\n"
            "      nchan_message_buffer_length 1000;\n"
            "      nchan_message_timeout 7d;\n" +
-           storage +
-           "    }\n"
-           "    location = /sub {\n"
-           "      nchan_subscriber longpoll;\n"
+           storage + "    }\n" +
+           subscriber("/sub",
+                      "      nchan_subscriber longpoll;\n"
+                      "      nchan_subscriber_timeout 50s;\n" +
+                          storage) +
+           subscriber("/events",
+                      "      nchan_subscriber eventsource;\n"
+                      "      nchan_subscriber_timeout 300s;\n"
+                      "      nchan_eventsource_ping_interval 15;\n" +
+                          storage);
+  }
+
+  static std::string subscriber(const std::string& path, const std::string& directives) {
+    return "    location = " + path +
+           " {\n"
            "      nchan_channel_id $arg_id;\n"
-           "      nchan_subscriber_first_message oldest;\n"
-           "      nchan_subscriber_timeout 50s;\n" +
-           storage + "    }\n";
+           "      nchan_subscriber_first_message oldest;\n" +
+           directives + "    }\n";
   }
 };
 

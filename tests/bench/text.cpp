@@ -61,6 +61,16 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
+std::string_view text_after(std::string_view text, std::string_view mark) {
+  const size_t at = text.find(mark);
+  return at == std::string_view::npos ? std::string_view() : text.substr(at + mark.size());
+}
+
+std::string_view quoted_after(std::string_view text, std::string_view mark) {
+  const std::string_view rest = text_after(text, mark);
+  return rest.substr(0, rest.find('"'));
+}
+
 std::string file_text(const std::string& path) {
   // No stream: one throws where the process behind a file of /proc ends while it is being read.
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));

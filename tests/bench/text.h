@@ -25,6 +25,10 @@ std::string padded_left(std::string_view text, size_t columns);
 
 std::vector<std::string> split(std::string_view text, char separator);
 
+/// What follows `mark`, to the end or to the next quotation mark; empty where there is no `mark`.
+std::string_view text_after(std::string_view text, std::string_view mark);
+std::string_view quoted_after(std::string_view text, std::string_view mark);
+
 /// Empty where it can't be read.
 std::string file_text(const std::string& path);
 
