@@ -9,13 +9,13 @@ export function record(source, types = []) {
   const own = ['missed', 'reset', 'end'].map(name => `letterbox.${name}`);
   for (const type of new Set(['message', ...own, ...types])) {
     source.addEventListener(type, ({ data, lastEventId: id }) => {
-      if (data !== undefined) heard.events.push({ type, id, data }); // an `error` without data is no message
+      if (data !== undefined) heard.events.push({ type, id, data });
     });
   }
-  source.addEventListener('open', () => heard.opens.push(performance.now()));
-  source.addEventListener('error', event => {
-    if (!('data' in event)) heard.cuts.push(performance.now());
-  });
+  // (A message may be of type `open` or `error`, too: it has data.)
+  const note = list => event => { if (!('data' in event)) list.push(performance.now()); };
+  source.addEventListener('open', note(heard.opens));
+  source.addEventListener('error', note(heard.cuts));
   return heard;
 }
 
