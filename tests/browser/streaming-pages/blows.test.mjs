@@ -48,8 +48,11 @@ async function fetchReader(person) {
     globalThis.heard = { events: [], cuts: [], state: 1 };
     globalThis.fetchEventSource('/events?user=plain&client=fetch', {
       openWhenHidden: true,
-      // It calls this for what is no event, too: an empty one for each blank line.
-      onmessage({ id, event, data }) { if (data) globalThis.heard.events.push({ type: event || 'message', id, data }); },
+      // It calls this for every empty line. If this throws it reads no further, and begins again.
+      onmessage({ id, event, data }) {
+        JSON.parse(data);
+        globalThis.heard.events.push({ type: event || 'message', id, data });
+      },
       // The end of a stream is its end, unless this says otherwise.
       onclose() { throw new Error('cut'); },
       onerror() { globalThis.heard.cuts.push(performance.now()); },
