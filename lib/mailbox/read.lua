@@ -8,7 +8,8 @@
 --       3 epoch of the client's cursor; '0': from the oldest kept; '': from the cursor kept here,
 --         which moves on to the last message read  4 its seq
 --       5 most messages  6 bytes after which to stop  7 life of a client (ms)
---       8 watcher  9 watching until (ms; 0: not)  10 poll parked until, if nothing is found, or it has arguments 15 and 16 (ms)
+--       8 watcher  9 watching until (ms; 0: not)  10 poll parked until (ms), if nothing is found;
+--         where 15 is there also if something is
 --       11 expiries older than this are due (ms)  12 life of base (ms)  13 life of the others (ms)
 --       14 most clients  15 epoch of what the client is known to have, where that is less than its
 --         cursor; '0': nothing is known; not there: it has all up to its cursor  16 its seq
@@ -141,6 +142,7 @@ end
 if limit == 0 and not by_itself then acked_epoch, acked = given, seq or 0 end
 local client_is_new = false
 if not late then
+  -- (A poll is answered by what is found, and a stream goes on.)
   local line = string.format('%s %.0f %.0f %.0f', acked_epoch, acked, now,
     #found > 0 and not stays and 0 or park_until)
   client_is_new = redis.call('HSET', KEYS[4], ARGV[2], line) == 1

@@ -43,8 +43,8 @@ struct ReadRequest {
   // nothing is known. It is parked whatever is found.
   std::optional<Cursor> acknowledged;
   size_t limit = 0;
-  // Until when this program watches the mailbox, and this poll is parked if nothing is found. Wall
-  // clock, ms; 0: not.
+  // Until when this program watches the mailbox, and this poll is parked: if nothing is found, or
+  // `acknowledged` is there, as of a stream, which goes on. Wall clock, ms; 0: not.
   uint64_t watch_until = 0;
   uint64_t park_until = 0;
 };

@@ -68,13 +68,17 @@ void append_own_event(std::string& out, std::string_view name, std::string_view 
 void append_position(std::string& out, std::string_view cursor) {
   out += "id: ";
   out += cursor;
-  out += "\n\n";
+  out += '\n';
+  std::string json = R"({"cursor":")";
+  json += cursor;
+  json += R"("})";
+  append_own_event(out, "position", json);
 }
 
 void append_retry(std::string& out, uint64_t ms) {
   out += "retry: ";
   append_u64(out, ms);
-  out += "\n\n";
+  out += '\n';
 }
 
 }  // namespace letterbox

@@ -8,11 +8,11 @@ from web import DEADLINE, Closed, Connection, parse_head, target
 
 
 class Event:
-    """One block of a stream: its fields, of which `data` is joined as a browser does it; `retry` and `id` may stand alone."""
+    """One event of a stream: its fields, of which `data` is joined as a browser does it."""
 
     def __init__(self, block):
         lines = [line.partition(":") for line in block.split("\n")]
-        self.comment = any(name == "" for name, _, _ in lines)
+        self.comments = sum(name == "" for name, _, _ in lines)  # lines of comment that came before it
         fields = [(name, value.removeprefix(" ")) for name, _, value in lines if name]
         values = dict(fields)
         self.id = values.get("id")
@@ -59,11 +59,12 @@ class Stream(Connection):
         return self.seen[-1]
 
     def event(self, deadline=DEADLINE):
-        """The next event that a browser would hand to a page."""
+        """The next event, but for where the stream stands."""
         while True:
             event = self.next(deadline)
             assert event is not None, f"the stream has ended: {self.seen}"
-            if event.data is not None:
+            assert event.data is not None, f"no parser would take this for an event: {event}"
+            if event.type != "letterbox.position":
                 return event
 
     def messages(self, count):

@@ -216,6 +216,21 @@ TEST_CASE_FIXTURE(Mailboxes, "a client is live for as long as it is parked") {
   CHECK(view().queued == 0);
 }
 
+TEST_CASE_FIXTURE(Mailboxes,
+                  "a client is live for as long as its stream, which goes on with what it finds") {
+  push_many(4);
+  const Ask stream{
+      .client = "stream", .after = id(2), .acknowledged = id(2), .park_until = in(150'000)};
+  CHECK(seqs(read(stream)) == Seqs{3, 4});
+  CHECK(view().clients.at(0).parked);
+  clock.pass(149'999);
+  read_after(4, "here");
+  CHECK(view().queued == 2);
+  clock.pass(1);
+  read_after(4, "here");
+  CHECK(view().queued == 0);
+}
+
 TEST_CASE_FIXTURE(
     Mailboxes, "a client that waits before the first push holds it back from nobody's trimming") {
   read({.client = "early", .after = Cursor{}, .park_until = in(25'000)});

@@ -67,7 +67,7 @@ TEST_CASE_FIXTURE(
   CHECK(asked().park_until == wall_in(300'000));
   answer_read(one(id(8)));
   CHECK(peer.answer().body.find(
-            "\n\nid: 1795000000000-7\n\nid: 1795000000000-8\nevent: mail\ndata: ") !=
+            "\"cursor\":\"1795000000000-7\"}\n\nid: 1795000000000-8\nevent: mail\ndata: ") !=
         std::string::npos);
 }
 
@@ -98,7 +98,7 @@ TEST_CASE_FIXTURE(Listening, "now is behind the newest") {
   look_says(glimpse);
   CHECK(asked().after == id(9));
   answer_read(nothing_after(id(9)));
-  CHECK(peer.answer().body.ends_with("\n\nid: " + id(9).text() + "\n\n"));
+  CHECK(peer.answer().body.ends_with("\"cursor\":\"" + id(9).text() + "\"}\n\n"));
 }
 
 TEST_CASE_FIXTURE(Listening,

@@ -72,11 +72,39 @@ TEST_CASE("events of our own begin with letterbox.") {
   CHECK(out == "event: letterbox.end\ndata: {\"reason\":\"slow\"}\n\n");
 }
 
-TEST_CASE("where the client stands, and when it is to come back, are no events") {
-  std::string out;
-  append_position(out, "1-2");
-  append_retry(out, 250);
-  CHECK(out == "id: 1-2\n\nretry: 250\n\n");
+// --- to parsers that are not as the standard has them ---------------------------------------------
+
+// The events of a stream, as far as an empty line ends each.
+size_t events_without_data(std::string_view stream) {
+  size_t found = 0;
+  for (size_t end = 0; (end = stream.find("\n\n")) != std::string_view::npos;
+       stream.remove_prefix(end + 2)) {
+    const std::string event = '\n' + std::string(stream.substr(0, end));
+    if (event.find("\ndata: ") == std::string::npos) ++found;
+  }
+  CHECK(stream.empty());
+  return found;
+}
+
+TEST_CASE("a position is an event with data: many parsers forget an id that comes without any") {
+  std::string stream;
+  append_position(stream, "1795287654123-7");
+  CHECK(stream ==
+        "id: 1795287654123-7\n"
+        "event: letterbox.position\n"
+        "data: {\"cursor\":\"1795287654123-7\"}\n\n");
+}
+
+TEST_CASE("each empty line of a stream ends an event with data") {
+  std::string stream;
+  append_retry(stream, 1500);
+  append_position(stream, "0");
+  stream += kEventPing;
+  const Message message{{1795287654123, 7}, R"({"type":"message","data":"","time":1})"};
+  append_event(stream, message, EventFormat::json);
+  append_retry(stream, 20);
+  append_own_event(stream, "end", R"({"reason":"timeout","retry_after_ms":20})");
+  CHECK(events_without_data(stream) == 0);
 }
 
 }  // namespace

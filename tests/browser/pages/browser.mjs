@@ -6,7 +6,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test as nodeTest } from 'node:test';
 import { chromium } from 'playwright-core';
-import { DEADLINE, Stack, stopAll } from './stack.mjs';
+import { DEADLINE, eventually, Stack, stopAll } from './stack.mjs';
+
+export { eventually };
 
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
@@ -31,9 +33,9 @@ export function house(settings) {
 
 /** A test with people in it: they leave when it ends, and nothing may have gone wrong for any of them. */
 export function test(claim, work) {
-  nodeTest(claim, { timeout: 5 * DEADLINE }, async () => {
+  nodeTest(claim, { timeout: 5 * DEADLINE }, async context => {
     try {
-      await work();
+      await work(context);
       for (const person of people) await person.assertWell();
     } finally {
       const all = people;
@@ -41,21 +43,6 @@ export function test(claim, work) {
       await Promise.all(all.map(person => person.context.close()));
     }
   });
-}
-
-/** What people, and tests, wait for: true at last, or the deadline has passed. */
-export async function eventually(claim, look) {
-  const end = Date.now() + DEADLINE;
-  for (let last; ; ) {
-    try {
-      last = await look();
-      if (last) return last;
-    } catch (error) {
-      last = error;
-    }
-    if (Date.now() > end) throw new Error(`not within ${DEADLINE / 1000} s: ${claim} (last seen: ${last})`);
-    await new Promise(resolve => setTimeout(resolve, 50));
-  }
 }
 
 export class Person {

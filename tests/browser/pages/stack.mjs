@@ -103,6 +103,21 @@ export class Stack {
   }
 }
 
+/** What people, and tests, wait for: true at last, or the deadline has passed. */
+export async function eventually(claim, look) {
+  const end = Date.now() + DEADLINE;
+  for (let last; ; ) {
+    try {
+      last = await look();
+      if (last) return last;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > end) throw new Error(`not within ${DEADLINE / 1000} s: ${claim} (last seen: ${last})`);
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
+
 /** Where a test's own end was not reached: a test that was interrupted, or has failed. */
 export async function stopAll() {
   await Promise.all([...running].map(stack => stack.stop()));
