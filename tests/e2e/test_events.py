@@ -13,7 +13,7 @@ from exposition import read as read_metrics
 from streams import Stream, stand
 from test_limits import count
 from test_tokens import bearer, issued, post
-from waits import SOON, eventually
+from waits import eventually, moment
 from web import target
 
 
@@ -470,7 +470,7 @@ def test_slow_backlog(new_stack, user):
     for i in range(100):
         stack.pushed(user, f"{i} " + "x" * 100_000)
     stream = Stream(stack, user, after=0)
-    time.sleep(0.3)  # it takes nothing: what was not slow after that is not for a moment
+    moment(0.3)  # it takes nothing: what was not slow after that is not for a moment
     assert [int(text.split()[0]) for text in stream.messages(100)] == list(range(100))
     stack.pushed(user, "new")
     assert stream.messages(1) == ["new"]

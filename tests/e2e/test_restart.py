@@ -83,13 +83,13 @@ class Listener(Client):
                 pause = int(value)
             elif name == "event":
                 event = value
-            elif name == "data":
-                ended = event == "letterbox.end"
-                if ended and json.loads(value)["reason"] == "shutdown":
+            elif name == "data" and event == "letterbox.end":
+                ended = True
+                if json.loads(value)["reason"] == "shutdown":
                     self.pauses.append(pause)
-                if not ended:
-                    self.messages.append((self.cursor, json.loads(value)["data"]))
-                    ended = self.messages[-1][1] == LAST
+            elif name == "data" and event is None:
+                self.messages.append((self.cursor, json.loads(value)["data"]))
+                ended = self.messages[-1][1] == LAST
             elif not name:
                 event = None
         if not ended or not head.startswith("HTTP/1.1 200 "):
