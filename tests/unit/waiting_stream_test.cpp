@@ -155,6 +155,7 @@ TEST_CASE_FIXTURE(Streaming, "a stream that was given hundreds of messages ends"
   CHECK(seq == 500);
   CHECK(reason_of(heard) == "timeout");
   CHECK(field(answer_of(heard), "cursor") == id(500).text());
+  CHECK(retry_of(heard) == 0);  // what comes next waits for it
 }
 
 TEST_CASE_FIXTURE(Streaming, "a stream ends when its time is up, also while its client is slow") {
