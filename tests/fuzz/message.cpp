@@ -5,6 +5,7 @@
 #include "model/message.h"
 
 #include "base/text.h"
+#include "model/event_stream.h"
 #include "model/json.h"
 #include "model/names.h"
 #include "tests/fuzz/fuzz.h"
@@ -16,7 +17,7 @@ void must_be_part(const Element& element, std::string_view of) {
   must(within(element.body, of), "a body is a part of its text");
   must(element.body.starts_with("{\"") && element.body.ends_with('}'), "a body is an object");
   std::string message;
-  append_message(message, {1'795'287'654'123, 7}, element.body);
+  append_message(message, {{1'795'287'654'123, 7}, element.body});
   must(message.starts_with(R"({"id":"1795287654123-7",")") && message.ends_with('}'),
        "a body takes the id in front");
 }
@@ -77,6 +78,21 @@ void try_addressed(std::string_view input) {
   }
 }
 
+// Whatever the text is, it stays within its event's `data:` lines.
+void must_be_one_event(const std::string& text) {
+  const std::string made = make_element("mail", json_string(text), 5, 0);
+  for (const auto format : {EventFormat::json, EventFormat::raw}) {
+    std::string event;
+    append_event(event, {{5, 1}, parse_element(made)->body}, format);
+    must(event.find("\n\n") == event.size() - 2, "an event ends once");
+    must(event.starts_with("id: 5-1\nevent: mail\ndata: "), "and begins with its id and type");
+    must(event.find('\r') == std::string::npos, "no line ends in another way");
+    for (size_t at = event.find("data: "); at + 2 < event.size(); at = event.find('\n', at) + 1) {
+      must(event.compare(at, 6, "data: ") == 0, "each of its other lines is data");
+    }
+  }
+}
+
 // What we make ourselves of somebody's text.
 void try_making(std::string_view input) {
   const std::string text = utf8_lossy(input);
@@ -84,7 +100,7 @@ void try_making(std::string_view input) {
   const auto element = parse_element(made);
   must(element && element->expires == 7, "what is made is an element");
   std::string message;
-  append_message(message, {5, 1}, element->body);
+  append_message(message, {{5, 1}, element->body});
   const auto json = compact_json(message);
   must(json && *json == message, "and a message is compact JSON");
   must(parse_ring("\x01"
@@ -95,6 +111,7 @@ void try_making(std::string_view input) {
   must(same(ring_of({5, 1}, made), {Ring::Kind::message, {5, 1}, *element, {}}),
        "also where nothing is parsed but the element");
   must(parse_addressed("9 alice 5-1 bob 6-2\n" + made).size() == 2, "and rings at an address");
+  must_be_one_event(text);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ void must_be_a_message(const test::FakeStore::Push& push, const Clock& clock,
                                  element->expires <= clock.wall_ms() + rules.ttl_max_ms),
        "it expires in time");
   std::string message;
-  append_message(message, {5, 1}, element->body);
+  append_message(message, {{5, 1}, element->body});
   const auto json = compact_json(message);
   must(json && *json == message, "a client gets it as compact JSON");
 }
