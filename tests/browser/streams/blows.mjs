@@ -3,7 +3,7 @@
 // What strikes a stack while streams stand, and 400 messages that are pushed meanwhile.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { eventually } from '../pages/stack.mjs';
 
@@ -58,11 +58,27 @@ const BLOWS = [killProgram, killNginxWorkers, cutRedis];
 /** How often every stream is cut: Redis' connections are no client's. */
 export const CUTS = 6;
 
-/** Ends the program in peace, and nothing starts another: nginx answers in its place. */
-export async function endProgram(stack) {
-  const parent = await pidOf(stack, 'poll');
-  process.kill(parent, 'SIGTERM');
-  await eventually('the program has ended', () => childrenOf(parent).then(() => false, () => true));
+/** Ends the program (`poll`) or `redis` in peace, and nothing starts another. */
+export async function endPart(stack, part) {
+  const pid = await pidOf(stack, part);
+  process.kill(pid, 'SIGTERM');
+  await eventually(`${part} has ended`, () => childrenOf(pid).then(() => false, () => true));
+}
+
+/** Has nginx take that many streams and polls of one address at once, and no more. */
+export async function limitConnections(stack, most) {
+  const main = `${stack.directory}/nginx/nginx.conf`;
+  const text = await readFile(main, 'utf8');
+  await writeFile(main, text.replace('include letterbox-upstream.conf;', 'include letterbox-upstream.conf; include limits.conf;'));
+  const limits = await readFile(`${stack.directory}/nginx/limits-poll.conf`, 'utf8');
+  await writeFile(`${stack.directory}/nginx/letterbox-poll.conf`, limits.replace('letterbox_by_address 500', `letterbox_by_address ${most}`));
+  const pid = await pidOf(stack, 'nginx');
+  const before = await childrenOf(pid);
+  process.kill(pid, 'SIGHUP');
+  await eventually('nginx has other workers', async () => {
+    const now = await childrenOf(pid);
+    return now.length > 0 && now.every(child => !before.includes(child));
+  });
 }
 
 /**
