@@ -220,7 +220,7 @@ async function* pieces(asked) {
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let text = '';
-  /** What it says itself, `missed` and `reset`, is told with the message that follows. @type {any} */
+  /** What the stream says itself is told with the message that follows. @type {any} */
   let news = {};
   for (;;) {
     const { done = true, value } = await reader.read().catch(() => ({}));
@@ -228,20 +228,32 @@ async function* pieces(asked) {
     // Letterbox ends lines by LF, and JSON has no CR as such: these are of a CRLF.
     const events = (text + decoder.decode(value, { stream: true }).replace(/\r/g, '')).split('\n\n');
     text = /** @type {string} */ (events.pop());
-    for (const whole of ['', ...events]) {
+    let answer = piece();
+    for (const whole of events) {
       const { event, id, data } = Object.fromEntries(whole.split('\n').map((line) => line.split(/: ?(.*)/s)));
       const said = parsed(data);
-      // One of its own has no id, and is letterbox.missed, letterbox.reset or letterbox.end.
-      if (!id) Object.assign(news, { [event?.split('.')[1]]: true }, said);
-      const { end, reason } = news;
-      if (whole && !id && !end) continue;
-      if (end && !ENDS.test(reason)) throw refusal(response, { ...news, code: reason, message: `stream: ${reason}` });
-      const answer = { messages: id && data ? [said] : [], cursor: id ?? '', reason: data && 'messages', more: !end, ...(whole && news) };
-      if (!isAnswer(answer)) throw refusal(response);
-      if (whole) news = {};
-      yield answer;
+      if (id) {
+        Object.assign(answer, news, { cursor: id });
+        news = {};
+        if (data && answer.messages.push(said)) answer.reason = 'messages';
+        if (!isAnswer(answer)) throw refusal(response);
+      } else if (event) {
+        // It has no id, and is letterbox.missed, letterbox.reset or letterbox.end.
+        yield answer;
+        answer = piece();
+        Object.assign(news, { [event.split('.')[1]]: true }, said);
+      }
     }
+    const { end, reason } = news;
+    if (end && !ENDS.test(reason)) throw refusal(response, { ...news, code: reason, message: `stream: ${reason}` });
+    if (end) Object.assign(answer, news, { more: false });
+    yield answer;
   }
+}
+
+/** @returns {Answer} */
+function piece() {
+  return { messages: [], cursor: '', more: true };
 }
 
 // --- when to ask again -------------------------------------------------------
@@ -967,17 +979,19 @@ export class Letterbox extends EventTarget {
   }
 
   /**
-   * What follows from an answer, or a piece.
+   * What follows from an answer, or a piece: its messages go to all tabs, and are waited for until
+   * they are acknowledged.
    * @param {Answer} answer
    * @param {string} after
    * @param {boolean} looks
    * @param {AbortSignal} signal
+   * @returns {Promise<number>} how long to wait with the next
    */
   async #heed(answer, after, looks, signal) {
     const { messages, cursor, reason, more } = answer;
     this.#offline = false;
     if (reason) this.#enter('answered', { reason });
-    const held = Date.now() - this.#asked >= HELD || (looks && this.#timeout);
+    const held = Date.now() - this.#asked >= HELD || (looks && !more && this.#timeout);
     const retry = milliseconds(answer.retry_after_ms);
     const pause = Math.max(PAUSE, retry);
     if (reason === 'superseded') {
@@ -997,11 +1011,29 @@ export class Letterbox extends EventTarget {
       this.#retreat();
       return wait;
     }
-    this.#kicked = this.#doubted = false;
-    this.#backoff.reset();
-    const again = await this.#digest(answer, after, signal);
+    // That a stream has begun says little: another reader may end it, and a proxy cut it off.
+    if (reason || held) {
+      this.#kicked = this.#doubted = false;
+      this.#backoff.reset();
+    }
+    if (more && !cursor) return 0; // a sign of life
+    const moves = cursor && cursor !== after;
+    const news = moves ? { after, missed: Number(answer.missed) || 0, reset: answer.reset === true } : undefined;
+    const unsaid = this.#unsaid(news);
+    /** @type {Promise<number>} */
+    const settled = new Promise((resolve) => (this.#settled = resolve));
+    this.#hand = [...messages];
+    this.#bookmark.move(after, unsaid.missed + Number(unsaid.reset));
+    this.#promise(this.#timeout * 1000, { place: this.#bookmark.place, messages, news });
+    this.#announce(messages, unsaid);
+    this.#settle();
+    const again = await settled;
     if (again) this.#polling.abort();
-    return again || (more || (messages.length && cursor !== after) ? 0 : held ? retry : pause);
+    else if (moves && this.#leads(signal) && cursor !== this.cursor) {
+      this.#bookmark.move(cursor, 0);
+      this.#tell({ place: this.#bookmark.place });
+    }
+    return again || (more || (messages.length && moves) ? 0 : held ? retry : pause);
   }
 
   /** Polls for a while: no stream comes through, or only a poll is told why. */
@@ -1072,31 +1104,6 @@ export class Letterbox extends EventTarget {
   }
 
   // - an answer and its messages
-
-  /**
-   * Gives the messages to all tabs, and waits until they are acknowledged.
-   * @param {Answer} answer
-   * @param {string} after
-   * @param {AbortSignal} signal
-   * @returns {Promise<number>} after how long to fetch again what a handler has failed on; 0: none has
-   */
-  async #digest({ messages, cursor, missed, reset }, after, signal) {
-    const news = { after, missed: Number(missed) || 0, reset: reset === true };
-    const unsaid = this.#unsaid(news);
-    /** @type {Promise<number>} */
-    const settled = new Promise((resolve) => (this.#settled = resolve));
-    this.#hand = [...messages];
-    this.#bookmark.move(after, unsaid.missed + Number(unsaid.reset));
-    this.#promise(this.#timeout * 1000, { place: this.#bookmark.place, messages, news });
-    this.#announce(messages, unsaid);
-    this.#settle();
-    const again = await settled;
-    if (!again && this.#leads(signal) && cursor && cursor !== this.cursor) {
-      this.#bookmark.move(cursor, 0);
-      this.#tell({ place: this.#bookmark.place });
-    }
-    return again;
-  }
 
   /**
    * What of this has not been said. An answer comes again where it was not acknowledged.
