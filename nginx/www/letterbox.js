@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The browser client of Letterbox. Its types, and what each option means, are in letterbox.d.ts;
-// the server's side is in fcgi/PROTOCOL.md. From the top: asking the server, when to ask again,
-// the cursor's place, handing messages to handlers; Letterbox, which brings them together and
-// shares with other tabs; keepAlive and busy, which stand alone.
+// the server's side is in fcgi/PROTOCOL.md. From the top: asking the server, reading a stream, when
+// to ask again, the cursor's place, handing messages to handlers; Letterbox, which brings them
+// together and shares with other tabs; keepAlive and busy, which stand alone.
 //
 // Whatever it takes of the browser (fetch, timers, storage, …) it looks up when it needs it.
 
@@ -13,13 +13,14 @@
 /** @typedef {import('./letterbox.d.ts').KeepAliveOptions} KeepAliveOptions */
 /** @typedef {{ id: string, type: string, data: any, time: number }} Message as the server gives it */
 /**
- * @typedef {object} Answer of `/poll`
+ * @typedef {object} Answer of `/poll`, or a piece of a stream
  * @property {Message[]} messages
- * @property {string} cursor
- * @property {number} missed
- * @property {boolean} reset
- * @property {string} reason
- * @property {number} retry_after_ms
+ * @property {string} cursor `''` where a piece moves nothing on
+ * @property {number} [missed]
+ * @property {boolean} [reset]
+ * @property {string} [reason]
+ * @property {number} [retry_after_ms]
+ * @property {boolean} [more] the stream stands: its next piece follows
  */
 /** @typedef {{ name: string, cursor: string, count: number }} Place */
 
@@ -29,21 +30,29 @@ const HELD = 2000; // what is answered sooner was not held: some proxies answer 
 const FIRST_STEP = 1000; // of the backoff
 const LAST_STEP = 120_000;
 const GRACE = 15_000; // how late an answer, a timer or a leader may be before it is thought to sleep
-const TICK = 10_000; // how often a poll looks at the clock
+const HALF_TICK = 5000;
+const SLEPT = 20_000; // HALF_TICK and GRACE
+const TICK = 10_000; // how often it looks at the clock while it is waiting for an answer
+const SILENCE = 20_000; // between two pieces of a stream, which has a ping every 15 s
+const FIRST_BYTE = 5000; // `auto`: a stream that is silent for so long at first is held back by a proxy
+const RETREAT = 300_000; // then it polls, until it tries a stream again
+const ACK_EVERY = 1000; // while a stream stands
 const BEAT_LIMIT = 30_000; // how long a heartbeat may take
 const DAY = 86_400_000;
 
 /** Events of the client's own. A message of such a type is an event `message` and nothing else. */
-const OWN = new Set(['message', 'open', 'close', 'error', 'missed', 'reset', 'superseded', 'state']);
+const OWN = /^(message|open|close|error|missed|reset|superseded|state)$/;
 
+const MANY = 1e15; // more than any tab counts
 const REMEMBERED = 1000; // ids, so that what a tab has had is not given again; more than an answer has
 const NEVER = new AbortController().signal; // is aborted never
 
 const NAME = /^[\w.@:+-]{1,128}$/; // of a user or a client
 const REFUSED = /^(bad_token|no_identity)$/; // the codes that another token may help against
+const ENDS = /^(time|shut|slow|sup|kick)/; // why a stream ends; other reasons are errors
 
 /** Under this an event of a message has what its handlers promise. */
-const PROMISES = Symbol('promises');
+const PROMISES = Symbol();
 
 // --- asking the server -------------------------------------------------------
 
@@ -68,53 +77,51 @@ class Refusal extends Error {
 class Server {
   /** @param {Pick<Options, 'url' | 'token' | 'user'>} options */
   constructor({ url = '/', token, user }) {
-    const page = globalThis.document?.baseURI ?? globalThis.location?.href;
-    const { href, origin } = new URL(url, page);
-    this.url = href.replace(/\/*([?#].*)?$/, '');
+    const page = globalThis.document?.baseURI ?? globalThis.location;
+    this.url = new URL(url, page).href.replace(/\/*([?#].*)?$/, '');
     this.token = token;
     this.user = user;
-    /** @type {RequestCredentials} */
-    this.credentials = origin === globalThis.location?.origin ? 'same-origin' : 'include';
   }
 
   /**
    * If the token is refused, and a function gave it, asks once more with another.
    * @param {'GET' | 'POST'} method
    * @param {string} path
-   * @param {Record<string, string>} query
-   * @param {(answer: any) => boolean} expected whether this is what such a request is answered by
+   * @param {Record<string, any>} query
+   * @param {((answer: any) => boolean) | undefined} expected whether this is what such a request is answered by; none: a stream
    * @param {AbortSignal} signal
    * @param {(person: string | undefined) => unknown} [check] is told for whom the request is, before it leaves
-   * @param {boolean} [refused] the token before was
    * @returns {Promise<any>}
    * @throws {Refusal}
    */
-  async ask(method, path, query, expected, signal, check, refused = false) {
-    const token = await this.#current(refused);
-    check?.(personOf(token) ?? this.user);
-    // The browser takes blanks and line ends around it away.
-    if (/[^\t -\xff]/.test(String(token).trim()))
-      throw new Refusal('bad_token', 'the token has a character that a header may not have', 0, true);
-    const said = new URLSearchParams(this.user === undefined ? query : { ...query, user: this.user });
-    let response, text;
-    try {
-      response = await fetch(`${this.url}/${path}?${said}`, {
-        method,
-        headers: token ? { Authorization: `Bearer ${token}` } : {},
-        signal,
-        cache: 'no-store',
-        credentials: this.credentials,
-      });
-      text = await response.text();
-    } catch {
-      // What the browser says of it is not passed on: it may quote a header, and so the token.
-      throw new Refusal('network', 'the server could not be reached');
+  async ask(method, path, query, expected, signal, check) {
+    for (let refused = false; ; refused = true) {
+      const token = await this.#current(refused);
+      check?.(personOf(token) ?? this.user);
+      // The browser takes blanks and line ends around it away.
+      if (/[^\t -\xff]/.test(String(token).trim()))
+        throw new Refusal('bad_token', 'the token does not fit into a header', 0, true);
+      const said = new URLSearchParams(this.user === undefined ? query : { ...query, user: this.user });
+      let response, text;
+      try {
+        response = await fetch(`${this.url}/${path}?${said}`, {
+          method,
+          headers: token ? { Authorization: `Bearer ${token}` } : {},
+          signal,
+          cache: 'no-store',
+          credentials: 'include',
+        });
+        if (!expected && response.body && /event-stream/.test(/** @type {any} */ (response.headers.get('Content-Type')))) return response;
+        text = await response.text();
+      } catch {
+        // What the browser says of it is not passed on: it may quote a header, and so the token.
+        throw new Refusal('network', 'no answer from the server');
+      }
+      const answer = parsed(text);
+      if (response.ok && expected?.(answer)) return answer;
+      const error = refusal(response, answer?.error);
+      if (refused || typeof this.token !== 'function' || !REFUSED.test(error.code)) throw error;
     }
-    const answer = parsed(text);
-    if (response.ok && expected(answer)) return answer;
-    const error = refusal(response, answer?.error);
-    if (refused || typeof this.token !== 'function' || !REFUSED.test(error.code)) throw error;
-    return this.ask(method, path, query, expected, signal, check, true);
   }
 
   /** Whose mailbox it is, by the present token or by `user`; undefined: nobody knows. */
@@ -127,7 +134,7 @@ class Server {
     try {
       return typeof this.token === 'function' ? await this.token({ refused }) : this.token;
     } catch {
-      throw new Refusal('token', 'there is no token: the function that gives it has failed');
+      throw new Refusal('token', 'there is no token');
     }
   }
 }
@@ -154,13 +161,11 @@ function decoded(text) {
 
 /**
  * @param {Response} response
- * @param {any} error as Letterbox says it; anything else is a proxy's page, or worse
+ * @param {any} [error] as Letterbox says it; anything else is a proxy's page, or worse
  */
 function refusal({ status, headers }, error) {
   const wait = retryAfter(headers.get('Retry-After'));
-  if (typeof error?.code !== 'string')
-    return new Refusal('bad_answer', `status ${status}, and not an answer of Letterbox`, status, false, wait);
-  const { code, message, terminal, retry_after_ms } = error;
+  const { code = 'bad_answer', message = `status ${status}, not of Letterbox`, terminal, retry_after_ms } = error?.code ? error : {};
   return new Refusal(code, String(message), status, terminal === true, Math.max(wait, milliseconds(retry_after_ms)));
 }
 
@@ -184,7 +189,7 @@ function isAnswer(answer) {
 
 /** @param {any} answer */
 function isAlive(answer) {
-  return typeof answer?.user === 'string';
+  return answer?.user;
 }
 
 /**
@@ -198,7 +203,57 @@ function milliseconds(said) {
 /** @param {string | null} header seconds, or a date */
 function retryAfter(header) {
   if (!header) return 0;
-  return milliseconds(/^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now());
+  return milliseconds(/^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now());
+}
+
+// --- reading a stream ----------------------------------------------------------
+
+/**
+ * What comes of a stream of events, each as the answer to a poll; or as one without anything in it
+ * at a sign of life, that is a ping or a part of an event.
+ * @param {Promise<any>} asked
+ * @returns {AsyncGenerator<Answer>}
+ * @throws {Refusal}
+ */
+async function* pieces(asked) {
+  const response = await asked;
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  /** What the stream says itself is told with the message that follows. @type {any} */
+  let news = {};
+  for (;;) {
+    const { done = true, value } = await reader.read().catch(() => ({}));
+    if (done) news = { end: true, reason: 'network' };
+    // Letterbox ends lines by LF, and JSON has no CR as such: these are of a CRLF.
+    const events = (text + decoder.decode(value, { stream: true }).replace(/\r/g, '')).split('\n\n');
+    text = /** @type {string} */ (events.pop());
+    let answer = piece();
+    for (const whole of events) {
+      const { event, id, data } = Object.fromEntries(whole.split('\n').map((line) => line.split(/: ?(.*)/s)));
+      const said = parsed(data);
+      if (id) {
+        Object.assign(answer, news, { cursor: id });
+        news = {};
+        if (data && answer.messages.push(said)) answer.reason = 'messages';
+        if (!isAnswer(answer)) throw refusal(response);
+      } else if (event) {
+        // It has no id, and is letterbox.missed, letterbox.reset or letterbox.end.
+        yield answer;
+        answer = piece();
+        Object.assign(news, { [event.split('.')[1]]: true }, said);
+      }
+    }
+    const { end, reason } = news;
+    if (end && !ENDS.test(reason)) throw refusal(response, { ...news, code: reason, message: `stream: ${reason}` });
+    if (end) Object.assign(answer, news, { more: false });
+    yield answer;
+  }
+}
+
+/** @returns {Answer} */
+function piece() {
+  return { messages: [], cursor: '', more: true };
 }
 
 // --- when to ask again -------------------------------------------------------
@@ -226,7 +281,6 @@ class Backoff {
  */
 function sleep(wait, signal) {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
     const end = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', end);
@@ -234,6 +288,7 @@ function sleep(wait, signal) {
     };
     const timer = setTimeout(end, wait);
     signal.addEventListener('abort', end);
+    if (signal.aborted) end();
   });
 }
 
@@ -243,53 +298,14 @@ function sleep(wait, signal) {
  */
 function within(outer) {
   const inner = new AbortController();
-  if (outer.aborted) inner.abort();
   // Once it is aborted itself, nothing of it is left at `outer`.
-  else outer.addEventListener('abort', () => inner.abort(), { signal: inner.signal });
+  outer.addEventListener('abort', () => inner.abort(), { signal: inner.signal });
+  if (outer.aborted) inner.abort();
   return inner;
 }
 
-/**
- * @param {AbortSignal} signal
- * @returns {Promise<undefined>}
- */
-function aborted(signal) {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined));
-  });
-}
-
 function isVisible() {
-  return globalThis.document?.visibilityState === 'visible';
-}
-
-/**
- * Aborts `controller` when more than `limit` has passed, or when the clock was set or the machine
- * slept: its connections are dead then, and nobody says so. The clock on the wall is asked, since
- * others stand still meanwhile.
- * @param {AbortController} controller
- * @param {number} limit
- * @returns {() => boolean} ends the watch, and says whether it would abort now
- */
-function watch(controller, limit) {
-  const end = Date.now() + limit;
-  let due = 0;
-  /** @type {ReturnType<typeof setTimeout>} */
-  let timer;
-  const overslept = () => {
-    const now = Date.now();
-    return now > end || now > due + GRACE || now < due - TICK - GRACE;
-  };
-  const tick = () => {
-    due = Date.now() + TICK;
-    timer = setTimeout(() => (overslept() ? controller.abort() : tick()), TICK);
-  };
-  tick();
-  return () => {
-    clearTimeout(timer);
-    return overslept();
-  };
+  return !globalThis.document?.hidden;
 }
 
 // --- the cursor's place ------------------------------------------------------
@@ -304,37 +320,33 @@ class Bookmark {
   /** @type {('localStorage' | 'sessionStorage')[]} */
   #shelves;
   #key;
-  /** @type {Place} */
-  #place;
 
   /**
    * @param {string} key
-   * @param {boolean} shared
+   * @param {unknown} shared
    * @param {string | undefined} client
    * @param {string} after
    */
   constructor(key, shared, client, after) {
-    this.#shelves = shared ? ['localStorage', 'sessionStorage'] : ['sessionStorage'];
+    // Of two places that count the same the last one read is taken: what tabs share.
+    this.#shelves = shared ? ['sessionStorage', 'localStorage'] : ['sessionStorage'];
     this.#key = shared ? key : `${key} tab`;
-    this.#place = { name: client ?? madeUp(), cursor: after, count: -1 };
+    /** @type {Place} */
+    this.place = { name: client ?? madeUp(), cursor: after, count: -1 };
     this.load();
-    if (this.#place.count < 0) this.move(after, 1);
-  }
-
-  get place() {
-    return this.#place;
+    if (this.place.count < 0) this.move(after, 1);
   }
 
   /** Takes what is kept if it is as new; says how many messages have gone by since. */
   load() {
-    const { count } = this.#place;
-    for (const shelf of [...this.#shelves].reverse()) this.adopt(this.#read(shelf));
-    return this.#place.count - count;
+    const { count } = this.place;
+    for (const shelf of this.#shelves) this.adopt(this.#read(shelf));
+    return this.place.count - count;
   }
 
   /** @param {Place | null} place */
   adopt(place) {
-    if (place && place.count >= this.#place.count) this.#set(place);
+    if (place && place.count >= this.place.count) this.#set(place);
   }
 
   /**
@@ -342,16 +354,16 @@ class Bookmark {
    * @param {number} by so many messages
    */
   move(cursor, by) {
-    this.#set({ ...this.#place, cursor, count: this.#place.count + by });
+    this.#set({ ...this.place, cursor, count: this.place.count + by });
   }
 
   rename() {
-    this.#set({ ...this.#place, name: madeUp() });
+    this.#set({ ...this.place, name: madeUp() });
   }
 
   /** @param {Place} place */
   #set(place) {
-    this.#place = place;
+    this.place = place;
     for (const shelf of this.#shelves) {
       if ((this.#read(shelf)?.count ?? -1) > place.count) continue;
       try {
@@ -368,9 +380,8 @@ class Bookmark {
    */
   #read(shelf) {
     try {
-      const { name, cursor, count } = JSON.parse(globalThis[shelf].getItem(this.#key) ?? '{}');
-      const whole = NAME.test(name) && typeof cursor === 'string' && Number.isSafeInteger(count);
-      return whole ? { name, cursor, count } : null;
+      const place = JSON.parse(/** @type {any} */ (globalThis[shelf].getItem(this.#key)));
+      return NAME.test(place.name) && typeof place.cursor === 'string' && place.count < MANY ? place : null;
     } catch {
       return null;
     }
@@ -492,8 +503,7 @@ class Inbox {
     if (!wait) return; // acknowledged by hand before it failed
     this.#queue.unshift(message);
     if (!fetched.length) return sleep(wait, NEVER);
-    const ids = fetched.map(({ id }) => id);
-    this.#queue = this.#queue.filter(({ id }) => !(ids.includes(id) && this.#known.delete(id)));
+    this.#queue = this.#queue.filter(({ id }) => !(fetched.some((one) => one.id === id) && this.#known.delete(id)));
   }
 }
 
@@ -520,6 +530,7 @@ export class Letterbox extends EventTarget {
   // Constant after construction.
   #server;
   #client;
+  #transport;
   #timeout;
   #manual;
   #share;
@@ -535,20 +546,32 @@ export class Letterbox extends EventTarget {
   #bookmark;
 
   // How it stands.
-  #closed = true;
-  #begun = false;
-  #leading = false;
-  /** Answered since it began, and no error since. While not, it looks instead of waiting, and so knows at once. */
-  #healthy = false;
-  #offline = false;
-  #kicked = false;
-  /** Superseded once, and may be no more. */
-  #doubted = false;
+  closed = true;
+  /** @type {boolean | undefined} */
+  #begun;
+  leading = false;
+  /**
+   * Answered since it began, and no error since. While not, it looks instead of waiting, and so knows at once.
+   * @type {boolean | undefined}
+   */
+  #healthy;
+  /** @type {boolean | undefined} */
+  #offline;
+  /** @type {boolean | undefined} */
+  #kicked;
+  /** No stream is tried until then. */
+  #polls = 0;
+  /**
+   * Superseded once, and may be no more.
+   * @type {boolean | undefined}
+   */
+  #doubted;
   /** How much of the wait for the next poll must pass, whatever happens: the server has asked for it. */
   #least = 0;
   /** Until then the leader may be silent. */
   #due = 0;
-  #closeIsHeard = false;
+  /** @type {boolean | undefined} */
+  #closeIsHeard;
   /** @type {State | undefined} */
   #state;
   /** What handlers have been told of the answer to which cursor: an answer that comes again is not news. */
@@ -559,8 +582,16 @@ export class Letterbox extends EventTarget {
   #life = new AbortController();
   /** The same, but for the time that the page is hidden away for the button "back". */
   #run = new AbortController();
-  /** @type {AbortController | undefined} */
-  #polling;
+  /** The poll's, or the stream's as long as it stands. */
+  #polling = new AbortController();
+  /** @type {AsyncGenerator<Answer> | undefined} */
+  #stream;
+  /** When that was asked for. */
+  #asked = 0;
+  /** @type {boolean | undefined} */
+  #acking;
+  /** The middle of the present step of the watch. */
+  #tick = 0;
   /** @type {AbortController | undefined} */
   #waiting;
   /** @type {BroadcastChannel | undefined} */
@@ -581,13 +612,15 @@ export class Letterbox extends EventTarget {
   #settled = () => {};
 
   /** @param {Options} options */
-  constructor({ url, token, user, client, share = true, ack = 'auto', after = '0', timeout = 25, start = true } = {}) {
+  constructor(options = {}) {
     super();
-    this.#server = new Server({ url, token, user });
+    const { token, user, client, share = true, ack, after = '0', timeout = 25, transport = 'auto', start = true } = options;
+    this.#server = new Server(options);
     this.#client = client;
     this.#timeout = timeout;
+    this.#transport = transport;
     this.#manual = ack === 'manual';
-    this.#share = share && Boolean(globalThis.navigator?.locks && globalThis.BroadcastChannel);
+    this.#share = share && globalThis.navigator?.locks && globalThis.BroadcastChannel;
     this.#after = after;
     this.#bookmark = this.#identify(personOf(token) ?? user);
     this.#inbox = new Inbox(
@@ -605,14 +638,6 @@ export class Letterbox extends EventTarget {
 
   get client() {
     return this.#bookmark.place.name;
-  }
-
-  get leading() {
-    return this.#leading;
-  }
-
-  get closed() {
-    return this.#closed;
   }
 
   /**
@@ -639,16 +664,27 @@ export class Letterbox extends EventTarget {
   }
 
   open() {
-    if (!this.#closed) return;
-    this.#closed = false;
+    if (!this.closed) return;
+    this.closed = false;
     this.#life = new AbortController();
-    const { signal } = this.#life;
-    const hear = globalThis.addEventListener?.bind(globalThis);
-    hear?.('offline', () => this.#wentOffline(), { signal });
-    hear?.('online', () => this.#wentOnline(), { signal });
-    hear?.('pagehide', () => this.#pause(), { signal });
-    hear?.('pageshow', (event) => event.persisted && this.#begin(), { signal });
-    hear?.('visibilitychange', () => isVisible() && this.#seen(), { signal }); // of the document, it bubbles
+    /** @type {Record<string, (event: any) => unknown>} */
+    const heard = {
+      offline: () => {
+        this.#offline = true;
+        this.#healthy = false;
+        this.#enter('offline');
+        this.#polling.abort();
+      },
+      online: () => {
+        this.#offline = false;
+        if (!this.leading) this.#enter('following');
+        this.#seen();
+      },
+      pagehide: () => this.#pause(),
+      pageshow: ({ persisted }) => persisted && this.#begin(),
+      visibilitychange: () => isVisible() && this.#seen(), // of the document, it bubbles
+    };
+    for (const type in heard) globalThis.addEventListener?.(type, heard[type], { signal: this.#life.signal });
     this.#begin();
   }
 
@@ -667,8 +703,7 @@ export class Letterbox extends EventTarget {
    * @param {KeepAliveOptions} [options]
    */
   keepAlive(work, options) {
-    const { url, token, user } = this.#server;
-    return keepAlive(work, { url, token, user, ...options });
+    return keepAlive(work, { ...this.#server, ...options });
   }
 
   // - beginning and ending
@@ -680,6 +715,8 @@ export class Letterbox extends EventTarget {
     if (this.#begun && gone > 0) this.#emit('missed', { count: gone });
     this.#begun = true;
     this.#healthy = this.#offline = this.#kicked = false;
+    this.#polls = 0;
+    this.#polling.abort();
     this.#state = undefined;
     this.#hand = [];
     this.#run = new AbortController();
@@ -692,33 +729,20 @@ export class Letterbox extends EventTarget {
     clearTimeout(this.#alarm);
     this.#inbox.close();
     this.#settled(0);
-    this.#leading = false;
+    this.leading = false;
     this.#channel?.close();
     this.#channel = undefined;
   }
 
   /** @param {{ code: string, message: string, status: number }} why */
   #end(why) {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.closed) return;
+    this.closed = true;
     this.#life.abort();
     this.#pause();
     this.#enter('closed');
     this.#emit('close', { ...why, terminal: true, retryIn: 0 });
     if (!this.#closeIsHeard && why.code !== 'closed') console.warn(`Letterbox has stopped: ${why.message} (${why.code})`);
-  }
-
-  #wentOffline() {
-    this.#offline = true;
-    this.#healthy = false;
-    this.#enter('offline');
-    this.#polling?.abort();
-  }
-
-  #wentOnline() {
-    this.#offline = false;
-    if (!this.#leading) this.#enter('following');
-    this.#seen();
   }
 
   /** The page is looked at, or the network is back: the leader, in whichever tab, waits no longer than it must. */
@@ -734,7 +758,7 @@ export class Letterbox extends EventTarget {
   #identify(person) {
     this.#person = person;
     this.#key = ['letterbox', this.#server.url, person, this.#client].join(' ');
-    return new Bookmark(this.#key, Boolean(this.#share && person), this.#client, this.#after);
+    return new Bookmark(this.#key, this.#share && person, this.#client, this.#after);
   }
 
   /**
@@ -748,13 +772,13 @@ export class Letterbox extends EventTarget {
     this.#bookmark = this.#identify(person);
     this.#inbox.clear();
     if (before && person) this.#emit('reset');
-    if (!this.#closed) this.#begin();
+    if (!this.closed) this.#begin();
   }
 
   /** Whether messages that another tab has fetched are for the person at this page; false: perhaps not. */
   async #same() {
     const { signal } = this.#run;
-    if (this.#leading || typeof this.#server.token !== 'function') return true;
+    if (this.leading || typeof this.#server.token !== 'function') return true;
     try {
       const person = await this.#server.person();
       if (!signal.aborted) this.#become(person);
@@ -788,10 +812,21 @@ export class Letterbox extends EventTarget {
       } catch (error) {
         if (granted && /** @type {Error} */ (error).name !== 'AbortError') throw error;
         steal = !granted && turn.signal.aborted;
-        if (!granted && !steal) this.#alone();
+        if (!granted && !steal) {
+          // Locks and channels exist, but not for this page: it is in a sandbox, or storage is blocked.
+          this.#channel?.close();
+          this.#channel = undefined;
+          this.#share = false;
+          this.#after = this.cursor;
+          this.#bookmark = this.#identify(this.#person);
+        }
       }
       turn.abort();
-      if (granted && !signal.aborted) this.#stepBack();
+      if (!granted || signal.aborted) continue;
+      // What it had in hand the next leader fetches again, and tells.
+      this.leading = false;
+      this.#settled(0);
+      this.#hand = [];
     }
     await null; // whoever makes a Letterbox gives it handlers first
     await this.#lead(signal);
@@ -803,24 +838,7 @@ export class Letterbox extends EventTarget {
       this.#channel = new BroadcastChannel(this.#key);
       this.#channel.onmessage = ({ data }) => signal.aborted || this.#hear(data);
     }
-    this.#expect(this.#timeout * 1000);
-    this.#tell({ hello: true });
-  }
-
-  /** Locks and channels exist, but not for this page: it is in a sandbox, or storage is blocked. */
-  #alone() {
-    this.#channel?.close();
-    this.#channel = undefined;
-    this.#share = false;
-    this.#after = this.cursor;
-    this.#bookmark = this.#identify(this.#person);
-  }
-
-  /** It does not lead any more. What it had in hand the next leader fetches again, and tells. */
-  #stepBack() {
-    this.#leading = false;
-    this.#settled(0);
-    this.#hand = [];
+    this.#promise(this.#timeout * 1000, { hello: true });
   }
 
   /** @param {object} what as `#hear` has it */
@@ -837,10 +855,10 @@ export class Letterbox extends EventTarget {
    * @param {any} told
    */
   #hear({ hello, ack, place, messages, news, error, end, quiet }) {
-    if (hello) return this.#leading ? this.#welcome() : undefined;
+    if (hello) return this.leading && this.#welcome();
     if (ack) return this.#acknowledge(ack);
-    if (!this.#leading) {
-      if (this.#state !== 'following') this.#enter('following');
+    if (!this.leading) {
+      this.#enter('following');
       if (quiet >= 0) this.#expect(quiet);
       if (error) this.#trouble(error);
     }
@@ -877,7 +895,7 @@ export class Letterbox extends EventTarget {
   /** Has a follower take the lock when nothing is heard of the leader. A hidden page does so once it is looked at. */
   #mind() {
     clearTimeout(this.#alarm);
-    if (!this.#channel || this.#leading) return;
+    if (!this.#channel || this.leading) return;
     this.#alarm = setTimeout(() => isVisible() && this.#usurp(), Math.max(FIRST_STEP, this.#due - Date.now()));
   }
 
@@ -894,7 +912,7 @@ export class Letterbox extends EventTarget {
   /** @param {AbortSignal} signal */
   async #lead(signal) {
     if (signal.aborted) return;
-    this.#leading = true;
+    this.leading = true;
     this.#bookmark.load();
     do {
       this.#least = DAY;
@@ -904,53 +922,147 @@ export class Letterbox extends EventTarget {
   }
 
   /**
-   * One poll, and what follows from it.
+   * One poll, or one piece of a stream, and what follows from it.
    * @param {AbortSignal} signal
    * @returns {Promise<number>} how long to wait with the next
    */
   async #turn(signal) {
     const after = this.cursor;
-    const asked = Date.now();
     const looks = !this.#healthy;
-    const answer = await this.#poll(after, signal).catch((error) => /** @type {Error} */ (error));
+    const opens = this.#polling.signal.aborted;
+    if (opens) {
+      this.#asked = Date.now();
+      this.#polling = within(signal);
+      this.#stream = this.#transport !== 'poll' && this.#asked >= this.#polls ? pieces(this.#ask('GET', 'events', { after })) : undefined;
+    }
+    const polling = this.#polling;
+    const stream = this.#stream;
+    const impatient = opens && stream && this.#transport === 'auto';
+    const silence = stream ? SILENCE : looks ? 0 : this.#timeout * 1000;
+    const piece = within(polling.signal);
+    this.#promise(silence);
+    this.#enter(stream ? 'streaming' : 'polling');
+    const asked = stream ? stream.next().then(({ value }) => value) : this.#ask('GET', 'poll', { after, timeout: silence / 1000 }, isAnswer);
+    const late = this.#late(impatient ? FIRST_BYTE : silence + GRACE, piece.signal);
+    const answer = (await Promise.race([asked, late]).catch((error) => ({ error }))) ?? {};
+    const { error, messages, more } = answer;
+    const dead = polling.signal.aborted || this.#overslept();
+    piece.abort();
+    if (!more) polling.abort();
     if (!this.#leads(signal)) return 0;
-    if (answer instanceof Error) return this.#refused(answer);
-    if (!answer) return this.#dropped();
-    this.#offline = false;
-    this.#enter('answered', { reason: answer.reason });
-    const held = Date.now() - asked >= HELD || (looks && this.#timeout > 0);
-    const pause = Math.max(PAUSE, milliseconds(answer.retry_after_ms));
-    if (answer.reason === 'superseded') return this.#superseded(pause);
-    if (answer.reason === 'kicked') return this.#thrownOut(pause);
-    this.#kicked = this.#doubted = false;
-    this.#backoff.reset();
-    const again = await this.#digest(answer, after, signal);
-    return again || (answer.messages.length && answer.cursor !== after ? 0 : held ? milliseconds(answer.retry_after_ms) : pause);
+    const hopeless = stream && !dead && (error ? /_(answer|route)$/.test(error.code) : impatient && !messages);
+    if (hopeless) this.#retreat();
+    else if (error && !dead) return this.#refused(error);
+    if (messages) return this.#heed(answer, after, looks, signal);
+    // Dropped: begun anew at once. Because the browser is offline: when it is back, or after a while, since browsers err.
+    this.#least = 0;
+    return this.#offline ? this.#backoff.next() : 0;
   }
 
   /**
-   * @param {string} after
+   * Ends after so long, or when it is aborted, or when the clock was set or the machine slept: its
+   * connections are dead then, and nobody says so. The clock on the wall is asked, since others
+   * stand still meanwhile.
+   * @param {number} limit
    * @param {AbortSignal} signal
-   * @returns {Promise<Answer | undefined>} nothing: it was dropped
    */
-  async #poll(after, signal) {
-    const timeout = this.#healthy ? this.#timeout : 0;
-    const polling = (this.#polling = within(signal));
-    const overslept = watch(polling, timeout * 1000 + GRACE);
-    this.#promise(timeout * 1000);
-    this.#enter('polling');
-    try {
-      const query = { client: this.client, after, timeout: String(timeout) };
-      const check = (/** @type {string | undefined} */ person) => polling.signal.aborted || this.#become(person);
-      const asked = this.#server.ask('GET', 'poll', query, isAnswer, polling.signal, check);
-      return await Promise.race([asked, aborted(polling.signal)]);
-    } catch (error) {
-      if (polling.signal.aborted || overslept()) return undefined;
-      throw error;
-    } finally {
-      overslept();
-      polling.abort();
+  async #late(limit, signal) {
+    const end = Date.now() + limit;
+    do {
+      this.#tick = Date.now() + HALF_TICK;
+      await sleep(Math.min(limit, TICK), signal);
+    } while (!signal.aborted && !this.#overslept() && Date.now() < end);
+  }
+
+  #overslept() {
+    return Math.abs(Date.now() - this.#tick) > SLEPT;
+  }
+
+  /**
+   * What follows from an answer, or a piece: its messages go to all tabs, and are waited for until
+   * they are acknowledged.
+   * @param {Answer} answer
+   * @param {string} after
+   * @param {boolean} looks
+   * @param {AbortSignal} signal
+   * @returns {Promise<number>} how long to wait with the next
+   */
+  async #heed(answer, after, looks, signal) {
+    const { messages, cursor, reason, more } = answer;
+    this.#offline = false;
+    if (reason) this.#enter('answered', { reason });
+    const held = Date.now() - this.#asked >= HELD || (looks && !more && this.#timeout);
+    const retry = milliseconds(answer.retry_after_ms);
+    const pause = Math.max(PAUSE, retry);
+    if (reason === 'superseded') {
+      // Nobody else has a name that was made up here, but a copy: a tab is duplicated with its
+      // sessionStorage, a machine with all there is.
+      if (!this.#client) this.#bookmark.rename();
+      // Once it may have been a tab of this browser that woke, and did not know yet that it leads no more.
+      else if (this.#channel && !this.#doubted) this.#doubted = true;
+      else if (this.#emit('superseded', {}, true)) this.#stop({ code: 'superseded', message: 'another reader has this name', status: 200 });
+      return pause;
     }
+    if (reason === 'kicked') {
+      // The next request, a poll, says why: it is made at once, but once.
+      const wait = this.#kicked ? this.#backoff.next(pause) : 0;
+      this.#healthy = false;
+      this.#kicked = true;
+      this.#retreat();
+      return wait;
+    }
+    // That a stream has begun says little: another reader may end it, and a proxy cut it off.
+    if (reason || held) {
+      this.#kicked = this.#doubted = false;
+      this.#backoff.reset();
+    }
+    if (more && !cursor) return 0; // a sign of life
+    const moves = cursor && cursor !== after;
+    const news = moves ? { after, missed: Number(answer.missed) || 0, reset: answer.reset === true } : undefined;
+    const unsaid = this.#unsaid(news);
+    /** @type {Promise<number>} */
+    const settled = new Promise((resolve) => (this.#settled = resolve));
+    this.#hand = [...messages];
+    this.#bookmark.move(after, unsaid.missed + Number(unsaid.reset));
+    this.#promise(this.#timeout * 1000, { place: this.#bookmark.place, messages, news });
+    this.#announce(messages, unsaid);
+    this.#settle();
+    const again = await settled;
+    if (again) this.#polling.abort();
+    else if (moves && this.#leads(signal) && cursor !== this.cursor) {
+      this.#bookmark.move(cursor, 0);
+      this.#tell({ place: this.#bookmark.place });
+    }
+    return again || (more || (messages.length && moves) ? 0 : held ? retry : pause);
+  }
+
+  /** Polls for a while: no stream comes through, or only a poll is told why. */
+  #retreat() {
+    this.#polls = Date.now() + RETREAT;
+  }
+
+  /**
+   * While a stream stands the cursor is told beside it. If that fails no harm is done: the next stream tells it.
+   */
+  async #ack() {
+    const { signal } = this.#polling;
+    if (this.#acking) return;
+    this.#acking = true;
+    await sleep(ACK_EVERY, signal);
+    this.#acking = false;
+    if (!signal.aborted) this.#ask('POST', 'ack', { after: this.cursor }, Boolean).catch(() => {});
+  }
+
+  /**
+   * @param {'GET' | 'POST'} method
+   * @param {string} path
+   * @param {Record<string, any>} query
+   * @param {(answer: any) => boolean} [expected]
+   */
+  #ask(method, path, query, expected) {
+    const { signal } = this.#polling;
+    const check = (/** @type {string | undefined} */ person) => signal.aborted || this.#become(person);
+    return this.#server.ask(method, path, { client: this.client, ...query }, expected, signal, check);
   }
 
   /**
@@ -965,18 +1077,11 @@ export class Letterbox extends EventTarget {
     waiting.abort();
   }
 
-  /** By the watch: begun anew at once. Because the browser is offline: when it is back, or after a while, since browsers err. */
-  #dropped() {
-    this.#least = 0;
-    return this.#offline ? this.#backoff.next() : 0;
-  }
-
   /** @param {any} error */
   #refused(error) {
-    if (!(error instanceof Refusal)) throw error;
-    const { message, terminal } = error;
+    const { terminal } = error;
     const retryIn = terminal ? 0 : this.#backoff.next(error.retryIn);
-    const trouble = { ...error, message, retryIn };
+    const trouble = { ...error, message: error.message, retryIn };
     this.#least = error.retryIn;
     // That the token of this tab is refused says nothing of the others'.
     const mine = REFUSED.test(error.code);
@@ -998,55 +1103,7 @@ export class Letterbox extends EventTarget {
     this.#end(why);
   }
 
-  /** @param {number} pause */
-  #superseded(pause) {
-    // Nobody else has a name that was made up here, but a copy: a tab is duplicated with its
-    // sessionStorage, a machine with all there is.
-    if (!this.#client) this.#bookmark.rename();
-    // Once it may have been a tab of this browser that woke, and did not know yet that it leads no more.
-    else if (this.#channel && !this.#doubted) this.#doubted = true;
-    else if (this.#emit('superseded', {}, true))
-      this.#stop({ code: 'superseded', message: 'another reader polls under this name', status: 200 });
-    return pause;
-  }
-
-  /**
-   * The next request says why: it is made at once, but once.
-   * @param {number} pause
-   */
-  #thrownOut(pause) {
-    this.#healthy = false;
-    const wait = this.#kicked ? this.#backoff.next(pause) : 0;
-    this.#kicked = true;
-    return wait;
-  }
-
   // - an answer and its messages
-
-  /**
-   * Gives the messages to all tabs, and waits until they are acknowledged.
-   * @param {Answer} answer
-   * @param {string} after
-   * @param {AbortSignal} signal
-   * @returns {Promise<number>} after how long to fetch again what a handler has failed on; 0: none has
-   */
-  async #digest({ messages, cursor, missed, reset }, after, signal) {
-    const news = { after, missed: Number(missed) || 0, reset: reset === true };
-    const unsaid = this.#unsaid(news);
-    /** @type {Promise<number>} */
-    const settled = new Promise((resolve) => (this.#settled = resolve));
-    this.#hand = [...messages];
-    this.#bookmark.move(after, unsaid.missed + Number(unsaid.reset));
-    this.#promise(this.#timeout * 1000, { place: this.#bookmark.place, messages, news });
-    this.#announce(messages, unsaid);
-    this.#settle();
-    const again = await settled;
-    if (!again && this.#leads(signal) && cursor !== this.cursor) {
-      this.#bookmark.move(cursor, 0);
-      this.#tell({ place: this.#bookmark.place });
-    }
-    return again;
-  }
 
   /**
    * What of this has not been said. An answer comes again where it was not acknowledged.
@@ -1085,6 +1142,7 @@ export class Letterbox extends EventTarget {
       const { id } = /** @type {Message} */ (this.#hand.shift());
       this.#bookmark.move(id, 1);
       this.#tell({ place: this.#bookmark.place });
+      this.#ack();
     }
     if (!this.#hand.length || !this.#leads()) this.#settled(0);
   }
@@ -1098,9 +1156,10 @@ export class Letterbox extends EventTarget {
     };
     /** @type {Promise<unknown>[]} */
     const promises = [];
-    for (const as of OWN.has(type) ? ['message'] : ['message', type])
+    for (const as of OWN.test(type) ? ['message'] : ['message', type])
       this.#emit(as, { id, kind: type, data, time, ack, [PROMISES]: promises });
-    for (const outcome of await Promise.allSettled(promises)) if (outcome.status === 'rejected') throw outcome.reason;
+    await Promise.allSettled(promises); // all of them, also where one fails
+    await Promise.all(promises);
   }
 
   /**
@@ -1112,7 +1171,7 @@ export class Letterbox extends EventTarget {
     const inHand = this.#hand.some(({ id }) => id === message.id);
     globalThis.reportError?.(error); // the page's author wants to see where
     const said = String(error?.message ?? error);
-    this.#emit('error', { code: 'handler', message: said, status: 0, terminal: false, retryIn: wait });
+    this.#emit('error', { ...new Refusal('handler', ''), message: said, retryIn: wait });
     if (!inHand || !wait) return [];
     this.#settled(wait);
     return this.#leads() ? this.#hand : [];
@@ -1125,6 +1184,7 @@ export class Letterbox extends EventTarget {
    * @param {object} [more]
    */
   #enter(state, more) {
+    if (state === this.#state && !more) return;
     this.#state = state;
     this.#emit('state', { state, ...more });
   }
@@ -1147,39 +1207,28 @@ export class Letterbox extends EventTarget {
  * @param {KeepAliveOptions} [options]
  * @returns {Promise<T>}
  */
-export function keepAlive(work, { after = 20_000, every = 20_000, url, token, user, onBeat } = {}) {
+export function keepAlive(work, options = {}) {
+  const { after = 20_000, every = 20_000, onBeat } = options;
+  const server = new Server(options);
   const over = new AbortController();
-  const server = new Server({ url, token, user });
-  beat(server, over.signal, after, every, onBeat);
+  const { signal } = over;
+  /** One heartbeat after the other, until the work is done or the server says that it is pointless. @param {number} wait */
+  const beat = async (wait) => {
+    await sleep(wait, signal);
+    if (signal.aborted) return;
+    const request = within(signal);
+    sleep(BEAT_LIMIT, request.signal).then(() => request.abort());
+    const answer = await server.ask('POST', 'alive', {}, isAlive, request.signal).catch((error) => error);
+    request.abort();
+    if (signal.aborted) return;
+    if (onBeat) Promise.resolve(answer).then(onBeat); // it may fail, the heart goes on
+    if (!answer.terminal) beat(Math.max(every, answer.retryIn ?? 0));
+  };
+  beat(after);
   const end = () => over.abort();
   const done = Promise.resolve(work);
   done.then(end, end); // before whoever waits for it goes on
   return done;
-}
-
-/**
- * One heartbeat after the other until `signal` is aborted, or the server says that it is pointless.
- * @param {Server} server
- * @param {AbortSignal} signal
- * @param {number} after
- * @param {number} every
- * @param {KeepAliveOptions['onBeat']} onBeat
- */
-async function beat(server, signal, after, every, onBeat) {
-  for (let wait = after; ; ) {
-    await sleep(wait, signal);
-    if (signal.aborted) return;
-    wait = every;
-    const request = within(signal);
-    const late = setTimeout(() => request.abort(), BEAT_LIMIT);
-    const answer = await server.ask('POST', 'alive', {}, isAlive, request.signal).catch((error) => error);
-    clearTimeout(late);
-    request.abort();
-    if (signal.aborted) return;
-    if (onBeat) Promise.resolve(answer).then(onBeat); // it may fail, the heart goes on
-    if (answer.terminal) return;
-    wait = Math.max(every, answer.retryIn ?? 0);
-  }
 }
 
 /**
@@ -1193,38 +1242,23 @@ export function busy(control, work) {
     event.preventDefault(); // the work is done here, not by the page that a form would load
     if (pressed) return;
     pressed = true;
-    const release = refuse(control, form ? [...form.elements].filter(submits) : [control]);
+    /** @type {any[]} */
+    const all = form ? [...form.elements].filter((/** @type {any} */ { type }) => type === 'submit') : [control];
+    const free = all.filter((button) => !button.disabled);
+    const focused = free.find((button) => button === document.activeElement);
+    control.setAttribute('aria-busy', 'true');
+    for (const button of free) button.disabled = true;
     try {
       await work(event);
     } finally {
       pressed = false;
-      release();
+      control.removeAttribute('aria-busy');
+      for (const button of free) button.disabled = false;
+      // A button that is disabled loses the focus; who works by keyboard goes on where they were.
+      if (focused && document.activeElement === document.body) focused.focus();
     }
   };
   const type = form ? 'submit' : 'click';
   control.addEventListener(type, press);
   return () => control.removeEventListener(type, press);
-}
-
-/** @param {any} element */
-function submits({ type }) {
-  return type === 'submit';
-}
-
-/**
- * @param {HTMLElement} control
- * @param {any[]} buttons
- * @returns {() => void} undoes it
- */
-function refuse(control, buttons) {
-  const free = buttons.filter((button) => !button.disabled);
-  const focused = free.find((button) => button === document.activeElement);
-  control.setAttribute('aria-busy', 'true');
-  for (const button of free) button.disabled = true;
-  return () => {
-    control.removeAttribute('aria-busy');
-    for (const button of free) button.disabled = false;
-    // A button that is disabled loses the focus; who works by keyboard goes on where they were.
-    if (focused && document.activeElement === document.body) focused.focus();
-  };
 }

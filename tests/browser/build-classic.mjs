@@ -16,7 +16,7 @@ export const classic = `${www}letterbox.classic.js`;
 export const target = ['chrome91', 'firefox90', 'safari15'];
 
 const banner = `// SPDX-License-Identifier: MIT
-// Made of letterbox.js by tests/browser/build-classic.mjs: change that, and make this anew.`;
+// Made of letterbox.js by build-classic.mjs`;
 
 /** The script: one global, Letterbox, which has keepAlive and busy as members. */
 export async function bundle({ minify = true } = {}) {

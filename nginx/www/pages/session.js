@@ -9,7 +9,7 @@ import { keep } from './kept.js';
 
 // Who comes and goes is news for the moment only.
 const PASSING = new Set(['user.online', 'user.offline']);
-// A poll that has stood for so long after a failure was taken; milliseconds.
+// A poll that has stood for so long after a failure was taken; milliseconds. (Of a stream the first bytes say so.)
 const TAKEN = 1500;
 
 /** What is kept in this browser; storage may be forbidden to a page. */
@@ -38,7 +38,10 @@ export function begin(join, { place = 'letterbox.name', otherwise = '' } = {}) {
   const form = byId('who');
   const field = form.elements.namedItem('name');
   // ?user=bob is for this tab alone: a second person in the same browser, to try things out.
-  const forced = new URLSearchParams(location.search).get('user');
+  const asked = new URLSearchParams(location.search);
+  const forced = asked.get('user');
+  // ?transport=poll has this tab poll, to see how that looks.
+  const transport = asked.get('transport') ?? 'auto';
   const ofBrowser = () => {
     const name = stored.get(place);
     return typeof name === 'string' && name ? name : otherwise;
@@ -53,7 +56,7 @@ export function begin(join, { place = 'letterbox.name', otherwise = '' } = {}) {
     field.value = name;
     document.body.dataset.named = name ? 'yes' : 'no';
     if (!name) return showState('idle', 'no name yet');
-    letterbox = new Letterbox({ user: name });
+    letterbox = new Letterbox({ user: name, transport });
     showConnection(letterbox);
     letterbox.on('message', message => {
       if (!PASSING.has(message.kind)) keep(name, message);

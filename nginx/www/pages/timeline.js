@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The life of a poll, drawn: parked, answered, waiting for the next, tried again. Made
-// from the client's `state` events; the same as a table, for who does not see it.
+// The life of a connection, drawn: a stream and what it brought, or polls that were parked and
+// answered; pauses, and what was tried again. Made from the client's `state` events; the same as a
+// table, for who does not see it.
 
 import { clock, drawing, duration, element, setText } from './dom.js';
 
@@ -14,35 +15,40 @@ const HEIGHT = 92;
 const TRACK = { top: 30, height: 26 };
 
 const WORDS = {
+  streaming: 'streaming',
   polling: 'parked',
   pause: 'pause',
   waiting: 'waiting to try again',
-  following: 'another tab polls',
+  following: 'another tab is connected',
   offline: 'offline',
   closed: 'stopped',
 };
 const ANSWERS = { messages: 'answered: messages', timeout: 'answered: nothing came' };
+const ENDS = { timeout: 'ended: its time was up' };
+
+/** What came of a poll, or how a stream ended, in words. */
+const saidOf = (what, reason) => (what === 'streaming' ? ENDS[reason] ?? `ended: ${reason}` : ANSWERS[reason] ?? `answered: ${reason}`);
 
 export class Timeline {
   #holder;
   #table;
-  /** {what, begin, end, answer}; the last one goes on. */
+  /** {what, begin, end, answer, brought: when a stream brought messages}; the last one goes on. */
   #spans = [];
 
   constructor(holder, table, legend) {
     this.#holder = holder;
     this.#table = table;
     legend.replaceChildren(
-      ...Object.entries({ polling: WORDS.polling, pause: WORDS.pause, waiting: WORDS.waiting, closed: 'offline or stopped', following: WORDS.following }).map(([what, word]) =>
+      ...Object.entries({ streaming: WORDS.streaming, polling: WORDS.polling, pause: WORDS.pause, waiting: WORDS.waiting, closed: 'offline or stopped', following: WORDS.following }).map(([what, word]) =>
         element('li', {}, drawing('svg', { viewBox: '0 0 14 14', 'aria-hidden': 'true' }, drawing('rect', { class: what, y: 1, width: 14, height: 12, rx: 3 })), word),
       ),
-      ...Object.entries({ messages: ANSWERS.messages, timeout: 'answered: anything else' }).map(([reason, word]) =>
+      ...Object.entries({ messages: 'messages', timeout: 'answered, or ended: anything else' }).map(([reason, word]) =>
         element('li', {}, drawing('svg', { viewBox: '0 0 14 14', 'aria-hidden': 'true' }, drawing('circle', { class: `answer ${reason}`, cx: 7, cy: 7, r: 5 })), word),
       ),
     );
   }
 
-  /** Another life begins: of another user's poll. */
+  /** Another life begins: of another user's connection. */
   clear() {
     this.#spans = [];
     this.draw();
@@ -52,7 +58,8 @@ export class Timeline {
   record({ state, reason }) {
     const last = this.#spans.at(-1);
     if (state === 'answered') {
-      if (last) last.answer = reason;
+      if (last?.what === 'streaming' && reason === 'messages') last.brought.push(Date.now());
+      else if (last) last.answer = reason;
       return this.draw();
     }
     // After an answer it is a pause, after none a poll has failed.
@@ -60,7 +67,7 @@ export class Timeline {
     if (!(what in WORDS) || (last?.what === what && !last.answer)) return;
     const now = Date.now();
     if (last) last.end = now;
-    this.#spans.push({ what, begin: now });
+    this.#spans.push({ what, begin: now, brought: [] });
     if (this.#spans.length > MOST) this.#spans.shift();
     this.draw();
   }
@@ -76,11 +83,15 @@ export class Timeline {
     const now = Date.now();
     const x = time => width - ((now - time) / WINDOW) * width;
     this.#spans = this.#spans.filter(({ end }) => !end || end > now - WINDOW);
-    const svg = drawing('svg', { class: 'timeline', viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': 'The life of the poll as a drawing; below it is a table.' },
+    const marks = this.#spans.flatMap(({ what, answer, end, begin, brought }) => [
+      ...brought.filter(time => time > now - WINDOW).map(time => this.#answer(what, 'messages', x(time))),
+      answer && this.#answer(what, answer, x(end ?? begin)),
+    ]);
+    const svg = drawing('svg', { class: 'timeline', viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': 'The life of the connection as a drawing; below it is a table.' },
       drawing('rect', { class: 'track', y: TRACK.top, width, height: TRACK.height, rx: 6 }),
       ...[90, 60, 30].flatMap(seconds => this.#tick(x(now - seconds * 1000), `${seconds} s ago`)),
       ...this.#spans.flatMap(span => this.#span(span, x, now)),
-      ...this.#spans.filter(({ answer }) => answer).map(({ answer, end, begin }) => this.#answer(answer, x(end ?? begin))),
+      ...marks.filter(Boolean),
       drawing('text', { x: width, y: HEIGHT - 10, 'text-anchor': 'end' }, 'now'),
     );
     this.#holder.replaceChildren(svg);
@@ -104,15 +115,17 @@ export class Timeline {
     return [bar, drawing('text', { class: 'inside', x: left + width / 2, y: TRACK.top + 17, 'text-anchor': 'middle' }, word)];
   }
 
-  #answer(reason, x) {
+  #answer(what, reason, x) {
     const mark = drawing('circle', { class: `answer ${reason === 'messages' ? 'messages' : 'other'}`, cx: x, cy: TRACK.top - 12, r: 5 });
-    mark.append(drawing('title', {}, ANSWERS[reason] ?? `answered: ${reason}`));
+    mark.append(drawing('title', {}, reason === 'messages' ? 'messages' : saidOf(what, reason)));
     return mark;
   }
 
-  #row({ what, begin, end, answer }, now) {
+  #row({ what, begin, end, answer, brought }, now) {
     const failed = what === 'polling' && end && !answer;
-    const outcome = answer ? `, ${ANSWERS[answer] ?? `answered: ${answer}`}` : failed ? ', no answer' : '';
+    const came = brought.length ? `, messages ${brought.length === 1 ? 'once' : `${brought.length} times`}` : '';
+    const broken = what === 'streaming' && end && !answer ? ', broken off' : '';
+    const outcome = came + (answer ? `, ${saidOf(what, answer)}` : failed ? ', no answer' : broken);
     return element('tr', {}, element('td', { class: 'number' }, clock(begin)), element('td', {}, (failed ? 'asked' : WORDS[what]) + outcome), element('td', { class: 'number' }, duration((end ?? now) - begin)));
   }
 }

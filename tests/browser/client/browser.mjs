@@ -10,6 +10,7 @@ import vm from 'node:vm';
 import { bundle } from '../build-classic.mjs';
 import { Clock, settle } from './clock.mjs';
 import { Server } from './server.mjs';
+import { present } from './transports.mjs';
 
 const script = new vm.Script(await bundle({ minify: false }), { filename: 'letterbox.js' });
 
@@ -74,7 +75,7 @@ class Tab {
 
   /** A Letterbox of this tab that notes in `log` what is heard of it. */
   letterbox(options = {}) {
-    const box = new this.window.Letterbox(options);
+    const box = new this.window.Letterbox({ transport: present.transport, ...options });
     box.log = [];
     box.got = [];
     box.states = [];
@@ -157,7 +158,7 @@ class Tab {
       location: new URL(location),
       document: {
         baseURI: location,
-        get visibilityState() { return tab.visibility; },
+        get hidden() { return tab.visibility === 'hidden'; },
       },
       navigator: without.has('locks') ? {} : { locks: { request: (...said) => browser.locks.request(tab, ...said) } },
       localStorage: storage(browser.localStorage),
@@ -181,7 +182,7 @@ class Tab {
       warned: [],
       console: { warn: (text) => window.warned.push(text) },
       crypto: without.has('crypto') ? undefined : webcrypto,
-      atob, AbortController, Event, EventTarget, Headers, URL, URLSearchParams,
+      atob, AbortController, Event, EventTarget, Headers, TextDecoder, URL, URLSearchParams,
     };
     if (!without.has('channels'))
       window.BroadcastChannel = class extends Channel {
@@ -201,12 +202,31 @@ class Tab {
     init.signal.addEventListener('abort', () => request.abort());
     if (init.signal.aborted) request.abort();
     try {
-      return await this.browser.server.fetch(address, { ...init, signal: request.signal });
+      const response = await this.browser.server.fetch(address, { ...init, signal: request.signal });
+      return response.body ? { ...response, body: this.#body(response.body, request) } : response;
     } finally {
       this.#requests.delete(request);
-      await new Promise((resolve) => this.do('network', resolve));
-      if (!this.alive) await new Promise(() => {});
+      await this.#arrival();
     }
+  }
+
+  #body(body, request) {
+    const reader = body.getReader();
+    this.#requests.add(request);
+    const read = async () => {
+      try {
+        return await reader.read();
+      } finally {
+        await this.#arrival();
+      }
+    };
+    return { getReader: () => ({ read }) };
+  }
+
+  /** What comes from the network is noticed when the tab runs, and never once it is gone. */
+  async #arrival() {
+    await new Promise((resolve) => this.do('network', resolve));
+    if (!this.alive) await new Promise(() => {});
   }
 }
 

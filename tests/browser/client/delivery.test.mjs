@@ -46,7 +46,7 @@ for (const file of [source, classic]) test(`${path.basename(file)} has no syntax
   assert.ok(old.code === present.code, 'there is something to translate');
 });
 
-test('loaded as a script it makes one global, which polls', async () => {
+test('loaded as a script it makes one global, which streams', async () => {
   const asked = [];
   const window = vm.createContext({
     location: new URL('https://example.org/'),
@@ -61,7 +61,7 @@ test('loaded as a script it makes one global, which polls', async () => {
   assert.equal(vm.runInContext('typeof Letterbox.keepAlive + typeof Letterbox.busy', window), 'functionfunction');
   vm.runInContext('var box = new Letterbox({ user: "alice" }); box.on("mail", function () {});', window);
   await new Promise(setImmediate);
-  assert.equal(new URL(asked[0]).pathname, '/poll');
+  assert.equal(new URL(asked[0]).pathname, '/events');
 });
 
 test('the module exports what its types declare, and nothing else', async () => {

@@ -3,10 +3,10 @@
 // Messages and their handlers, acknowledgements, and the cursor that is kept.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { Browser } from './browser.mjs';
 import { settle } from './clock.mjs';
 import { answer } from './server.mjs';
+import { looks, test, waits } from './transports.mjs';
 
 async function started(options = {}) {
   const browser = new Browser();
@@ -23,7 +23,7 @@ function open() {
   return door;
 }
 
-const afters = (server) => server.polls.map(({ query }) => query.after);
+const afters = (server) => server.requests.map(({ query }) => query.after);
 
 test('a message is an event of its type and of "message", with all that was pushed', async () => {
   const { browser, box, server } = await started();
@@ -55,7 +55,7 @@ for (const type of ['error', 'open', 'close', 'state', 'missed', 'reset', 'super
     await browser.advance(0);
     assert.deepEqual(kinds, [type]);
     assert.deepEqual(box.log, ['open']);
-    assert.deepEqual(box.states.slice(states), ['answered messages', 'polling']);
+    assert.deepEqual(box.states.slice(states), ['answered messages', waits()]);
   });
 
 test('on() returns what takes the handler away', async () => {
@@ -71,18 +71,19 @@ test('on() returns what takes the handler away', async () => {
   assert.deepEqual(box.got, [1, 2]);
 });
 
-test('what handlers promise is waited for: the next poll acknowledges no sooner', async () => {
+test('what handlers promise is waited for: nothing is acknowledged sooner', async () => {
   const { browser, box, server } = await started();
   const door = open();
   box.on('mail', () => door.promise);
   server.push('slow', 'mail');
   await browser.advance(60_000);
-  assert.equal(server.polls.length, 2);
+  assert.equal(server.polls.length, 1 + looks());
   assert.equal(box.cursor, '0');
+  assert.deepEqual(afters(server), Array(1 + looks()).fill('0'));
   door.resolve();
-  await browser.advance(0);
+  await browser.advance(1000);
   assert.equal(box.cursor, server.id(1));
-  assert.deepEqual(afters(server), ['0', '0', server.id(1)]);
+  assert.deepEqual(afters(server).slice(1 + looks()), [server.id(1)]);
 });
 
 test('messages of one answer are handled in order, one after the other, and the cursor moves with each', async () => {
@@ -133,7 +134,7 @@ for (const [what, fail] of [
     assert.equal(tab.window.reported[0].message, 'oops');
     bad = false;
     await browser.advance(500);
-    assert.equal(server.polls.at(-2).query.after, server.id(1));
+    assert.equal(server.polls.at(-1 - looks()).query.after, server.id(1));
     assert.deepEqual(handled, [1, 2, 3]);
     assert.equal(box.cursor, server.id(3));
   });
@@ -174,12 +175,12 @@ test('where one of several handlers fails the others are waited for before it is
 test('without handlers messages are acknowledged: nobody wants them', async () => {
   const { browser, box, server } = await started();
   server.push('x', 'unknown');
-  await browser.advance(0);
-  assert.equal(server.polls.at(-1).query.after, server.id(1));
+  await browser.advance(1000);
+  assert.equal(server.told, server.id(1));
   assert.equal(box.cursor, server.id(1));
 });
 
-test('by hand: the next poll waits until the last message of the answer is acknowledged', async () => {
+test('by hand: what comes next waits until the last message of the answer is acknowledged', async () => {
   const { browser, box, server } = await started({ ack: 'manual' });
   const held = [];
   box.on('message', (message) => void held.push(message));
@@ -189,17 +190,18 @@ test('by hand: the next poll waits until the last message of the answer is ackno
   server.network = 'up';
   await browser.advance(60_000);
   assert.deepEqual(box.got, [1, 2, 3]);
-  assert.equal(server.polls.length, 3);
+  assert.equal(server.polls.length, 2 + looks());
+  server.push(4);
   held[1].ack();
   await browser.advance(0);
   assert.equal(box.cursor, server.id(2), 'it, and all before it');
-  assert.equal(server.polls.length, 3);
+  assert.deepEqual(box.got, [1, 2, 3]);
   held[2].ack();
   held[2].ack();
   held[0].ack();
-  await browser.advance(0);
-  assert.equal(server.polls.length, 4);
-  assert.equal(server.polls[3].query.after, server.id(3));
+  await browser.advance(1000);
+  assert.equal(server.told, server.id(3));
+  assert.deepEqual(box.got, [1, 2, 3, 4]);
 });
 
 test('by hand: a handler that fails has its message fetched again, but not once that is acknowledged', async () => {
@@ -335,10 +337,10 @@ test('storage that is blocked is survived: the cursor is in memory', async () =>
   await browser.advance(600);
   for (const data of [1, 2]) {
     browser.server.push(data);
-    await browser.advance(0);
+    await browser.advance(1000);
   }
   assert.deepEqual(box.got, [1, 2]);
-  assert.equal(browser.server.polls.at(-1).query.after, browser.server.id(2));
+  assert.equal(browser.server.told, browser.server.id(2));
 });
 
 test('what somebody else has left in storage is not believed', async () => {

@@ -104,7 +104,7 @@ test('a poll is never cached, carries cursor and reader in its address, and the 
   assert.equal(first.path, '/poll');
   assert.equal(first.method, 'GET');
   assert.equal(first.cache, 'no-store');
-  assert.equal(first.credentials, 'same-origin');
+  assert.equal(first.credentials, 'include');
   assert.deepEqual(first.headers, { Authorization: 'Bearer alice.s3cret' });
   assert.deepEqual(first.query, { client: 'phone+1', after: '5-1', timeout: '0' });
   assert.equal(second.query.timeout, '40');
@@ -227,7 +227,7 @@ test('a url may be relative or of another site, which gets the cookies too', asy
   await browser.advance(0);
   const [relative, other] = browser.server.polls;
   assert.equal(relative.path, '/inbox/push/poll');
-  assert.equal(relative.credentials, 'same-origin');
+  assert.equal(relative.credentials, 'include');
   assert.equal(other.origin + other.path, 'https://push.example/box/poll');
   assert.equal(other.credentials, 'include');
 });

@@ -2,14 +2,21 @@
 //
 // A Letterbox behind `fetch`, as fcgi/PROTOCOL.md has it, with a log of what it was asked. It has one
 // mailbox, unless a test says who is who. A test may have it answer something else, nothing, or be away.
+// Messages come by polls or by streams, as they are asked for.
 
 const EPOCH = '1795287654123';
+const PING = 15_000;
+const LIFE = 300_000; // of a stream
 
 export class Server {
   /** Each request: { at, method, path, query, headers, cache, credentials, aborted } */
   requests = [];
   /** 'up'; 'down': no connection; 'silent': connections from which nothing comes, not even their end. */
   network = 'up';
+  /** Nothing comes of the streams that stand, no ping either. */
+  still = false;
+  /** What /ack answers instead. */
+  insteadOfAck;
   /** Whose mailbox a request is for, by the token it shows. */
   who = () => 'all';
   #clock;
@@ -21,15 +28,25 @@ export class Server {
     this.#clock = clock;
   }
 
+  /** Requests for messages: polls and streams. */
   get polls() {
-    return this.requests.filter(({ path }) => path.endsWith('/poll'));
+    return this.requests.filter(({ path }) => /\/(poll|events)$/.test(path));
+  }
+
+  get acks() {
+    return this.requests.filter(({ path }) => path.endsWith('/ack'));
+  }
+
+  /** The cursor that it was told last. */
+  get told() {
+    return this.requests.filter(({ query }) => query.after !== undefined).at(-1).query.after;
   }
 
   get beats() {
     return this.requests.filter(({ path }) => path.endsWith('/alive'));
   }
 
-  /** Polls that wait. */
+  /** Polls that wait, and streams that stand. */
   get parked() {
     return this.#parked.size;
   }
@@ -39,7 +56,7 @@ export class Server {
     const id = `${EPOCH}-${messages.length + 1}`;
     messages.push({ id, type, data, time: this.#clock.now });
     for (const poll of [...this.#parked.values()])
-      if (poll.user === user) poll.end(this.#answer(user, poll.after, 'messages'));
+      if (poll.user === user) poll.ring();
     return id;
   }
 
@@ -62,6 +79,11 @@ export class Server {
     for (const poll of [...this.#parked.values()]) poll.end({ ...this.#answer(poll.user, poll.after, reason), retry_after_ms });
   }
 
+  /** What a test wants to be sent on all streams that stand: text, or bytes. */
+  write(chunk) {
+    for (const { body } of this.#parked.values()) body?.write(chunk);
+  }
+
   /** The connections of those that wait break. */
   cutAll() {
     for (const poll of [...this.#parked.values()]) poll.cut();
@@ -81,9 +103,12 @@ export class Server {
       signal?.addEventListener('abort', abort);
       if (this.network === 'down') return reject(new TypeError(`fetch failed, with ${JSON.stringify(headers)}`));
       if (this.network === 'silent') return;
-      if (this.#instead.length) return resolve(response(this.#instead.shift()));
-      if (pathname.endsWith('/alive')) return resolve(response(alive(this.#clock.now)));
+      if (pathname.endsWith('/ack')) return resolve(response(this.insteadOfAck ?? { acknowledged: query.after }));
       const user = this.who(headers.Authorization?.replace('Bearer ', ''));
+      const streams = pathname.endsWith('/events');
+      if (streams && !this.#saysPlainly(this.#instead[0])) return resolve(this.#stream(user, query, signal, this.#instead.shift()));
+      if (this.#instead.length) return resolve(response(streams ? asOfStream(this.#instead.shift()) : this.#instead.shift()));
+      if (pathname.endsWith('/alive')) return resolve(response(alive(this.#clock.now)));
       this.#poll(user, query, signal, (answer) => resolve(response(answer)), () => reject(new TypeError('network error')));
     });
   };
@@ -100,9 +125,47 @@ export class Server {
       if (last) respond(last);
     };
     const timer = this.#clock.setTimeout(() => end({ ...answer, reason: 'timeout', retry_after_ms: 100 }), timeout * 1000);
-    const poll = { user, after, end, cut: () => (end(), cut()) };
+    const ring = () => end(this.#answer(user, after, 'messages'));
+    const poll = { user, after, ring, end, cut: () => (end(), cut()) };
     this.#parked.set(place, poll);
     signal?.addEventListener('abort', () => end());
+  }
+
+  /** Whether this is answered before a stream begins: a page of something else, or a terminal error. */
+  #saysPlainly(instead) {
+    return instead !== undefined && 'body' in instead && !(parsed(instead.body)?.error?.terminal === false);
+  }
+
+  #stream(user, { client, after }, signal, instead = this.#answer(user, after, 'messages')) {
+    const place = `${user} ${client}`;
+    const body = new Body(signal);
+    const timers = new Set();
+    const end = (last) => {
+      for (const timer of timers) this.#clock.clearTimeout(timer);
+      if (this.#parked.get(place) === stream) this.#parked.delete(place);
+      if (last) body.write(event('end', { reason: last.reason, retry_after_ms: last.retry_after_ms })), body.end();
+    };
+    const wait = (call, time) => timers.add(this.#clock.setTimeout(call, time));
+    const ping = () => (this.still || body.write(':\n\n'), wait(ping, PING));
+    const tell = (answer) => {
+      if (this.still) return;
+      stream.after = answer.cursor;
+      body.write(events(answer));
+    };
+    const ring = () => tell(this.#answer(user, stream.after, 'messages'));
+    const stream = { user, after, body, ring, end, cut: () => (end(), body.cut()) };
+    body.write('retry: 1500\n\n');
+    const refused = parsed(instead.body)?.error;
+    if (refused) return end({ reason: refused.code, retry_after_ms: refused.retry_after_ms }), body.response;
+    if (!instead.reset) body.write(`id: ${after}\n\n`);
+    this.#parked.get(place)?.end({ reason: 'superseded', retry_after_ms: 1500 });
+    this.#parked.set(place, stream);
+    signal?.addEventListener('abort', () => end());
+    tell(instead);
+    if (instead.reason !== 'messages') return end(instead), body.response;
+    wait(ping, PING);
+    wait(() => end({ reason: 'timeout', retry_after_ms: 100 }), LIFE);
+    return body.response;
   }
 
   #answer(user, after, reason) {
@@ -119,6 +182,58 @@ export function answer(members) {
   return { count: 0, messages: [], cursor: '0', missed: 0, reset: false, reason: 'timeout', retry_after_ms: 0, ...members };
 }
 
+/** The body of a stream: what is written is read, chunk by chunk. */
+class Body {
+  #chunks = [];
+  #reads = [];
+
+  constructor(signal) {
+    signal?.addEventListener('abort', () => this.#put(() => Promise.reject(new DOMException('This operation was aborted', 'AbortError'))));
+  }
+
+  get response() {
+    return { ok: true, status: 200, headers: new Headers({ 'Content-Type': 'text/event-stream' }), body: this, text: () => new Promise(() => {}) };
+  }
+
+  getReader() {
+    return { read: () => new Promise((resolve) => (this.#chunks.length ? resolve(this.#chunks.shift()()) : this.#reads.push(resolve))) };
+  }
+
+  write(chunk) {
+    const value = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+    if (value.length) this.#put(() => ({ done: false, value }));
+  }
+
+  end() {
+    this.#put(() => ({ done: true, value: undefined }));
+  }
+
+  cut() {
+    this.#put(() => Promise.reject(new TypeError('network error')));
+  }
+
+  #put(give) {
+    if (this.#reads.length) this.#reads.shift()(give());
+    else this.#chunks.push(give);
+  }
+}
+
+/** What a stream has for this answer. */
+export function events({ messages, cursor, missed, reset }) {
+  let text = reset ? event('reset', {}) : '';
+  if (missed) text += event('missed', { missed });
+  if (text && !messages.length) text += `id: ${cursor}\n\n`;
+  for (const message of messages) {
+    const name = message.type === 'message' ? '' : `event: ${message.type}\n`;
+    text += `id: ${message.id}\n${name}data: ${JSON.stringify(message)}\n\n`;
+  }
+  return text;
+}
+
+export function event(name, data) {
+  return `event: letterbox.${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
 /** As Letterbox refuses. */
 export function refusal(status, code, { terminal = false, retry_after_ms = 0, headers = {} } = {}) {
   return { status, headers, body: JSON.stringify({ error: { code, message: `because: ${code}`, terminal, retry_after_ms } }) };
@@ -127,6 +242,19 @@ export function refusal(status, code, { terminal = false, retry_after_ms = 0, he
 /** As something else answers that stands between. */
 export function page(status, body = '<h1>Bad Gateway</h1>', headers = {}) {
   return { status, body, headers };
+}
+
+/** To an EventSource, "stop" is 204. */
+function asOfStream(said) {
+  return parsed(said.body)?.error?.code === 'kicked' ? page(204, '') : said;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function alive(time) {

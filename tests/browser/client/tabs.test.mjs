@@ -3,11 +3,11 @@
 // Tabs of one browser that share a poll.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { Browser, tabsOf } from './browser.mjs';
 import { settle } from './clock.mjs';
 import { dice } from './dice.mjs';
 import { answer, refusal } from './server.mjs';
+import { looks, test, waits } from './transports.mjs';
 
 const ALICE = { user: 'alice' };
 
@@ -27,7 +27,7 @@ test('of several tabs one polls, and every tab runs its handlers', async () => {
   assert.equal(server.parked, 1);
   assert.equal(readers(server).size, 1);
   assert.deepEqual(boxes.map(({ leading }) => leading), [true, false, false]);
-  assert.deepEqual(boxes.map(({ states }) => states.at(-1)), ['polling', 'following', 'following']);
+  assert.deepEqual(boxes.map(({ states }) => states.at(-1)), [waits(), 'following', 'following']);
   assert.deepEqual(boxes.map(({ log }) => log), [['open'], ['open'], ['open']]);
 });
 
@@ -59,7 +59,7 @@ test('another user, client or url is another mailbox: it is not shared', async (
   const boxes = options.map((one) => browser.tab().letterbox(one));
   await browser.advance(500);
   assert.ok(boxes.every(({ leading }) => leading));
-  assert.equal(browser.server.requests.length, 8);
+  assert.equal(browser.server.requests.length, 4 * (1 + looks()));
 });
 
 test('two ways to write the same address are one', async () => {
@@ -143,10 +143,10 @@ test('a leader that is closed while its handler hangs lets another take over', a
   server.push(1);
   await browser.advance(0);
   boxes[0].close();
-  await browser.advance(500);
+  await browser.advance(1000);
   assert.equal(boxes[1].leading, true);
   assert.deepEqual(boxes[1].got, [1]);
-  assert.equal(server.polls.at(-1).query.after, server.id(1));
+  assert.equal(server.told, server.id(1));
 });
 
 test('a leader that crashes between telling the others and acknowledging: each tab has the message once', async () => {
@@ -156,10 +156,10 @@ test('a leader that crashes between telling the others and acknowledging: each t
   await browser.advance(0);
   assert.equal(boxes[1].cursor, '0');
   tabs[0].crash();
-  await browser.advance(500);
+  await browser.advance(1000);
   assert.deepEqual(boxes.slice(1).map(({ got }) => got), [['x'], ['x']]);
   assert.equal(boxes[1].cursor, server.id(1));
-  assert.equal(server.polls.at(-1).query.after, server.id(1));
+  assert.equal(server.told, server.id(1));
 });
 
 test('a leader that crashes before it has told anybody: each tab has the message once', async () => {
@@ -326,7 +326,7 @@ test('a terminal error stops all tabs, and each says why', async () => {
     assert.deepEqual(log, ['open', 'error locked terminal', 'close locked']);
     assert.equal(closed, true);
   }
-  assert.equal(server.polls.length, 3);
+  assert.equal(server.polls.length, 2 + looks());
 });
 
 test('superseded stops all tabs: none takes over to fight with the other reader', async () => {
@@ -338,7 +338,7 @@ test('superseded stops all tabs: none takes over to fight with the other reader'
   await browser.advance(600_000);
   assert.deepEqual(boxes[0].log, ['open', 'superseded', 'close superseded']);
   assert.deepEqual(boxes[1].log, ['open', 'close superseded']);
-  assert.equal(server.polls.length, 3);
+  assert.equal(server.polls.length, 2 + looks());
 });
 
 test('a tab that takes over before it hears that the leader was superseded stops as well', async () => {
@@ -363,10 +363,10 @@ test('by hand: an acknowledgement of any tab counts', async () => {
   await browser.advance(1000);
   assert.equal(boxes[0].cursor, '0');
   message.ack();
-  await browser.advance(0);
+  await browser.advance(1000);
   assert.equal(boxes[0].cursor, server.id(1));
   assert.equal(boxes[1].cursor, server.id(1));
-  assert.equal(server.polls.at(-1).query.after, server.id(1));
+  assert.equal(server.told, server.id(1));
 });
 
 test('by hand: an acknowledgement that no leader heard is heard by the next, and nothing is given twice', async () => {
@@ -466,7 +466,7 @@ test('offline and online in all tabs: the leader polls at once, the others follo
   await browser.goOnline();
   await browser.advance(0);
   assert.deepEqual(boxes.map(({ got }) => got), [['meanwhile'], ['meanwhile']]);
-  assert.deepEqual(boxes.map(({ states }) => states.at(-1)), ['polling', 'following']);
+  assert.deepEqual(boxes.map(({ states }) => states.at(-1)), [waits(), 'following']);
   assert.deepEqual(boxes.map(({ log }) => log), [['open', 'open'], ['open', 'open']]);
 });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The page Mail: each type of notification, and the poll's life.
+// The page Mail: each type of notification, and the life of the stream, or the polls.
 
 import assert from 'node:assert/strict';
 import { eventually, house, isConnected, Person, sees, test } from './browser.mjs';
@@ -11,9 +11,9 @@ const subjects = (page, which = '') => page.locator(`#inbox li${which} .subject`
 const life = page => page.locator('#life tr').evaluateAll(rows => rows.map(row => row.children[1].textContent));
 
 /** The table stands folded; a person may unfold it. */
-async function reader(name) {
+async function reader(name, path = '/mail') {
   const person = await Person.named(name);
-  const page = await person.open('/mail');
+  const page = await person.open(path);
   await isConnected(page);
   return { person, page };
 }
@@ -61,8 +61,33 @@ test('types it does not know are counted, and broken ones do no harm', async () 
   assert.equal(await page.locator('#unread').textContent(), '2');
 });
 
+test('the timeline shows a stream, and each time that it brought messages; as a drawing and as a table', async () => {
+  const { page } = await reader('streamed');
+  await eventually('it streams', async () => (await life(page))[0] === 'streaming');
+  await home.stack.push('streamed', {}, '70');
+  await eventually('messages came once, by the same stream', async () => (await life(page))[0] === 'streaming, messages once');
+  await home.stack.push('streamed', {}, '70');
+  await eventually('and once more', async () => (await life(page))[0] === 'streaming, messages 2 times');
+  assert.equal((await life(page)).length, 1);
+  assert.equal(await page.locator('.timeline .answer.messages').count(), 2);
+  assert.equal(await page.locator('.timeline rect.streaming').count(), 1);
+  await sees(page, '#now', 'streaming for');
+});
+
+test('the timeline shows a stream that a proxy holds back, and the polls after it', async () => {
+  const person = await Person.named('held');
+  const page = await person.context.newPage();
+  await page.route('**/events?*', () => {}); // nothing comes
+  await page.goto(`${home.stack.url}/mail`);
+  await isConnected(page);
+  await eventually('it polls', async () => (await life(page))[0] === 'parked');
+  assert.equal((await life(page)).at(-1), 'streaming, broken off');
+  await home.stack.push('held', { mail: '1', from: 'Ada', subject: 'By a poll' }, '70');
+  await sees(page, '#inbox', 'By a poll');
+});
+
 test('the timeline shows the poll parked, answered, and parked again; as a drawing and as a table', async () => {
-  const { page } = await reader('timeline');
+  const { page } = await reader('timeline', '/mail?transport=poll');
   await eventually('it is parked', async () => (await life(page))[0] === 'parked');
   await home.stack.push('timeline', {}, '70');
   await eventually('answered, and parked again', async () => {
@@ -74,22 +99,23 @@ test('the timeline shows the poll parked, answered, and parked again; as a drawi
   await sees(page, '#now', 'parked for');
 });
 
-test('the timeline shows how a poll is tried again while the server is away', async () => {
-  const { person, page } = await reader('retries');
+test('the timeline shows how it is tried again while the server is away', async () => {
+  const person = await Person.named('retries');
   person.tolerate(/ERR_FAILED/);
-  await page.route('**/poll?*', route => route.abort());
-  await home.stack.push('retries', {}, '70');
+  const page = await person.context.newPage();
+  await page.route(/\/(poll|events)\?/, route => route.abort());
+  await page.goto(`${home.stack.url}/mail`);
   await eventually('it waits to try again', async () => (await life(page)).includes('waiting to try again'));
   await page.locator('.timeline rect.waiting').first().waitFor({ state: 'attached' });
-  await page.unroute('**/poll?*');
+  await page.unroute(/\/(poll|events)\?/);
   await isConnected(page);
-  await eventually('it is parked again', async () => (await life(page))[0] === 'parked');
+  await eventually('it streams', async () => (await life(page))[0] === 'streaming');
 });
 
-test('a second tab says that the other one polls, and shows the same mails', async () => {
+test('a second tab says that the other one is connected, and shows the same mails', async () => {
   const { person, page } = await reader('second');
   const second = await person.open('/mail');
-  await sees(second, '#now', 'another tab polls');
+  await sees(second, '#now', 'another tab is connected');
   await home.stack.push('second', { mail: '1', from: 'Ada', subject: 'For both' }, '70');
   for (const tab of [page, second]) await sees(tab, '#inbox', 'For both');
 });

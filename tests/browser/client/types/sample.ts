@@ -7,6 +7,7 @@ import type { Alive, LetterboxMessage, LetterboxOptions } from '../../../../ngin
 
 const options: LetterboxOptions = { url: '/', token: async () => 'x', client: 'phone', ack: 'manual', timeout: 25 };
 const box = new Letterbox(options);
+new Letterbox({ transport: 'stream', start: false });
 new Letterbox({ token: ({ refused }) => (refused ? 'new' : 'old'), start: false });
 
 const away: () => void = box.on('mail', async (message) => {
@@ -35,6 +36,8 @@ console.log(cursor, leading, alive, kept, bare);
 
 // @ts-expect-error: there is no such way to acknowledge
 new Letterbox({ ack: 'never' });
+// @ts-expect-error: there is no such transport
+new Letterbox({ transport: 'socket' });
 // @ts-expect-error: the cursor is moved by acknowledging
 box.cursor = '0';
 // @ts-expect-error: state knows these and no others
