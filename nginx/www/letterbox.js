@@ -235,7 +235,8 @@ async function* pieces(asked) {
       if (id) {
         Object.assign(answer, news, { cursor: id });
         news = {};
-        if (data && answer.messages.push(said)) answer.reason = 'messages';
+        // (letterbox.position has an id, too, and is no message.)
+        if (!/^letterbox\./.test(event) && answer.messages.push(said)) answer.reason = 'messages';
         if (!isAnswer(answer)) throw refusal(response);
       } else if (event) {
         // It has no id, and is letterbox.missed, letterbox.reset or letterbox.end.

@@ -146,7 +146,7 @@ export class Server {
       if (last) body.write(event('end', { reason: last.reason, retry_after_ms: last.retry_after_ms })), body.end();
     };
     const wait = (call, time) => timers.add(this.#clock.setTimeout(call, time));
-    const ping = () => (this.still || body.write(':\n\n'), wait(ping, PING));
+    const ping = () => (this.still || body.write(':\n'), wait(ping, PING));
     const tell = (answer) => {
       if (this.still) return;
       stream.after = answer.cursor;
@@ -154,10 +154,10 @@ export class Server {
     };
     const ring = () => tell(this.#answer(user, stream.after, 'messages'));
     const stream = { user, after, body, ring, end, cut: () => (end(), body.cut()) };
-    body.write('retry: 1500\n\n');
+    body.write('retry: 1500\n');
     const refused = parsed(instead.body)?.error;
     if (refused) return end({ reason: refused.code, retry_after_ms: refused.retry_after_ms }), body.response;
-    if (!instead.reset) body.write(`id: ${after}\n\n`);
+    if (!instead.reset) body.write(position(after));
     this.#parked.get(place)?.end({ reason: 'superseded', retry_after_ms: 1500 });
     this.#parked.set(place, stream);
     signal?.addEventListener('abort', () => end());
@@ -222,12 +222,16 @@ class Body {
 export function events({ messages, cursor, missed, reset }) {
   let text = reset ? event('reset', {}) : '';
   if (missed) text += event('missed', { missed });
-  if (text && !messages.length) text += `id: ${cursor}\n\n`;
+  if (text && !messages.length) text += position(cursor);
   for (const message of messages) {
     const name = message.type === 'message' ? '' : `event: ${message.type}\n`;
     text += `id: ${message.id}\n${name}data: ${JSON.stringify(message)}\n\n`;
   }
   return text;
+}
+
+function position(cursor) {
+  return `id: ${cursor}\n${event('position', { cursor })}`;
 }
 
 export function event(name, data) {

@@ -561,11 +561,13 @@ test('a tab that polls because a proxy holds streams back leads those that would
   assert.equal(browser.server.parked, 1);
 });
 
-test('what is of the stream itself can not be pushed as such: an event with an id is a message', async () => {
+test('where a stream stands is told by an event with an id, and is no message', async () => {
   const { browser, box, server } = await started();
   const id = server.id(1);
-  server.write(`id: ${id}\n${event('end', { id, type: 'letterbox.end', data: 1, time: 1, reason: 'kicked' })}`);
+  server.write(`id: ${id}\n${event('position', { cursor: id })}`);
   await browser.advance(1000);
-  assert.deepEqual(box.got, [1]);
-  assert.equal(server.polls.length, 1);
+  assert.deepEqual(box.got, []);
+  server.endAll('timeout');
+  await browser.advance(1000);
+  assert.deepEqual(afters(server.polls), ['0', id]);
 });
