@@ -511,9 +511,10 @@ class Inbox {
 // --- Letterbox ---------------------------------------------------------------
 
 /**
- * A reader of a mailbox: polls, gives each message to its handlers, acknowledges, and goes on
- * through whatever happens to the network. Of the tabs that share one poll the one that holds a
- * lock polls (it leads), and tells the others what came. Each runs its own handlers; the leader's
+ * A reader of a mailbox: polls or streams, gives each message to its handlers, acknowledges, and goes
+ * on through whatever happens to the network. A stream is read piece by piece, each as the answer to
+ * a poll, and the next when the handlers of the last are done. Of the tabs that share one poll or
+ * stream the one that holds a lock has it (it leads), and tells the others what came. Each runs its own handlers; the leader's
  * count as the acknowledgement. What tabs say to each other is in `#hear`.
  *
  * Handlers given by `on` count: their promises are waited for, and where one fails the message
@@ -908,7 +909,7 @@ export class Letterbox extends EventTarget {
     return !signal?.aborted && (!this.#channel || Date.now() < this.#due);
   }
 
-  // - polling
+  // - polling and streaming
 
   /** @param {AbortSignal} signal */
   async #lead(signal) {

@@ -53,7 +53,7 @@ const PAGES = {
       await home.stack.push(name, { percent: 93 }, '72');
       await home.stack.push(name, { title: 'Stand-up', at: '9:30' }, '73');
       await sees(page, '#event', 'Stand-up');
-      await sees(page, '.timeline', 'parked');
+      await sees(page, '.timeline', 'streaming');
     },
   },
   admin: {
