@@ -72,7 +72,7 @@ TEST_CASE("events of our own begin with letterbox.") {
   CHECK(out == "event: letterbox.end\ndata: {\"reason\":\"slow\"}\n\n");
 }
 
-// --- to parsers that are not as the standard has them ---------------------------------------------
+// --- to parsers that are not as the standard has them -----------------------------------------
 
 // The events of a stream, as far as an empty line ends each.
 size_t events_without_data(std::string_view stream) {
