@@ -13,7 +13,7 @@ _letterbox_options() {
     case $1 in
         run) echo --port --dir --help ;;
         service) echo --port --dir --help ;;
-        test) echo --unit --redis --e2e --client --browser --smoke --fuzz --model -k --help ;;
+        test) echo --unit --redis --e2e --client --streams --browser --smoke --fuzz --model -k --help ;;
         push) echo --type --ttl --file --json --url --help ;;
         poll) echo --client --exec --tries --json --text --once --stream --since --timeout --token-file --url --cursor-file --help ;;
         run-job) echo --type --id --title --ttl --quiet --wait --url --help ;;
