@@ -21,9 +21,8 @@ namespace {
 
 // Longer than a lane waits before it interrupts again, on the thread on which it would.
 void let_pass(RedisWorker& worker) {
-  worker.await<bool>([&](const auto& then) {
-    worker.loop.at(worker.loop.now_ms() + 20, [then] { then(true); });
-  });
+  worker.await<bool>(
+      [&](const auto& then) { worker.loop.at(worker.loop.now_ms() + 20, [then] { then(true); }); });
 }
 
 // --- waking ------------------------------------------------------------------------------------
