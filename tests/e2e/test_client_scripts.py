@@ -334,11 +334,13 @@ def test_stream(stack, shell, user):
     stack.pushed(user, "before")
     with shell.poll("--stream", user) as polling:
         eventually(lambda: polling.texts() == ["before"], "it is printed")
-        for i in range(20):
-            stack.pushed(user, str(i))
+        last = [stack.pushed(user, str(i)) for i in range(20)][-1]
         eventually(lambda: polling.texts() == ["before", *map(str, range(20))], "all are printed")
-        polling.stop()
+        # (What it was at as it was stopped would come once more, and a shell tells what was stopped.)
+        kept = (shell.home / ".local/state/letterbox").rglob
+        eventually(lambda: [path.read_text() for path in kept(user)] == [f"{last}\n"], "its cursor is kept")
         assert polling.complaints() == ""
+        polling.stop()
     stack.pushed(user, "after")
     with shell.poll("--stream", "--text", user) as polling:
         eventually(lambda: polling.out_file.read_text() == "after\n", "it goes on behind them")
