@@ -97,8 +97,10 @@ void Room::stream_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& r
   poll->cursor = reading.cursor;
   if (closing_) {
     end(poll, {.reason = Reason::shutdown}, todo);
-  } else if (clock_.steady_ms() >= poll->deadline_ms || poll->outbox.messages >= kStreamMost) {
+  } else if (clock_.steady_ms() >= poll->deadline_ms) {
     end(poll, {.reason = out_of_time(*poll)}, todo);
+  } else if (poll->outbox.messages >= kStreamMost) {
+    end(poll, {.reason = Reason::timeout}, todo);
   } else if (!poll->may_park) {
     turn_away(poll, overloaded("as many polls are waiting as this server takes on"), todo);
   } else if (anything) {

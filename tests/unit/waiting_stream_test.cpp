@@ -158,6 +158,18 @@ TEST_CASE_FIXTURE(Streaming, "a stream that was given hundreds of messages ends"
   CHECK(retry_of(heard) == 0);  // what comes next waits for it
 }
 
+TEST_CASE_FIXTURE(Streaming, "one that has read as many is not told that its token has ended") {
+  Question question = stream_from(id(0));
+  question.outlives_admission = true;
+  const auto heard = enter(question);
+  Reading reading = one(id(600));
+  reading.messages.clear();
+  for (uint64_t seq = 1; seq <= 500; ++seq) reading.messages.push_back({id(seq), kBody});
+  reading.cursor = id(500);
+  answer_read(reading);
+  CHECK(reason_of(heard) == "timeout");
+}
+
 TEST_CASE_FIXTURE(Streaming, "a stream ends when its time is up, also while its client is slow") {
   bool slow = false;
   SUBCASE("parked") {}
