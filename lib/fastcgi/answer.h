@@ -62,6 +62,7 @@ class Answer {
   // How many bytes wait for the peer to take them; 0 also where the client is gone.
   size_t append(std::string_view text);
   void end();
+  bool begun() const { return begun_; }
 
   // Has its status counted as it is sent, or kClientLeft if it can't be.
   void count_in(std::shared_ptr<StatusCounts> counts) { counts_ = std::move(counts); }

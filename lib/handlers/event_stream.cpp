@@ -15,6 +15,10 @@ namespace {
 // nginx, that has died don't come back in one moment.
 uint64_t spread_ms() { return 1000 + random_below(2000); }
 
+uint64_t wait_ms(const Error& error) {
+  return error.retry_after_ms > 0 ? static_cast<uint64_t>(error.retry_after_ms) : spread_ms();
+}
+
 Response head(std::string body) {
   return {.status = 200, .body = std::move(body), .content_type = "text/event-stream"};
 }
@@ -35,9 +39,8 @@ void refuse_stream(Answer& answer, const Error& error) {
   // 204 is how an EventSource is told to stop.
   if (error.code == Code::kicked) return answer.send({.status = 204, .body = ""});
   if (info(error.code).terminal) return refuse(answer, error);
-  const auto wait = static_cast<uint64_t>(error.retry_after_ms);
   std::string text;
-  append_end(text, info(error.code).name, wait > 0 ? wait : spread_ms());
+  append_end(text, info(error.code).name, wait_ms(error));
   answer.begin(head(std::move(text)));
   answer.end();
 }
@@ -77,9 +80,8 @@ void EventStream::answer(const Ending& ending) {
 
 void EventStream::refuse(const Error& error) {
   Lock lock(mutex_);
-  if (!begun_) return refuse_stream(answer_, error);
-  const auto wait = static_cast<uint64_t>(error.retry_after_ms);
-  end(info(error.code).name, wait > 0 ? wait : spread_ms());
+  if (!answer_.begun()) return refuse_stream(answer_, error);
+  end(info(error.code).name, wait_ms(error));
 }
 
 bool EventStream::ping() {
@@ -87,7 +89,7 @@ bool EventStream::ping() {
   {
     Lock lock(mutex_);
     if (!answer_) return false;
-    if (begun_ && !std::exchange(wrote_, false)) answer_.append(kEventPing);
+    if (answer_.begun() && !std::exchange(wrote_, false)) answer_.append(kEventPing);
     there = std::exchange(second_, !second_);
   }
   if (there) there_();
@@ -98,7 +100,7 @@ bool EventStream::ping() {
 // where it begins.
 size_t EventStream::append(const std::string& text) {
   wrote_ = true;
-  if (std::exchange(begun_, true)) return answer_.append(text);
+  if (answer_.begun()) return answer_.append(text);
   std::string first;
   append_retry(first, spread_ms());
   if (!position_.empty()) append_position(first, position_);

@@ -46,8 +46,7 @@ class EventStream final : public ReplyTo, public Pinged {
   Mutex mutex_;
   Answer answer_ GUARDED_BY(mutex_);
   std::string position_ GUARDED_BY(mutex_);  // until it is written
-  bool begun_ GUARDED_BY(mutex_) = false;
-  bool wrote_ GUARDED_BY(mutex_) = false;  // since the last ping
+  bool wrote_ GUARDED_BY(mutex_) = false;    // since the last ping
   bool second_ GUARDED_BY(mutex_) = false;
 };
 
