@@ -9,7 +9,7 @@ import { webcrypto } from 'node:crypto';
 import vm from 'node:vm';
 import { bundle } from '../build-classic.mjs';
 import { Clock, settle } from './clock.mjs';
-import { Server } from './server.mjs';
+import { refusal, Server } from './server.mjs';
 import { present } from './transports.mjs';
 
 const script = new vm.Script(await bundle({ minify: false }), { filename: 'letterbox.js' });
@@ -358,6 +358,28 @@ export async function tabsOf(person, count, options = {}) {
   }
   await browser.advance(500);
   return { browser, tabs, boxes, server: browser.server };
+}
+
+/** The errors and the end that a reader tells, as they come. */
+export function troubles(box) {
+  const all = [];
+  for (const type of ['error', 'close']) box.on(type, (event) => void all.push(trouble(event)));
+  return all;
+}
+
+/** What a reader tells of a terminal error that answers its next request. */
+export async function toldWhenRefused({ browser, box, server }, status, code) {
+  const all = troubles(box);
+  server.instead(refusal(status, code, { terminal: true }));
+  server.endAll('timeout');
+  await browser.advance(3_600_000);
+  return all;
+}
+
+/** ... and what it is to tell: why, and that it has stopped. */
+export function stopped(status, code) {
+  const why = { code, message: `because: ${code}`, status, terminal: true, retryIn: 0 };
+  return [{ type: 'error', ...why }, { type: 'close', ...why }];
 }
 
 /** The members of an event that says why something went wrong. */

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Browser, trouble } from './browser.mjs';
+import { Browser, stopped, toldWhenRefused, troubles } from './browser.mjs';
 import { answer, page, refusal } from './server.mjs';
 
 const ALONE = { share: false };
@@ -21,13 +21,6 @@ async function started(options = {}) {
 /** How long it waited before each request, from the one with this index on. */
 function gaps(requests, from = 1) {
   return requests.slice(from).map(({ at }, index) => at - requests[from + index - 1].at);
-}
-
-/** The troubles it says of, as they come. */
-function troubles(box) {
-  const all = [];
-  for (const type of ['error', 'close']) box.on(type, (event) => void all.push(trouble(event)));
-  return all;
 }
 
 test('it looks first, so that the page knows at once, and then has its polls held', async () => {
@@ -309,13 +302,9 @@ for (const said of ['soon', '-5', '1e99', ''])
 
 for (const [status, code] of [[401, 'bad_token'], [403, 'locked'], [403, 'kicked'], [400, 'bad_client']])
   test(`a terminal error (${code}) stops it, and says why`, async () => {
-    const { browser, box, server } = await started();
-    const all = troubles(box);
-    server.instead(refusal(status, code, { terminal: true }));
-    server.endAll('timeout');
-    await browser.advance(3_600_000);
-    const why = { code, message: `because: ${code}`, status, terminal: true, retryIn: 0 };
-    assert.deepEqual(all, [{ type: 'error', ...why }, { type: 'close', ...why }]);
+    const all = await started();
+    const { box, server } = all;
+    assert.deepEqual(await toldWhenRefused(all, status, code), stopped(status, code));
     assert.equal(server.polls.length, 3);
     assert.equal(box.closed, true);
     assert.equal(box.states.at(-1), 'closed');

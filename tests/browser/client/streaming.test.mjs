@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Browser, tabsOf, trouble } from './browser.mjs';
+import { Browser, stopped, tabsOf, toldWhenRefused, troubles } from './browser.mjs';
 import { answer, event, events, page, refusal } from './server.mjs';
 
 async function started(options = {}) {
@@ -18,13 +18,6 @@ async function started(options = {}) {
 const paths = (server) => server.polls.map(({ path }) => path.slice(1));
 const afters = (requests) => requests.map(({ query }) => query.after);
 const bytes = (text) => new TextEncoder().encode(text);
-
-/** The errors and the end that it tells, as they come. */
-function troubles(box) {
-  const all = [];
-  for (const type of ['error', 'close']) box.on(type, (event) => void all.push(trouble(event)));
-  return all;
-}
 
 // - asking for one
 
@@ -446,13 +439,9 @@ test('a stream of something else is not taken for messages', async () => {
 
 for (const [status, code] of [[401, 'bad_token'], [403, 'locked'], [400, 'bad_client']])
   test(`a terminal error (${code}) stops it, and says why`, async () => {
-    const { browser, box, server } = await started();
-    const all = troubles(box);
-    server.instead(refusal(status, code, { terminal: true }));
-    server.endAll('timeout');
-    await browser.advance(3_600_000);
-    const why = { code, message: `because: ${code}`, status, terminal: true, retryIn: 0 };
-    assert.deepEqual(all, [{ type: 'error', ...why }, { type: 'close', ...why }]);
+    const all = await started();
+    const { server } = all;
+    assert.deepEqual(await toldWhenRefused(all, status, code), stopped(status, code));
     assert.equal(server.polls.length, 2);
   });
 
