@@ -9,8 +9,8 @@ import time
 import pytest
 
 from expect import data, is_accepted, is_error, seq
-from exposition import read as read_metrics
 from streams import Stream, stand
+from test_health import figure
 from test_limits import count
 from test_tokens import bearer, issued, post
 from waits import eventually, moment
@@ -24,10 +24,6 @@ def acknowledged(stack, user, client=""):
 
 def ack(stack, user, after, headers=(), **query):
     return stack.request("POST", target("/ack", user=user, after=after, **query), headers)
-
-
-def figure(stack, name, **labels):
-    return read_metrics(stack.get("/metrics/poll").body.decode())[name].value(**labels)
 
 
 # --- what it gives ---------------------------------------------------------------------------------
@@ -447,7 +443,7 @@ def test_slow(new_stack, user):
     quick = stand(stack, user, beside=1, client="quick", after=0)
     text, count = "x" * 100_000, 0
     # (What the sockets on the way hold is the system's affair.)
-    while figure(stack, "letterbox_polls_ended_total", reason="slow") == 0:
+    while figure(stack, "poll", "letterbox_polls_ended_total", reason="slow") == 0:
         stack.pushed(user, f"{count} {text}")
         assert quick.messages(1) == [f"{count} {text}"]
         count += 1
@@ -496,12 +492,12 @@ def test_presence(new_stack, user):
 def test_metrics(stack, user):
     """streams are counted where polls are, and their route by its status"""
     stream = stand(stack, user)
-    assert figure(stack, "letterbox_polls_parked") >= 1 and figure(stack, "letterbox_streams") >= 1
-    assert figure(stack, "letterbox_requests_total", method="GET", route="/events", code="200") >= 1
-    before = figure(stack, "letterbox_delivered_messages_total")
+    assert figure(stack, "poll", "letterbox_polls_parked") >= 1 and figure(stack, "poll", "letterbox_streams") >= 1
+    assert figure(stack, "poll", "letterbox_requests_total", method="GET", route="/events", code="200") >= 1
+    before = figure(stack, "poll", "letterbox_delivered_messages_total")
     stack.pushed(user, "hello")
     stream.messages(1)
-    assert figure(stack, "letterbox_delivered_messages_total") >= before + 1
+    assert figure(stack, "poll", "letterbox_delivered_messages_total") >= before + 1
 
 
 def test_other_sites(new_stack, user):
