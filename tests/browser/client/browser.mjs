@@ -383,7 +383,7 @@ export function stopped(status, code) {
 }
 
 /** The members of an event that says why something went wrong. */
-export function trouble({ type, code, message, status, terminal, retryIn }) {
+function trouble({ type, code, message, status, terminal, retryIn }) {
   return { type, code, message, status, terminal, retryIn };
 }
 
