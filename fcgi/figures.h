@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The one table of everything that /metrics tells.
+// /metrics: the one table of all metrics of both programs. Used by health.cpp.
 #pragma once
 
 #include <cstdint>
@@ -9,24 +9,30 @@
 #include <string_view>
 #include <vector>
 
+#include "mailbox/scheduler.h"
 #include "mailbox/sweeper.h"
 #include "program.h"
-#include "waiting/lanes.h"
+#include "requests/push_guard.h"
+#include "waiting/parted_lanes.h"
 #include "waiting/room.h"
+#include "webhook.h"
 
 namespace letterbox {
 
-// Where the table's figures are read. All of it must outlive what reads them.
+// The objects that the figures are read from. REQUIRES: they outlive every call of metrics_text().
 struct FigureSources {
   Program& program;
   // Null without the public face.
   const Room* room = nullptr;
-  const Lanes* lanes = nullptr;
+  const PartedLanes* lanes = nullptr;
   // Null without the private face.
   const Sweeper* sweeper = nullptr;
+  const PushGuard* guard = nullptr;
+  const Scheduler* scheduler = nullptr;
+  const Webhook::Figures* webhook = nullptr;
 };
 
-// The text for Prometheus. Any thread.
+// The text that Prometheus reads. Any thread.
 std::string metrics_text(const FigureSources& sources);
 inline constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "handlers/health.h"
+#include "mailbox/parted_probe.h"
 #include "mailbox/probe.h"
+#include "per_part.h"
 
 namespace letterbox {
 
@@ -15,9 +17,12 @@ void add_health_routes(const FigureSources& sources) {
   std::vector<Loop*> loops;
   for (const auto& worker : program.workers()) loops.push_back(&worker->loop);
   for (auto& worker : program.workers()) {
-    const auto probe = std::make_shared<WriteProbe>(worker->loop, worker->redis, program.name());
+    const auto probe = std::make_shared<PerPart<Probe, WriteProbe, PartedProbe>>(
+        worker->redis.all(), [&](Redis& part) {
+          return std::make_unique<WriteProbe>(worker->loop, part, program.name());
+        });
     const auto health = std::make_shared<HealthHandler>(
-        worker->loop, loops, [probe](WriteProbe::Then then) { probe->ask(std::move(then)); },
+        worker->loop, loops, [probe](Probe::Then then) { probe->all().ask(std::move(then)); },
         program.ending(), program.name());
     for (Front* front : worker->fronts) {
       Router& router = front->router;

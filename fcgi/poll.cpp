@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// letterbox-poll: the public face, where clients wait for what comes into their mailbox; with
-// --push-listen the private face as well, in the same process.
+// letterbox-poll: the public face, at which clients wait for messages in their mailbox. With
+// --push-listen the same process serves the private face as well.
 #include <optional>
 #include <vector>
 
+#include "base/limits.h"
 #include "health.h"
 #include "poll_face.h"
 #include "program.h"
@@ -37,19 +38,26 @@ int main(int argc, char** argv) {
   auto pushes = push_settings(config);
   if (!pushes) return *program.complain(pushes.error());
 
-  std::vector<Opening> openings{{&Worker::public_front, config.text("listen"), kPollBodyMax}};
+  std::vector<Opening> openings{{&Worker::public_front, config.text("listen"), kPollBodyBytes}};
   const bool both = !config.text("push-listen").empty();
   if (both) {
-    openings.push_back(
-        {&Worker::private_front, config.text("push-listen"), pushes->rules.body_max});
+    openings.push_back({&Worker::private_front, config.text("push-listen"), pushes->rules.body_max,
+                        pushes->keys.empty()});
   }
-  const auto lanes = static_cast<size_t>(config.integer("lanes"));
-  if (const auto status = program.open(openings, lanes)) return *status;
+  const size_t kept_back = redis_descriptors(config) + webhook_descriptors(config);
+  if (const auto status = program.open(openings, kept_back)) {
+    return *status;
+  }
 
   PollFace poll_face(program, *polls);
   std::optional<PushFace> push_face;
   if (both) push_face.emplace(program, std::move(*pushes));
-  add_health_routes({program, &poll_face.room(), &poll_face.lanes(),
-                     push_face ? &push_face->sweeper() : nullptr});
-  return program.run([&poll_face] { poll_face.close(); });
+  add_health_routes(
+      {program, &poll_face.room(), &poll_face.lanes(), push_face ? &push_face->sweeper() : nullptr,
+       push_face ? &push_face->guard() : nullptr, push_face ? &push_face->scheduler() : nullptr,
+       push_face ? &push_face->webhook() : nullptr});
+  return program.run([&poll_face, &push_face] {
+    poll_face.close();
+    if (push_face) push_face->close();
+  });
 }

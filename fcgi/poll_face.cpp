@@ -8,14 +8,16 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "handlers/alive.h"
-#include "handlers/entrance.h"
 #include "handlers/events.h"
-#include "handlers/gate.h"
 #include "handlers/poll.h"
 #include "mailbox/admission_cache.h"
-#include "mailbox/notices.h"
+#include "mailbox/keys.h"
+#include "mailbox/parted_notices.h"
+#include "requests/entrance.h"
+#include "requests/gate.h"
 #include "settings.h"
 #include "waiting/address.h"
 #include "waiting/review.h"
@@ -24,7 +26,7 @@ namespace letterbox {
 
 namespace {
 
-// Ends polls when they are due, on the first worker's loop.
+// Ends polls at their deadlines, on the first worker's loop.
 class Ticker {
  public:
   Ticker(Desk& desk, Room& room) : desk_(desk), room_(room) {}
@@ -45,7 +47,7 @@ class Ticker {
   std::optional<Loop::Timer> timer_;
 };
 
-// Gives the memory of a crowd that has left back to the system: the allocator keeps it otherwise.
+// Gives memory back to the system after a crowd has left: otherwise the allocator keeps it.
 class Housekeeper {
  public:
   Housekeeper(Loop& loop, Room& room) : loop_(loop), room_(room) {}
@@ -66,7 +68,7 @@ class Housekeeper {
 
   Loop& loop_;
   Room& room_;
-  size_t most_ = 0;  // mailboxes since memory was given back last
+  size_t most_ = 0;  // mailboxes at once, at most, since memory was last given back
 };
 
 void add_routes(Worker& worker, Room& room, AdmissionCache& cache, Review& review,
@@ -82,7 +84,7 @@ void add_routes(Worker& worker, Room& room, AdmissionCache& cache, Review& revie
       std::make_shared<EventsHandler>(worker.desk, *gate, *entrance, room, event_rules(config));
   const auto alive =
       std::make_shared<AliveHandler>(worker.desk, *gate, *worker.book, rules.timeout_ms);
-  // A poll has effects, and its answer is what they are for: it is not asked by HEAD.
+  // A poll has effects, and only its answer makes them useful: HEAD is refused.
   constexpr auto kNoHead = Router::Head::refused;
   worker.public_front.router.add(
       "GET", "/poll",
@@ -110,13 +112,13 @@ void add_routes(Worker& worker, Room& room, AdmissionCache& cache, Review& revie
 
 }  // namespace
 
-// The waiting room, and all that looks after it, on the first worker's loop.
+// The waiting room and the objects that serve it, on the first worker's loop.
 class PollFace::House {
  public:
   House(Program& program, size_t most_lanes)
       : first_(*program.workers().front()),
         limits_(room_limits(program.config(), program.descriptors())),
-        lanes_(program.clock(), most_lanes),
+        lanes_(program.clock(), parts(), most_lanes),
         room_(
             program.clock(), lanes_, [this] { first_.loop.post([this] { ticker_.look(); }); },
             limits_),
@@ -124,28 +126,37 @@ class PollFace::House {
         housekeeper_(first_.loop, room_),
         cache_(program.clock()),
         review_(program.clock(), cache_, room_),
-        notices_(first_.loop, first_.redis, what_notices_do()) {
+        notices_(first_.loop, first_.redis.all(), what_notices_do(), &first_.notices_figures) {
     program.log().info("up to ", limits_.parked, " polls may wait: --max-parked is ",
                        program.config().integer("max-parked"), ", and there are ",
                        program.descriptors(), " file descriptors");
-    std::vector<ListenerHost> hosts;
+    lanes_.open(
+        room_,
+        [&program](size_t part) {
+          std::vector<ListenerHost> hosts;
+          for (auto& worker : program.workers()) {
+            hosts.push_back({worker->desk, *worker->redis.all()[part], &worker->lane_figures});
+          }
+          return hosts;
+        },
+        program.log());
+    for (size_t part = 0; part < parts(); ++part) open_address(program, part);
     for (auto& worker : program.workers()) {
-      hosts.push_back({worker->desk, worker->redis, &worker->lane_figures});
+      for (const auto& store : worker->stores.each()) {
+        hear_own_pushes(*store, worker->desk, room_);
+      }
     }
-    address_ = std::make_shared<Address>(
-        ListenerHost{first_.desk, first_.redis, &first_.address_figures}, room_, program.id());
-    lanes_.open(room_, std::move(hosts), program.log());
-    for (auto& worker : program.workers()) hear_own_pushes(worker->store, worker->desk, room_);
     first_.loop.post([this] {
       housekeeper_.look();
       notices_.start();
-      address_->start();
     });
   }
   // REQUIRES: the loops have ended.
-  ~House() { address_->close(); }
+  ~House() {
+    for (const auto& address : addresses_) address->close();
+  }
 
-  // Any thread: answers everybody.
+  // Any thread: answers all polls and ends all streams.
   void close() {
     first_.loop.post([this] { room_.close(first_.desk); });
   }
@@ -153,9 +164,18 @@ class PollFace::House {
   Room& room() { return room_; }
   AdmissionCache& cache() { return cache_; }
   Review& review() { return review_; }
-  Lanes& lanes() { return lanes_; }
+  PartedLanes& lanes() { return lanes_; }
 
  private:
+  // The addresses of the parts are spread over the workers.
+  void open_address(Program& program, size_t part) {
+    Worker& worker = *program.workers()[part % program.workers().size()];
+    const auto& address = addresses_.emplace_back(std::make_shared<Address>(
+        ListenerHost{worker.desk, *worker.redis.all()[part], &worker.address_figures}, room_,
+        program.id()));
+    worker.loop.post([address] { address->start(); });
+  }
+
   Notices::Events what_notices_do() {
     return {.heard =
                 [this](std::string_view user) {
@@ -165,17 +185,17 @@ class PollFace::House {
             .deaf = [this] { cache_.shut(); }};
   }
 
-  // In the order in which they need one another.
+  // In this order, since each needs some of those before it.
   Worker& first_;
   const RoomLimits limits_;
-  Lanes lanes_;
+  PartedLanes lanes_;
   Room room_;
-  std::shared_ptr<Address> address_;
+  std::vector<std::shared_ptr<Address>> addresses_;  // by part
   Ticker ticker_;
   Housekeeper housekeeper_;
   AdmissionCache cache_;
   Review review_;
-  Notices notices_;
+  PartedNotices notices_;
 };
 
 Result<PollSettings, std::string> poll_settings(const Config& config) {
@@ -205,6 +225,6 @@ PollFace::~PollFace() = default;
 
 void PollFace::close() { house_->close(); }
 const Room& PollFace::room() const { return house_->room(); }
-const Lanes& PollFace::lanes() const { return house_->lanes(); }
+const PartedLanes& PollFace::lanes() const { return house_->lanes(); }
 
 }  // namespace letterbox

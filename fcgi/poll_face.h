@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The public face of a program: polls, heartbeats, and the waiting room behind them.
+// The public face of a program: polls, streams, heartbeats, and the waiting room behind them. Made
+// by main() of letterbox-poll, on the main thread.
 #pragma once
 
 #include <cstddef>
@@ -9,37 +10,34 @@
 
 #include "base/config.h"
 #include "base/result.h"
-#include "handlers/origins.h"
 #include "program.h"
+#include "requests/origins.h"
 #include "secret/signed_token.h"
-#include "waiting/lanes.h"
+#include "waiting/parted_lanes.h"
 #include "waiting/room.h"
 
 namespace letterbox {
 
-// What is read from files and may be wrong.
+// The settings that are read from files and may be wrong.
 struct PollSettings {
   Origins origins;
   SignedTokens keys;
 };
 Result<PollSettings, std::string> poll_settings(const Config& config);
 
-// A request has a body of its own only by mistake.
-inline constexpr size_t kPollBodyMax = 4096;
-
 class PollFace {
  public:
-  // Between the program's open() and its run(): each worker's public front gets its routes.
-  // `settings` outlive this.
+  // Gives each worker's public front its routes. REQUIRES: the program is open and does not run
+  // yet; `settings` outlive this object.
   PollFace(Program& program, const PollSettings& settings);
-  // REQUIRES: the program has run.
+  // REQUIRES: Program::run() has returned.
   ~PollFace();
 
-  // Any thread: answers everybody.
+  // Any thread: answers all polls and ends all streams.
   void close();
 
   const Room& room() const;
-  const Lanes& lanes() const;
+  const PartedLanes& lanes() const;
 
  private:
   class House;

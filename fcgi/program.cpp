@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "program.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -16,36 +17,27 @@
 #include <random>
 #include <utility>
 
+#include "base/limits.h"
+#include "check.h"
 #include "fastcgi/listening.h"
 #include "mailbox/keys.h"
+#include "redis/slot.h"
+#include "redis_needs.h"
 #include "scripts.h"
 #include "settings.h"
 
 namespace letterbox {
 
-namespace {
-
-// For those who are just connecting. Whoever comes later, and on the same socket, waits in its
-// backlog for the next program.
-constexpr auto kLastCalls = std::chrono::milliseconds(50);
-// Until every peer has taken its answer and closed, which nginx does at once: others may keep what
-// they have for longer. What is just being worked on gets more.
-constexpr auto kFarewellMost = std::chrono::milliseconds(800);
-constexpr auto kDrainMost = std::chrono::milliseconds(1450);
-// A worker that hangs, by a mistake, must not keep the others from ending: it is waited for so long
-// at each step of the end, and by this time after the signal no more.
-constexpr auto kStepMost = std::chrono::milliseconds(150);
-constexpr auto kEndMost = std::chrono::milliseconds(1900);
-
-using Moment = std::chrono::steady_clock::time_point;
-
 // As std::latch, but can be waited for with an end.
 class Countdown {
  public:
+  using Moment = std::chrono::steady_clock::time_point;
+
   explicit Countdown(size_t count) : left_(count) {}
   void count_down() {
     if (--left_ == 0) done_.set_value();
   }
+  bool done() const { return left_ == 0; }
   // False if it is not done by then.
   bool wait_until(Moment end) { return future_.wait_until(end) == std::future_status::ready; }
 
@@ -54,6 +46,12 @@ class Countdown {
   std::promise<void> done_;
   std::future<void> future_ = done_.get_future();
 };
+
+namespace {
+
+using std::chrono::milliseconds;
+
+using Moment = Countdown::Moment;
 
 Result<Log::Level, std::string> log_level(std::string_view name) {
   if (name == "error") return Log::Level::error;
@@ -96,12 +94,30 @@ Worker::Worker(const Clock& clock, const RedisLogin& login, Log& log, const Mail
                const PresenceRules& presence_rules, uint64_t signed_life_ms,
                const std::string& program)
     : loop(clock),
-      redis(loop, login, log, "letterbox", {.figures = &redis_figures, .latency = &redis_latency}),
-      store(redis, clock, limits, program),
-      access(redis, clock, signed_life_ms),
-      presence(redis, redis_figures, clock, log, presence_rules, program),
-      desk{loop, store} {
-  redis.greet_with(lua::reign, kReignKeys);
+      redis(loop, login, log, "letterbox", lua::reign, places(),
+            {.figures = &redis_figures, .latency = &redis_latency}),
+      stores(
+          redis.all(),
+          [&](Redis& part) { return std::make_unique<RedisStore>(part, clock, limits, program); }),
+      accesses(
+          redis.all(),
+          [&](Redis& part) { return std::make_unique<RedisAccess>(part, clock, signed_life_ms); }),
+      presences(redis.all(),
+                [&](Redis& part) {
+                  return std::make_unique<RedisPresence>(part, clock, log, presence_rules, program);
+                }),
+      store(stores.all()),
+      access(accesses.all()),
+      presence(presences.all()),
+      desk{loop, store} {}
+
+std::vector<ClusterPart::Place> places() {
+  std::vector<ClusterPart::Place> all;
+  for (size_t part = 0; part < parts(); ++part) {
+    const auto& keys = shared_keys(part).of_reign;
+    all.push_back({slot_of(keys.front()), {keys.begin(), keys.end()}});
+  }
+  return all;
 }
 
 std::string Program::random_id() {
@@ -131,42 +147,27 @@ std::optional<int> Program::configure(std::string_view name, std::string_view se
     print(name_ + " " + std::string(kVersion) + "\n");
     return 0;
   }
-  auto log = open_log(name_, *config_);
-  if (!log) return complain(log.error());
-  log_ = std::move(*log);
+  if (config_->flag("settings")) {
+    print(settings_text(*config_, options));
+    return 0;
+  }
+  const auto prefix = check_redis_prefix(*config_);
+  if (!prefix) return complain(prefix.error());
   auto login = redis_login(*config_);
   if (!login) return complain(login.error());
   login_ = std::move(*login);
+  set_key_names(config_->text("redis-prefix"), login_.address.nodes.empty() ? 0 : kClusterParts);
+  if (config_->flag("acl")) {
+    const auto user = config_->text("redis-user");
+    print(acl_line(user.empty() ? "letterbox" : user) + "\n");
+    return 0;
+  }
+  auto log = open_log(name_, *config_);
+  if (!log) return complain(log.error());
+  log_ = std::move(*log);
   const auto events = check_events_to(*config_);
   if (!events) return complain(events.error());
   return std::nullopt;
-}
-
-int Program::check() {
-  Log quiet(name_, STDERR_FILENO, Log::Level::error);
-  Loop loop(clock_);
-  bool up = false;
-  std::string why = "no answer";
-  RedisConnection redis(loop, login_, quiet, "letterbox-check",
-                        {.up =
-                             [&] {
-                               up = true;
-                               loop.stop();
-                             },
-                         .failed =
-                             [&](std::string_view reason) {
-                               why = reason;
-                               loop.stop();
-                             }});
-  redis.start();
-  loop.at(clock_.steady_ms() + login_.patience_ms, [&] { loop.stop(); });
-  loop.run();
-  if (!up) {
-    complain("redis at " + login_.address.text() + ": " + why);
-    return 1;
-  }
-  print(name_ + ": settings are right, and redis at " + login_.address.text() + " answers\n");
-  return 0;
 }
 
 std::optional<int> Program::listen(std::span<const Opening> openings) {
@@ -176,32 +177,52 @@ std::optional<int> Program::listen(std::span<const Opening> openings) {
     for (const Fd& other : listening_) {
       if (other.get() != listening->get()) continue;
       listening->release();
-      return complain("each face wants a socket of its own, and both have descriptor " +
+      return complain("each face needs a socket of its own, and both have descriptor " +
                       std::to_string(other.get()));
+    }
+    if (opening.without_key && !is_of_this_machine(listening->get())) {
+      return complain(
+          "without a key (--key-file) the private face is for this machine alone, on a "
+          "unix socket or a loopback address, and not on " +
+          place_of(listening->get()));
     }
     listening_.push_back(std::move(*listening));
   }
   return std::nullopt;
 }
 
+void Program::say_who_may_push(std::span<const Opening> openings) {
+  for (size_t i = 0; i < openings.size(); ++i) {
+    if (openings[i].front != &Worker::private_front) continue;
+    log_->info("the private face is on ", place_of(listening_[i].get()),
+               openings[i].without_key ? ", open to every program that can connect: no --key-file"
+                                       : ", for requests with the key");
+  }
+}
+
 std::optional<int> Program::open(std::span<const Opening> openings, size_t for_redis) {
-  if (config_->flag("check")) return check();
+  descriptors_ = raise_descriptors();
+  if (config_->flag("check")) {
+    const bool serves_polls = openings.front().front == &Worker::public_front;
+    return check({name_, *config_, clock_, login_, descriptors_, serves_polls});
+  }
   // Signals are read by the main thread, none is delivered. Before any thread starts: they inherit.
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  signals_.reset(signalfd(-1, &set, SFD_CLOEXEC));
+  signals_.reset(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return complain(std::string("signals can't be read: ") + std::strerror(errno));
+  supervisor_ = Supervisor([](const char* name) { return std::getenv(name); }, getpid());
 
   if (const auto status = listen(openings)) return status;
+  say_who_may_push(openings);
 
   const auto limits = mailbox_limits(*config_);
   const auto presence = presence_rules(*config_);
   const uint64_t signed_life = signed_life_ms(*config_);
   const size_t workers = worker_count(*config_);
-  descriptors_ = raise_descriptors();
   for (size_t i = 0; i < workers; ++i) {
     workers_.push_back(
         std::make_unique<Worker>(clock_, login_, *log_, limits, presence, signed_life, id_));
@@ -245,22 +266,23 @@ int Program::run(const std::function<void()>& close) {
       ended->count_down();
     });
   }
-  log_->info("ready: ", workers_.size(), " workers, redis at ", login_.address.text());
+  accept_connections();
   wait_for_end();
   const Moment told = std::chrono::steady_clock::now();
   ending_ = true;
+  supervisor_.tell("STOPPING=1");
   log_->info("ending");
   on_every_worker([](Worker& worker) {
     for (Front* front : worker.fronts) front->board->retire_connections();
   });
   close();
-  std::this_thread::sleep_for(kLastCalls);
+  std::this_thread::sleep_for(milliseconds(kLastCallsMs));
   on_every_worker([](Worker& worker) {
     for (Front* front : worker.fronts) front->acceptor->stop();
   });
   drain();
   for (auto& worker : workers_) worker->loop.stop();
-  if (!ended->wait_until(told + kEndMost)) {
+  if (!ended->wait_until(told + milliseconds(kEndMs))) {
     log_->error("a worker hangs: the program ends without it");
     std::_Exit(1);  // no destructor: the worker may be using what it would destroy
   }
@@ -269,32 +291,73 @@ int Program::run(const std::function<void()>& close) {
   return 0;
 }
 
-void Program::on_every_worker(void (*what)(Worker&)) {
-  const auto done = std::make_shared<Countdown>(workers_.size());
+std::shared_ptr<Countdown> Program::ask_every_worker(void (*what)(Worker&)) {
+  auto done = std::make_shared<Countdown>(workers_.size());
   for (auto& worker : workers_) {
     worker->loop.post([&its = *worker, what, done] {
       what(its);
       done->count_down();
     });
   }
-  done->wait_until(std::chrono::steady_clock::now() + kStepMost);
+  return done;
 }
 
-// USR1 and USR2 are multiwatch's: the first is how it ends a program, the second all that it passes
-// on to one that stays.
+void Program::on_every_worker(void (*what)(Worker&)) {
+  ask_every_worker(what)->wait_until(std::chrono::steady_clock::now() + milliseconds(kStepMs));
+}
+
+// Nobody is served before the supervisor knows that the program is ready. Redis may be away: then
+// requests are answered by errors, and /readyz says so; a restart would not mend it.
+void Program::accept_connections() {
+  const auto turned = ask_every_worker([](Worker&) {});
+  if (turned->wait_until(std::chrono::steady_clock::now() + milliseconds(kFirstTurnMs))) {
+    supervisor_.tell("READY=1");
+    log_->info("ready: ", workers_.size(), " workers, redis at ", login_.address.text());
+  } else {
+    log_->error("a worker hangs from the start");
+  }
+  on_every_worker([](Worker& worker) {
+    for (Front* front : worker.fronts) front->acceptor->start();
+  });
+}
+
+// Looks at one signal, if there is one. USR1 and USR2 are multiwatch's: the first is how it ends a
+// program, the second all that it passes on to one that stays.
+bool Program::told_to_end() {
+  signalfd_siginfo signal{};
+  const ssize_t got = read(signals_.get(), &signal, sizeof signal);
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
+  if (got != sizeof signal) {
+    // It could not be told to end any more.
+    log_->error("signals can't be read: ", std::strerror(errno));
+    return true;
+  }
+  if (signal.ssi_signo != SIGHUP && signal.ssi_signo != SIGUSR2) return true;
+  const auto reopened = log_->reopen();
+  if (!reopened) log_->error("the log can't be reopened: ", reopened.error());
+  return false;
+}
+
+// The supervisor hears a sign of life only if every worker's loop has turned since the one before:
+// what /healthz asks as well. A program of which one worker hangs is ended by its supervisor, and
+// started again.
 void Program::wait_for_end() {
+  const uint64_t period_ms = supervisor_.watchdog_ms() / kSignsOfLife;
+  const bool watched = supervisor_.watchdog_ms() > 0;
+  auto present = ask_every_worker([](Worker&) {});
+  uint64_t sign_at = clock_.steady_ms();
   while (true) {
-    signalfd_siginfo signal{};
-    const ssize_t got = read(signals_.get(), &signal, sizeof signal);
-    if (got < 0 && errno == EINTR) continue;
-    if (got != sizeof signal) {
-      // It could not be told to end any more.
-      log_->error("signals can't be read: ", std::strerror(errno));
-      return;
+    const uint64_t now = clock_.steady_ms();
+    if (watched && now >= sign_at) {
+      if (present->done()) {
+        supervisor_.tell("WATCHDOG=1");
+        present = ask_every_worker([](Worker&) {});
+      }
+      sign_at = now + std::max<uint64_t>(period_ms, 1);
     }
-    if (signal.ssi_signo != SIGHUP && signal.ssi_signo != SIGUSR2) return;
-    const auto reopened = log_->reopen();
-    if (!reopened) log_->error("the log can't be opened anew: ", reopened.error());
+    pollfd signals{signals_.get(), POLLIN, 0};
+    if (poll(&signals, 1, watched ? static_cast<int>(sign_at - now) : -1) == 0) continue;
+    if (told_to_end()) return;
   }
 }
 
@@ -310,9 +373,9 @@ void Program::drain() {
       }
     }
     if (connections == 0) return;
-    const auto most = exchanges > 0 ? kDrainMost : kFarewellMost;
+    const milliseconds most(exchanges > 0 ? kDrainMs : kFarewellMs);
     if (std::chrono::steady_clock::now() - begun >= most) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(milliseconds(5));
   }
 }
 

@@ -19,14 +19,19 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/metrics.h"
+#include "base/supervisor.h"
 #include "fastcgi/acceptor.h"
 #include "fastcgi/switchboard.h"
-#include "handlers/router.h"
+#include "mailbox/parted_access.h"
+#include "mailbox/parted_presence.h"
+#include "mailbox/parted_store.h"
 #include "mailbox/presence_book.h"
 #include "mailbox/redis_access.h"
 #include "mailbox/redis_presence.h"
 #include "mailbox/redis_store.h"
-#include "redis/connection.h"
+#include "per_part.h"
+#include "redis/redis_parts.h"
+#include "requests/router.h"
 #include "waiting/poll.h"
 
 namespace letterbox {
@@ -39,6 +44,9 @@ struct Front {
   std::unique_ptr<Acceptor> acceptor;
 };
 
+// Where the parts of the data are, and with what they are greeted (reign.lua).
+std::vector<ClusterPart::Place> places();
+
 // One worker: a thread, and everything that is its own.
 struct Worker {
   Worker(const Clock& clock, const RedisLogin& login, Log& log, const MailboxLimits& limits,
@@ -48,14 +56,19 @@ struct Worker {
   RedisFigures redis_figures;
   RedisFigures address_figures;
   RedisFigures lane_figures;
+  RedisFigures notices_figures;
   LatencyHistogram redis_latency;
 
   // The loop before the others: they are registered with it.
   Loop loop;
-  RedisConnection redis;
-  RedisStore store;
-  RedisAccess access;
-  RedisPresence presence;
+  RedisParts redis;
+  PerPart<Store, RedisStore, PartedStore> stores;
+  PerPart<Access, RedisAccess, PartedAccess> accesses;
+  PerPart<PresenceStore, RedisPresence, PartedPresence> presences;
+  // Of all parts.
+  Store& store;
+  Access& access;
+  PresenceStore& presence;
   std::unique_ptr<PresenceBook> book;  // of the public face alone
   Desk desk;
   Front public_front;
@@ -64,11 +77,15 @@ struct Worker {
   std::thread thread;
 };
 
+class Countdown;
+
 // A face that a program serves: which one, and where.
 struct Opening {
   Front Worker::*front;
   std::string_view listen;  // as --listen has it
   size_t body_max;          // bytes
+  // Every program that connects may do everything: then only this machine may be able to connect.
+  bool without_key = false;
 };
 
 class Program {
@@ -82,9 +99,9 @@ class Program {
   // Prints what is wrong. The exit status.
   std::optional<int> complain(const std::string& what) const;
 
-  // Opens the sockets and makes the workers. So many descriptors, besides the workers' own, are
-  // kept back for Redis. The exit status where that is all: after --check, or an error that was
-  // printed.
+  // Opens the sockets and makes the workers. `for_redis` descriptors are kept back, in
+  // addition to the workers' own. The exit status, if there is nothing more to do: after --check,
+  // or an error that was printed.
   std::optional<int> open(std::span<const Opening> openings, size_t for_redis = 0);
 
   // Serves until SIGTERM, SIGINT or SIGUSR1. `close` is then called, on this thread, to have every
@@ -109,12 +126,16 @@ class Program {
 
  private:
   static std::string random_id();
-  int check();
   std::optional<int> listen(std::span<const Opening> openings);
+  void say_who_may_push(std::span<const Opening> openings);
   void serve(const Opening& opening, int listen_fd, size_t connections_most);
-  // Has every worker do this on its own thread, and returns when all have done it, or soon after: a
-  // worker that hangs is not waited for.
+  // Has every worker do this on its own thread; the countdown ends when all have done it.
+  std::shared_ptr<Countdown> ask_every_worker(void (*what)(Worker&));
+  // The same, and returns when all have done it, or soon after: a worker that hangs is not waited
+  // for.
   void on_every_worker(void (*what)(Worker&));
+  void accept_connections();
+  bool told_to_end();
   void wait_for_end();
   void drain();
 
@@ -129,6 +150,7 @@ class Program {
   size_t descriptors_ = 0;
   std::vector<Fd> listening_;
   Fd signals_;
+  Supervisor supervisor_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// letterbox-push: the private face alone. Back ends push here, administrators look at mailboxes.
+// letterbox-push: the private face alone, at which back ends push and administrators look at
+// mailboxes.
 #include <array>
 #include <utility>
 
@@ -30,11 +31,17 @@ int main(int argc, char** argv) {
   }
   auto settings = push_settings(program.config());
   if (!settings) return *program.complain(settings.error());
-  const std::array openings{
-      Opening{&Worker::private_front, program.config().text("listen"), settings->rules.body_max}};
-  if (const auto status = program.open(openings)) return *status;
+  const std::array openings{Opening{&Worker::private_front, program.config().text("listen"),
+                                    settings->rules.body_max, settings->keys.empty()}};
+  if (const auto status = program.open(openings, webhook_descriptors(program.config()))) {
+    return *status;
+  }
 
   PushFace face(program, std::move(*settings));
-  add_health_routes({.program = program, .sweeper = &face.sweeper()});
-  return program.run([] {});
+  add_health_routes({.program = program,
+                     .sweeper = &face.sweeper(),
+                     .guard = &face.guard(),
+                     .scheduler = &face.scheduler(),
+                     .webhook = &face.webhook()});
+  return program.run([&face] { face.close(); });
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// A function that is called when something has come, and is owned by one. Unlike std::function it
-// takes what can only be moved, such as the answer that a request is owed, and it keeps what is no
-// larger than kRoom in itself, so that it takes no memory of its own. As thread-safe as what it
-// calls.
+// A function that is called when something has come, and is owned by one: what is called many
+// times, or by several, is a std::function. Unlike std::function it takes what can only be moved,
+// such as the answer that a request is owed, and it keeps what is no larger than kRoom in itself,
+// so that it takes no memory of its own. As thread-safe as what it calls.
 #pragma once
 
 #include <cassert>
@@ -21,11 +21,11 @@ class Callback;
 template <class Result, class... Arguments>
 class Callback<Result(Arguments...)> {
  public:
-  // An answer (answer.h), or what a call of Redis takes along: most callbacks.
+  // In bytes. Holds most callbacks: an Answer (answer.h), or the captures of a call to Redis.
   static constexpr size_t kRoom = 64;
 
   Callback() = default;
-  // As std::function's: from all that can be called, but for a callback itself.
+  // As std::function's constructor: takes all that can be called, except another Callback.
   template <class Function,
             class = std::enable_if_t<
                 !std::is_same_v<std::decay_t<Function>, Callback> &&
@@ -50,14 +50,14 @@ class Callback<Result(Arguments...)> {
 
   explicit operator bool() const { return acts_ != nullptr; }
 
-  // REQUIRES: there is something to call.
-  Result operator()(Arguments... arguments) {
+  // As std::function's it may change what it calls. REQUIRES: there is something to call.
+  Result operator()(Arguments... arguments) const {
     assert(acts_ != nullptr);
     return acts_->call(&room_, std::forward<Arguments>(arguments)...);
   }
 
  private:
-  // What is too large for the room.
+  // A function that is too large for room_.
   template <class Kept>
   struct Boxed {
     std::unique_ptr<Kept> kept;
@@ -68,7 +68,7 @@ class Callback<Result(Arguments...)> {
 
   struct Acts {
     Result (*call)(void* room, Arguments&&... arguments);
-    // To raw memory; nothing is left behind.
+    // Moves to raw memory, and destroys what it moved from.
     void (*move)(void* from, void* to) noexcept;
     void (*destroy)(void* room) noexcept;
   };
@@ -111,7 +111,7 @@ class Callback<Result(Arguments...)> {
     if (acts_ != nullptr) std::exchange(acts_, nullptr)->destroy(&room_);
   }
 
-  alignas(std::max_align_t) std::byte room_[kRoom];
+  alignas(std::max_align_t) mutable std::byte room_[kRoom];
   const Acts* acts_ = nullptr;  // null: empty
 };
 

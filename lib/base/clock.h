@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What time it is. Two clocks, because they answer two questions: the wall clock stamps messages
-// and is compared with what other hosts wrote; the steady clock measures waits and never jumps. An
-// interface, so that tests own the time. Any thread may call it.
+// The time, by two clocks. The wall clock stamps messages and is compared with what other hosts
+// wrote. The steady clock measures waits and never jumps. An interface, so that tests control the
+// time. Any thread may call it.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class Clock {
   // Milliseconds since an arbitrary moment.
   virtual uint64_t steady_ms() const = 0;
 
-  // The same clock, finer: for measuring how long something took.
+  // The steady clock in microseconds, to measure how long something took.
   virtual uint64_t steady_us() const { return steady_ms() * 1000; }
 };
 
@@ -42,7 +42,7 @@ class SystemClock final : public Clock {
 struct Instant {
   explicit Instant(const Clock& clock) : wall_ms(clock.wall_ms()), steady_ms(clock.steady_ms()) {}
 
-  // A steady time as the wall clock will have it, as far as can be said now.
+  // What the wall clock will show at a steady time, as far as is known now.
   uint64_t wall(uint64_t steady) const { return wall_ms + steady - steady_ms; }
 
   uint64_t wall_ms;

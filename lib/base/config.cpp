@@ -60,7 +60,7 @@ std::optional<bool> parse_switch(std::string_view text) {
   return std::nullopt;
 }
 
-// What the command line gives to each option of the table, by its place there.
+// The value that the command line gives to each option, by the option's place in the table.
 class CommandLine {
  public:
   explicit CommandLine(std::span<const Option> table) : table_(table), values_(table.size()) {
@@ -74,7 +74,7 @@ class CommandLine {
   }
 
   Result<void, std::string> read(int argc, char** argv) {
-    optind = 0;  // glibc: forget whatever was parsed before
+    optind = 0;  // glibc: forgets what was parsed before
     opterr = 0;
     while (true) {
       const int at = std::max(optind, 1);
@@ -106,24 +106,42 @@ class CommandLine {
   }
 
   const std::span<const Option> table_;
-  std::vector<std::string> names_;  // ended by NUL, as getopt_long wants them
+  std::vector<std::string> names_;  // each ends in NUL, for getopt_long
   std::vector<::option> options_;
   std::vector<std::optional<std::string>> values_;
 };
 
 struct Given {
-  std::string origin;  // what the user calls it
+  std::string origin;  // the name that the user knows it by
   std::optional<std::string> value;
 };
+
+bool is_secret(const Option& option) {
+  return option.kind == Option::secret_file || option.kind == Option::key_file;
+}
+
+// The file of a secret that the supervisor has put into a folder for this process alone, as
+// systemd does by LoadCredential=letterbox:FOLDER with each file of FOLDER.
+Given from_credentials(const Option& option, const std::function<const char*(const char*)>& env) {
+  const char* folder = is_secret(option) ? env("CREDENTIALS_DIRECTORY") : nullptr;
+  const std::string name = credential_name(option.name);
+  if (folder != nullptr && *folder != '\0') {
+    std::string path = std::string(folder) + "/" + name;
+    // One that is there and can't be reached must not be taken for none: a key would be missing.
+    const bool is_there = access(path.c_str(), F_OK) == 0 || errno != ENOENT;
+    if (is_there) return {"the credential " + name, std::move(path)};
+  }
+  return {"the default of " + dashed(option.name), {}};
+}
 
 Given from_environment(const Option& option, const std::function<const char*(const char*)>& env) {
   std::string name = environment_name(option.name);
   const char* value = option.kind == Option::action ? nullptr : env(name.c_str());
-  if (value == nullptr || *value == '\0') return {"the default of " + dashed(option.name), {}};
+  if (value == nullptr || *value == '\0') return from_credentials(option, env);
   return {std::move(name), value};
 }
 
-// What a file holds; nothing more of it is read once that is `enough`.
+// A file's contents. Reading stops as soon as they are `enough`.
 Result<std::string, int> read_until(const std::string& path,
                                     const std::function<bool(const std::string&)>& enough) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -140,7 +158,7 @@ Result<std::string, int> read_until(const std::string& path,
   return text;
 }
 
-// The whole of a file, which must be as short as keys are.
+// The whole of a file, of at most kMost bytes: no key is longer.
 Result<std::string, int> read_key(const std::string& path) {
   constexpr size_t kMost = 65'536;
   auto read = read_until(path, [](const std::string& text) { return text.size() > kMost; });
@@ -148,7 +166,7 @@ Result<std::string, int> read_key(const std::string& path) {
   return read;
 }
 
-// The first line, without its end.
+// A file's first line, without the line end.
 Result<std::string, int> first_line(const std::string& path) {
   auto read = read_until(
       path, [](const std::string& text) { return text.find('\n') != std::string::npos; });
@@ -171,6 +189,7 @@ std::string particulars(const Option& option) {
   if (is_switch(option)) text += "=1";
   if (!option.fallback.empty()) text += ", default " + std::string(option.fallback);
   if (is_number(option)) text += ", from " + range_of(option);
+  if (is_secret(option)) text += ", or the credential " + credential_name(option.name);
   if (!option.with.empty()) text += "; with " + dashed(option.with);
   return text;
 }
@@ -273,6 +292,14 @@ std::string_view Config::secret(std::string_view name) const {
   return at(name, {Option::secret_file, Option::key_file}).secret;
 }
 
+std::vector<std::string_view> Config::secrets() const {
+  std::vector<std::string_view> names;
+  for (const Setting& setting : settings_) {
+    if (is_secret(*setting.option) && !setting.text.empty()) names.push_back(setting.option->name);
+  }
+  return names;
+}
+
 std::string environment_name(std::string_view option_name) {
   std::string name = "LETTERBOX_";
   for (const char c : option_name) {
@@ -280,6 +307,10 @@ std::string environment_name(std::string_view option_name) {
     name += c == '-' ? '_' : small ? static_cast<char>(c - 'a' + 'A') : c;
   }
   return name;
+}
+
+std::string credential_name(std::string_view option_name) {
+  return "letterbox_" + std::string(option_name);
 }
 
 std::string help(std::string_view program, std::string_view sentence, std::span<const Option> table,

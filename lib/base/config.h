@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// What a program was told at its start: from its command line, else the environment
-// (`--foo-bar` is LETTERBOX_FOO_BAR), else the defaults of one table, which --help prints too.
-// `main()` makes a Config once; it is constant from then on, so any thread may read it.
+// A program's settings: from its command line, else from the environment (`--foo-bar` is
+// LETTERBOX_FOO_BAR), else, for a secret, from the supervisor's credentials
+// (`$CREDENTIALS_DIRECTORY/letterbox_foo-bar`), else from the defaults of one table, which --help
+// prints too. `main()` makes a Config once; it is constant from then on, so any thread may read it.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +23,8 @@ namespace letterbox {
 // it is a constant.
 struct Option {
   // flag: on or off. action: a flag that only the command line gives (--help), never the
-  // environment, where a LETTERBOX_VERSION may well mean something else. path, secret_file,
-  // key_file: must not be empty where given; of the latter two the contents are wanted, see
-  // Config::secret.
+  // environment, in which a LETTERBOX_VERSION may well mean something else. path, secret_file,
+  // key_file: must not be empty if given. The files of the latter two are read, see Config::secret.
   enum Kind { flag, action, text, integer, seconds, path, secret_file, key_file };
 
   std::string_view name;         // without the dashes: "redis-db"
@@ -34,15 +34,15 @@ struct Option {
   double max = 0;
   Kind kind = text;
   std::string_view sentence;  // what it is for; no full stop
-  // Another option, without which this one has no meaning: then it is refused on the command line,
-  // and not looked at in the environment. Empty: it stands alone.
+  // Another option, without which this one has no meaning. If the other is not given, this one is
+  // refused on the command line and ignored in the environment. Empty: none.
   std::string_view with = {};
 };
 
 // An empty environment variable counts as not set.
 //
-// Accessors take a name of the table and throw std::logic_error for any other, or for one of
-// another kind: the program is wrong then, not its user.
+// Accessors take a name of the table. They throw std::logic_error for any other name, or for an
+// option of another kind: the program is wrong then, not its user.
 class Config {
  public:
   // The error is one line for the user: an unknown option (abbreviations are unknown too, since
@@ -52,17 +52,21 @@ class Config {
   static Result<Config, std::string> parse(std::span<const Option> table, int argc, char** argv,
                                            const std::function<const char*(const char*)>& env);
 
-  // text, path, secret_file and key_file (its path); empty where neither given nor defaulted.
+  // For text, path, secret_file and key_file (its path). Empty if the option is not given and has
+  // no default.
   std::string_view text(std::string_view name) const;
   int64_t integer(std::string_view name) const;
   double seconds(std::string_view name) const;
-  // flag and action.
+  // For flag and action.
   bool flag(std::string_view name) const;
 
-  // What the file of a secret_file option says: its first line, without the line end. Of a key_file
-  // all of it, as it stands. Empty where the option is not given. Read by parse(), so a file that
-  // can't be read stops the start.
+  // The contents of the option's file. Of a secret_file: the first line, without the line end. Of a
+  // key_file: all of it, unchanged. Empty if the option is not given. parse() reads the file, so a
+  // file that can't be read stops the start.
   std::string_view secret(std::string_view name) const;
+
+  // The secret_file and key_file options that are given, by name.
+  std::vector<std::string_view> secrets() const;
 
  private:
   struct Setting {
@@ -79,11 +83,14 @@ class Config {
   explicit Config(std::vector<Setting> settings) : settings_(std::move(settings)) {}
   const Setting& at(std::string_view name, std::initializer_list<Option::Kind> kinds) const;
 
-  std::vector<Setting> settings_;  // as in the table
+  std::vector<Setting> settings_;  // in the table's order
 };
 
 // "LETTERBOX_REDIS_DB" for "redis-db".
 std::string environment_name(std::string_view option_name);
+
+// "letterbox_key-file" for "key-file".
+std::string credential_name(std::string_view option_name);
 
 // What --help prints: usage, the sentence, each option with its sentence, environment name,
 // default and range, then `examples` as they are.

@@ -23,7 +23,7 @@ class Fd {
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
 
-  // Gives the descriptor away: somebody else closes it, or has.
+  // Gives the descriptor away: the caller closes it, or has closed it.
   int release() { return std::exchange(fd_, -1); }
 
   void reset(int fd = -1) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cassert>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -18,7 +19,7 @@ namespace {
 
 const SystemClock kSystemClock;
 
-// What a pipe takes in one piece: a longer line could be torn where stderr is a pipe.
+// The most bytes that a pipe takes in one piece. If stderr is a pipe, a longer line could be torn.
 constexpr size_t kLineMax = PIPE_BUF;
 
 Fd open_for_append(const std::string& path) {
@@ -121,7 +122,7 @@ Result<void, std::string> Log::reopen() {
   if (path_.empty()) return {};
   const Fd file = open_for_append(path_);
   if (!file) return cannot_open(path_, errno);
-  // One step for the kernel: a write of another thread goes into the old file or the new one.
+  // dup3() is one step: a write of another thread goes into the old file or the new one.
   if (::dup3(file.get(), fd_, O_CLOEXEC) < 0) return cannot_open(path_, errno);
   return {};
 }
@@ -144,6 +145,7 @@ std::string Log::line(uint64_t time_ms, std::string_view program, Level level,
     line += kCut;
   }
   line += '\n';
+  assert(line.size() <= kLineMax);  // so that it is one write
   return line;
 }
 

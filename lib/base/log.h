@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// One line a happening, for whoever is on call:
+// The log, with one line an event, for the person on call:
 //
 //     2026-11-21T20:18:03.123Z letterbox-poll warn: redis is away, trying again in 200 ms
 //
 // `main()` makes one and hands it down. Any thread may write at any time, also while another calls
 // reopen(): a line is one write(2) and needs no lock. Bytes that could end a line or steer a
 // terminal are written as escapes (`\n`, `\x1b`), so that nothing from outside forges a line.
-// What can't be written (a full disk) is dropped; logging never stops the program.
+// A line that can't be written (a full disk) is dropped; logging never stops the program.
 //
-// An error that comes again and again (one wrong key in Redis is one for each push) is written at
-// most once in ten seconds, then counted: "…, and 4312 more like it, the last at TIME". The count
-// comes with the next line of any kind. Warnings and what is to be known tell of changes, and are
-// written each time.
+// An error that repeats (one wrong key in Redis causes one for each push) is written at most once
+// in ten seconds, and counted meanwhile: "…, and 4312 more like it, the last at TIME". After these
+// ten seconds the count comes with the next line of any kind. Warnings and infos tell of changes,
+// and are written each time.
 #pragma once
 
 #include <charconv>
@@ -34,12 +34,13 @@ class Log {
  public:
   enum class Level { error, warn, info };
 
-  // Appends to the file at `path`, made if need be. The error says why it can't.
+  // Appends to the file at `path`, which is created if it does not exist. The error says why that
+  // failed.
   static Result<std::unique_ptr<Log>, std::string> open(std::string program, std::string path,
                                                         Level level);
 
-  // Writes to `fd`, such as STDERR_FILENO, which stays the caller's and must outlive the log.
-  // `clock`, the system's if none is given, as well.
+  // Writes to `fd`, such as STDERR_FILENO. The caller owns it, and keeps it open longer than the
+  // log exists. `clock` must outlive the log too; by default it is the system's.
   Log(std::string program, int fd, Level level);
   Log(std::string program, int fd, Level level, const Clock& clock);
 
@@ -64,8 +65,8 @@ class Log {
 
   bool enabled(Level level) const { return level <= level_; }
 
-  // Opens the path anew, after log rotation has moved the file away. Where that fails, the lines
-  // go on into the old file. A log on a descriptor has no path: nothing to do.
+  // Opens the path again, after log rotation has moved the file away. If that fails, lines still go
+  // into the old file. A log on a descriptor has no path: nothing to do.
   Result<void, std::string> reopen();
 
   // The line that is written, with its line feed. `time_ms` is UTC since 1970.

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <system_error>
 
@@ -31,6 +32,7 @@ Loop::Loop(const Clock& clock)
 }
 
 bool Loop::watch(int fd, uint32_t events, Watcher* watcher) {
+  assert(fd >= 0 && watcher != nullptr);
   return control(epoll_.get(), EPOLL_CTL_ADD, fd, events, watcher);
 }
 
@@ -39,25 +41,43 @@ void Loop::rearm(int fd, uint32_t events, Watcher* watcher) {
 }
 
 void Loop::unwatch(int fd, Watcher* watcher) {
+  assert(watcher != nullptr);
   control(epoll_.get(), EPOLL_CTL_DEL, fd, 0, nullptr);
-  // Events of this very turn must not reach a watcher that is about to die.
+  // Events of this very turn must not reach a watcher that is about to be destroyed.
   for (int i = 0; i < ready_count_; ++i) {
     auto& event = ready_[static_cast<size_t>(i)];
     if (event.data.ptr == watcher) event.events = 0;
   }
 }
 
-Loop::Timer Loop::at(uint64_t at_ms, Work work) { return timers_.emplace(at_ms, std::move(work)); }
+Loop::Timer Loop::at(uint64_t at_ms, Work work) {
+  assert(work);
+  return timers_.emplace(at_ms, std::move(work));
+}
 
-void Loop::cancel(Timer timer) { timers_.erase(timer); }
+void Loop::cancel(Timer timer) {
+  assert(!timers_.empty());
+  timers_.erase(timer);
+}
 
-void Loop::flush_later(Flusher* flusher) { flushers_.push_back(flusher); }
+void Loop::flush_later(Flusher* flusher) {
+  assert(flusher != nullptr);
+  flushers_.push_back(flusher);
+}
+
+void Loop::gather_later(Flusher* flusher) {
+  assert(flusher != nullptr);
+  gatherers_.push_back(flusher);
+}
 
 void Loop::forget(Flusher* flusher) {
-  std::replace(flushers_.begin(), flushers_.end(), flusher, static_cast<Flusher*>(nullptr));
+  for (auto* asked : {&gatherers_, &flushers_}) {
+    std::replace(asked->begin(), asked->end(), flusher, static_cast<Flusher*>(nullptr));
+  }
 }
 
 void Loop::post(Work work) {
+  assert(work);
   {
     Lock lock(mutex_);
     posted_.push_back(std::move(work));
@@ -82,7 +102,7 @@ int Loop::wait_ms() const {
 
 void Loop::run_due_timers() {
   while (!timers_.empty() && timers_.begin()->first <= now_ms()) {
-    Work work = std::move(timers_.begin()->second);
+    const Work work = std::move(timers_.begin()->second);
     timers_.erase(timers_.begin());
     work();
   }
@@ -98,10 +118,11 @@ void Loop::run_posted() {
 }
 
 void Loop::run_flushers() {
-  // A flusher may add others; those are served in the same turn.
-  while (!flushers_.empty()) {
-    Flusher* flusher = flushers_.back();
-    flushers_.pop_back();
+  // A flusher may add others. They are served in the same turn.
+  while (!gatherers_.empty() || !flushers_.empty()) {
+    auto& asked = gatherers_.empty() ? flushers_ : gatherers_;
+    Flusher* flusher = asked.back();
+    asked.pop_back();
     if (flusher != nullptr) flusher->flush();
   }
 }
@@ -109,8 +130,8 @@ void Loop::run_flushers() {
 void Loop::run() {
   while (!stopping_) {
     run_flushers();
-    // Announce the sleep first, look for posted work second: whoever posts after the look finds
-    // the flag set and wakes us.
+    // Announce the sleep first, look for posted work second: a thread that posts after the look
+    // finds the flag set and wakes this one.
     sleeping_ = true;
     bool work_waits = false;
     {
@@ -121,6 +142,7 @@ void Loop::run() {
     ready_count_ =
         epoll_wait(epoll_.get(), ready_.data(), static_cast<int>(ready_.size()), timeout);
     sleeping_ = false;
+    assert(ready_count_ <= static_cast<int>(ready_.size()));
     now_us_ = clock_.steady_us();
     for (int i = 0; i < ready_count_; ++i) {
       const auto event = ready_[static_cast<size_t>(i)];

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// One worker's event loop: descriptors (epoll), timers, and work handed over by other threads.
-// Everything registered here is called on the one thread that runs run(); only post() and stop()
-// may be called from elsewhere (and rearm(), which is a bare epoll_ctl).
+// One worker's event loop: descriptors (epoll), timers, and work from other threads. Everything
+// registered here is called on the one thread that runs run(). Other threads may only call post(),
+// stop() and rearm(), which is a bare epoll_ctl.
 //
-// What is asked of Redis or nginx during one turn is sent at its end, in one write a connection:
-// flush_later() is how a connection asks for that.
+// What a turn has for Redis or nginx is sent at the turn's end, in one write a connection. A
+// connection asks for that by flush_later(). A Flusher that makes one command of many asks by
+// gather_later().
 #pragma once
 
 #include <sys/epoll.h>
@@ -13,11 +14,11 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
 
+#include "base/callback.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/sync.h"
@@ -40,7 +41,7 @@ class Loop {
     virtual void flush() = 0;
   };
 
-  using Work = std::function<void()>;
+  using Work = Callback<void()>;
   // A timer's place in the order; invalid once it has fired or was cancelled.
   using Timer = std::multimap<uint64_t, Work>::iterator;
 
@@ -58,6 +59,8 @@ class Loop {
   void cancel(Timer timer);
 
   void flush_later(Flusher* flusher);
+  // Runs before the flushers of flush_later(): what it writes, they send.
+  void gather_later(Flusher* flusher);
   void forget(Flusher* flusher);
 
   // Any thread: has `work` called on this loop's thread, soon.
@@ -84,6 +87,7 @@ class Loop {
   // The loop's thread only.
   uint64_t now_us_;
   std::multimap<uint64_t, Work> timers_;
+  std::vector<Flusher*> gatherers_;
   std::vector<Flusher*> flushers_;
   std::array<epoll_event, 64> ready_{};
   int ready_count_ = 0;

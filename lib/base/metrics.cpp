@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, 3> kTypes{"counter", "gauge", "histogram"
 
 double seconds(uint64_t us) { return static_cast<double>(us) / 1e6; }
 
-// What would end a line or a quoted value early.
+// Escapes what would end a line or a quoted value early.
 void append_escaped(std::string& out, std::string_view text, bool quoted) {
   for (const char c : text) {
     if (c == '\n') {

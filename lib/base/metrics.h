@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Figures for whoever watches the programs: what counts them, and the text in which Prometheus
-// reads them (exposition format 0.0.4,
-// https://prometheus.io/docs/instrumenting/exposition_formats/).
+// Metrics: counters, gauges and histograms, and the text in which Prometheus reads them (exposition
+// format 0.0.4, https://prometheus.io/docs/instrumenting/exposition_formats/).
 //
-// Counting is one relaxed atomic addition, for any thread. So that workers don't pass a cache line
-// about, each has figures of its own; whoever reads adds them up.
+// Counting is one relaxed atomic addition, for any thread. Each worker has figures of its own, so
+// that workers share no cache line. The reader adds them up.
 #pragma once
 
 #include <array>
@@ -18,7 +17,7 @@
 
 namespace letterbox {
 
-// Only ever grows.
+// A number that only grows.
 class Counter {
  public:
   void add(uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
@@ -28,7 +27,7 @@ class Counter {
   std::atomic<uint64_t> value_{0};
 };
 
-// How many there are now.
+// How many of something there are now.
 class Gauge {
  public:
   void add(int64_t n) { value_.fetch_add(n, std::memory_order_relaxed); }
@@ -39,11 +38,10 @@ class Gauge {
   std::atomic<int64_t> value_{0};
 };
 
-// How long something took, how often.
+// How often something took how long.
 class LatencyHistogram {
  public:
-  // Upper bounds in microseconds, ascending. What took longer than the last has a bucket of its
-  // own.
+  // Upper bounds in microseconds, ascending. Times above the last bound have a bucket of their own.
   static constexpr std::array<uint64_t, 14> kBoundsUs{
       100,    250,    500,     1'000,   2'500,   5'000,     10'000,
       25'000, 50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000};
@@ -63,8 +61,8 @@ class LatencyHistogram {
   Counter sum_us_;
 };
 
-// Writes the text. For one thread. REQUIRES: names are those of the format, texts are UTF-8, and of
-// one metric no two samples have the same labels.
+// Writes the text. For one thread. REQUIRES: names are allowed by the format, texts are UTF-8, and
+// no two samples of one metric have the same labels.
 class MetricsText {
  public:
   enum class Type { counter, gauge, histogram };
@@ -77,7 +75,7 @@ class MetricsText {
   // The samples that follow are of this metric.
   void begin(std::string_view name, Type type, std::string_view help);
   void sample(Labels labels, double value);
-  // In seconds.
+  // Written in seconds.
   void histogram(const LatencyHistogram::Snapshot& snapshot);
 
   std::string take();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Hears what becomes of whoever asked, while the answer is owed or being written.
+// Hears what becomes of a client while its answer is owed or being written.
 #pragma once
 
 namespace letterbox {
@@ -8,10 +8,10 @@ namespace letterbox {
 class PeerListener {
  public:
   virtual ~PeerListener() = default;
-  // On the loop of the connection, holding no lock.
-  // Once at most: it has gone.
+  // The client has gone. Called once at most. Both are called on the loop of the connection,
+  // holding no lock.
   virtual void gone() = 0;
-  // It has taken everything that was written, after some of it had to wait.
+  // The client has taken everything that was written, after some of it had to wait.
   virtual void took_all() {}
 };
 

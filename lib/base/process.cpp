@@ -19,7 +19,8 @@ double seconds(const timeval& time) {
 }
 
 uint64_t count_fds() {
-  // Since Linux 6.2 the folder's size is their number; before that it is 0, and they are counted.
+  // Since Linux 6.2 the folder's size is the number of descriptors. Before that it is 0, and they
+  // are counted.
   struct stat folder {};
   if (stat("/proc/self/fd", &folder) == 0 && folder.st_size > 0) {
     return static_cast<uint64_t>(folder.st_size);

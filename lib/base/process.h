@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the kernel says of this process. Any thread. What can't be read is 0.
+// The kernel's figures of this process. Any thread. A figure that can't be read is 0.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Chance for spreading things in time. Not for secrets.
+// Random numbers, to spread things in time. Not for secrets.
 #pragma once
 
 #include <cstdint>

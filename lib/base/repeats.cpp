@@ -2,6 +2,7 @@
 #include "base/repeats.h"
 
 #include <algorithm>
+#include <cassert>
 #include <iterator>
 #include <utility>
 
@@ -9,7 +10,7 @@ namespace letterbox {
 
 namespace {
 
-// (If the clock was set back in between, the difference is a huge number.)
+// (If the clock was set back meanwhile, the difference is a huge number, and the window is over.)
 bool is_over(uint64_t since_ms, uint64_t now_ms) { return now_ms - since_ms >= Repeats::kWindowMs; }
 
 }  // namespace
@@ -27,6 +28,7 @@ bool Repeats::is_new(std::string_view text, uint64_t now_ms) {
     said_.erase(said_.begin());
   }
   said_.push_back({{std::string(text), 0, now_ms}, now_ms});
+  assert(said_.size() <= kTexts);
   return true;
 }
 
@@ -40,6 +42,7 @@ std::vector<Repeats::Count> Repeats::due(uint64_t now_ms) {
   }
   std::erase_if(said_, [&](const Said& said) { return is_over(said.since_ms, now_ms); });
   std::move(go_on.begin(), go_on.end(), std::back_inserter(said_));
+  assert(said_.size() <= kTexts);
   return counts;
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Keeps a text that is said a thousand times a second from being written a thousand times: it is
-// written once, and what follows within kWindowMs is counted. Of Log. Not for several threads at
-// once: its owner has the lock.
+// Keeps a text that repeats from being written each time: it is written once, and its repeats
+// within kWindowMs are counted. Used by Log. Not thread-safe: the owner holds a lock.
 #pragma once
 
 #include <cstddef>
@@ -16,24 +15,24 @@ namespace letterbox {
 class Repeats {
  public:
   static constexpr uint64_t kWindowMs = 10'000;
-  // So many texts are told apart at a time. Beyond that the oldest counts as new when it comes
-  // again.
+  // The most texts that are told apart at a time. Beyond that the oldest text is forgotten, and
+  // counts as new when it comes again.
   static constexpr size_t kTexts = 32;
 
-  // That a text was said and, once in a while, not written.
+  // How often a text came again without being written.
   struct Count {
     std::string text;
     uint64_t more = 0;
-    uint64_t last_ms = 0;  // when it was said last
+    uint64_t last_ms = 0;  // when the text came last
   };
 
-  // Whether the text is to be written now. `now_ms` is the wall clock's; it may jump.
+  // Whether the text must be written now. `now_ms` is the wall clock's; it may jump.
   bool is_new(std::string_view text, uint64_t now_ms);
 
-  // The counts whose window is over by then, to be written once. A text that goes on being said has
-  // a new window, in which it is counted further.
+  // The counts whose window is over at `now_ms`, to be written once. A text that has come again
+  // gets a new window, in which it is counted again.
   std::vector<Count> due(uint64_t now_ms);
-  // All counts there are.
+  // All counts that are left.
   std::vector<Count> rest();
 
  private:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A mutex that clang's -Wthread-safety understands: members marked GUARDED_BY(mutex_) can only be
-// touched while it is held, functions marked REQUIRES(mutex_) only be called then.
+// A mutex that clang's -Wthread-safety understands. Members marked GUARDED_BY(mutex_) can be
+// touched only while it is held. Functions marked REQUIRES(mutex_) can be called only while it is
+// held.
 // https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
 #pragma once
 

@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <cstring>
 
@@ -9,18 +10,19 @@ namespace letterbox {
 namespace {
 
 struct Sequence {
-  size_t size;       // bytes; of an ill-formed one those that could have begun a character
+  size_t size;       // in bytes; if ill-formed, those that could have begun a character
   bool well_formed;  // see table 3-7 of the Unicode standard
 };
 
 // REQUIRES: `bytes` is not empty.
 Sequence first_sequence(std::string_view bytes) {
+  assert(!bytes.empty());
   const auto at = [bytes](size_t i) { return static_cast<unsigned char>(bytes[i]); };
   const unsigned char lead = at(0);
   if (lead < 0x80) return {1, true};
   if (lead < 0xC2 || lead > 0xF4) return {1, false};
   const size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  // Only the second byte's range depends on the first one: that keeps out what is overlong,
+  // Only the second byte's range depends on the first byte. The range excludes overlong forms,
   // surrogates, and what is above U+10FFFF.
   unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
@@ -57,13 +59,15 @@ size_t valid_utf8_prefix(std::string_view bytes) {
   size_t i = 0;
   while (true) {
     i += ascii_prefix(bytes.substr(i));
-    // Text that is not ASCII seldom returns to it for eight bytes: stay here while it doesn't.
+    // Text that is not ASCII seldom has eight ASCII bytes in a row. So this loop goes on until the
+    // next ASCII byte.
     while (i < bytes.size() && static_cast<unsigned char>(bytes[i]) >= 0x80) {
       const Sequence next = first_sequence(bytes.substr(i));
       if (!next.well_formed) return i;
       i += next.size;
     }
     if (i == bytes.size()) return i;
+    assert(i < bytes.size());  // else it would go on from behind its end
   }
 }
 
@@ -84,7 +88,7 @@ std::string utf8_lossy(std::string_view bytes) {
 
 size_t utf8_length(std::string_view text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // every byte but those that continue
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // all but continuation bytes
   }));
 }
 
@@ -97,12 +101,12 @@ std::optional<uint64_t> parse_u64(std::string_view text) {
 }
 
 void append_u64(std::string& out, uint64_t number) {
-  char digits[20];  // as many as the largest takes
+  char digits[20];  // the largest number has 20
   out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
 std::string decimal(double number) {
-  char digits[400];  // the largest double takes 309, the smallest 326, and a sign
+  char digits[400];  // the largest double takes 309 characters, the smallest 326; a sign
   return {digits,
           std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed).ptr};
 }
@@ -123,6 +127,7 @@ std::optional<size_t> percent_decode_in_place(char* text, size_t size, bool plus
     }
     text[out] = c;
   }
+  assert(out <= size);
   return out;
 }
 
@@ -140,6 +145,7 @@ std::string hex(std::string_view bytes) {
     text += kDigits[static_cast<unsigned char>(byte) >> 4];
     text += kDigits[static_cast<unsigned char>(byte) & 15];
   }
+  assert(text.size() == 2 * bytes.size());
   return text;
 }
 

@@ -3,10 +3,13 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <utility>
 
 #include "base/fd.h"
+#include "base/rare.h"
 
 namespace letterbox {
 
@@ -19,12 +22,15 @@ constexpr uint64_t kPauseMs = 100;
 
 Acceptor::Acceptor(Loop& loop, int listen_fd, Switchboard& own, std::vector<Switchboard*> all,
                    Log& log)
-    : loop_(loop), listen_fd_(listen_fd), own_(own), all_(std::move(all)), log_(log) {
+    : loop_(loop), listen_fd_(listen_fd), own_(own), all_(std::move(all)), log_(log) {}
+
+void Acceptor::start() {
+  if (stopped_ || std::exchange(started_, true)) return;
   listen();
 }
 
 void Acceptor::on_ready(uint32_t) {
-  bool stuck = true;  // nothing but errors in this turn: the next one would bring the same
+  bool stuck = true;  // this turn has brought only errors, so the next one would too
   for (int i = 0; i < kAcceptsATurn; ++i) {
     switch (accept_one()) {
       case Take::taken:
@@ -35,9 +41,10 @@ void Acceptor::on_ready(uint32_t) {
       case Take::skipped:
         break;
       case Take::full:
-        // Each of nginx's workers keeps some connections for itself, and what another one asks
-        // would wait behind them for a minute.
+        // nginx' workers keep idle connections, each for itself. Without this the request of
+        // another worker would wait for a minute until they are closed.
         if (own_.close_an_idle_one()) break;
+        rare<"all connections are taken, and none of them is idle">();
         if (!std::exchange(full_, true)) {
           log_.warn("no room for another connection beside ", own_.open_connections(),
                     ", until some close");
@@ -46,12 +53,15 @@ void Acceptor::on_ready(uint32_t) {
         return;
     }
   }
-  if (stuck) pause();
+  if (stuck) {
+    rare<"accept brings nothing but errors">();
+    pause();
+  }
 }
 
 void Acceptor::stop() {
   if (std::exchange(stopped_, true)) return;
-  loop_.unwatch(listen_fd_, this);
+  if (started_) loop_.unwatch(listen_fd_, this);
   int skipped = 0;
   while (skipped < kAcceptsATurn) {
     const Take take = accept_one();
@@ -84,8 +94,10 @@ Acceptor::Take Acceptor::failed(int error) {
   }
 }
 
-// Its own where that is one of them: another worker has to be woken.
+// The switchboard with the fewest connections; of equal ones its own, since another worker would
+// have to be woken.
 Switchboard& Acceptor::emptiest() const {
+  assert(std::find(all_.begin(), all_.end(), &own_) != all_.end());
   Switchboard* best = &own_;
   for (Switchboard* board : all_) {
     if (board->open_connections() < best->open_connections()) best = board;
@@ -97,8 +109,8 @@ void Acceptor::listen() {
   if (!loop_.watch(listen_fd_, EPOLLIN | EPOLLEXCLUSIVE, this)) pause();
 }
 
-// Connections wait in the backlog meanwhile, and this thread does not spin on a socket that stays
-// readable.
+// Accepts nothing for kPauseMs. Connections wait in the backlog meanwhile, and this thread does not
+// spin on a socket that stays readable.
 void Acceptor::pause() {
   loop_.unwatch(listen_fd_, this);
   loop_.at(loop_.clock().steady_ms() + kPauseMs, [this] {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Takes nginx's connections from the listening socket, and gives each to the switchboard that holds
-// the fewest. nginx keeps a connection for hours: a worker that got most of them would do most of
-// the work, and the kernel wakes the same idle worker every time (EPOLLEXCLUSIVE is not fair).
+// Accepts nginx's connections from the listening socket, and gives each to the switchboard that
+// holds the fewest. nginx keeps a connection for hours, so a worker that got most of them would do
+// most of the work; and the kernel wakes the same idle worker every time (EPOLLEXCLUSIVE is not
+// fair).
 //
-// One acceptor a worker, all on the same listening socket. Everything runs on the worker's loop.
+// Each worker has one acceptor, all on the same listening socket. Everything runs on the worker's
+// loop.
 #pragma once
 
 #include <vector>
@@ -18,23 +20,25 @@ namespace letterbox {
 class Acceptor final : public Loop::Watcher {
  public:
   // `listen_fd` is a listening socket, non-blocking; it is not closed here. `own` is the
-  // switchboard on the same loop, `all` are those of all workers, `own` among them. All must
-  // outlive this.
+  // switchboard on the same loop, `all` are those of all workers, `own` among them. REQUIRES: all
+  // of these outlive the acceptor.
   Acceptor(Loop& loop, int listen_fd, Switchboard& own, std::vector<Switchboard*> all, Log& log);
 
   void on_ready(uint32_t events) override;
 
-  // The loop's thread: takes in those who wait in the backlog by now, and nobody after them.
+  // The loop's thread: accepts connections from now on. Until then they wait in the backlog.
+  void start();
+  // The loop's thread: accepts the connections that wait in the backlog now, and none after them.
   void stop();
 
-  // What an attempt to accept has come to.
+  // The outcome of an attempt to accept a connection.
   enum class Take {
     taken,
-    nobody,   // nobody waits
-    skipped,  // a connection, or the network, was broken: there may be others
-    full,     // out of descriptors or memory
+    nobody,   // no connection waits
+    skipped,  // a connection, or the network, was broken: others may wait
+    full,     // out of descriptors, of memory, or at the bound of the switchboards
   };
-  // By accept()'s errno.
+  // The outcome for accept()'s errno.
   static Take failed(int error);
 
  private:
@@ -51,8 +55,9 @@ class Acceptor final : public Loop::Watcher {
   Log& log_;
 
   // The loop's thread only.
+  bool started_ = false;
   bool stopped_ = false;
-  bool full_ = false;  // it was, and that was logged
+  bool full_ = false;  // no room: that was logged, and no connection accepted since
 };
 
 }  // namespace letterbox

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "base/rare.h"
 #include "fastcgi/connection.h"
 #include "model/error.h"
 
@@ -61,6 +62,7 @@ bool Answer::when_gone(std::weak_ptr<PeerListener> listener) {
 void Answer::send_forgotten() noexcept {
   if (!connection_) return;
   if (begun_) return end();
+  rare<"an answer is forgotten">();
   const Error error{Code::internal, "the server forgot this request", 0};
   send({info(error.code).status, error_json(error) + "\n"});
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The one answer a request is owed: sent at once, or begun, appended to, and ended. Movable, usable
-// from any thread (one at a time) and long after the request was read; one that is dropped unsent
-// answers 500 by itself, and one that was begun ends, so that no request can be forgotten.
+// The one answer that each request is owed: sent at once, or begun, appended to, and ended. An
+// Answer is movable, and usable from any thread (one at a time) and long after the request was
+// read. An Answer that is destroyed unsent answers 500 by itself, and one that was begun ends, so
+// that no request can be forgotten.
 #pragma once
 
 #include <array>
@@ -19,21 +20,21 @@ namespace letterbox {
 
 class Connection;
 
-// What goes back. `headers` are further header lines, each ended by CR LF.
+// The content of an answer. `headers` are further header lines, each ended by CR LF.
 struct Response {
   int status = 200;
   std::string body;
   std::string headers = {};
   std::string_view content_type = "application/json";
-  bool without_body = false;  // its length is told, and that is all: it answers HEAD
+  bool without_body = false;  // to HEAD: the length of the body is sent, the body is not
 };
 
-// How many requests have ended by each status.
+// How many requests have ended with each status.
 class StatusCounts {
  public:
   static constexpr int kFirst = 200;
   static constexpr int kLast = 599;
-  // The client left before its answer: nothing was sent. nginx logs the same number.
+  // The client left before its answer, and nothing was sent. nginx logs the same number.
   static constexpr int kClientLeft = 499;
 
   // REQUIRES: kFirst <= status <= kLast.
@@ -52,29 +53,29 @@ class Answer {
   Answer& operator=(Answer&& other) noexcept;
   ~Answer();
 
-  // Sends it, in one write that never blocks. Where the client is gone nothing happens.
-  // REQUIRES: not sent before.
+  // Sends the answer in one write that never blocks. If the client has gone nothing happens.
+  // REQUIRES: not begun, not sent before.
   void send(Response response);
 
-  // In parts, none of which blocks: the head with the first of the body (no Content-Length), more
-  // of the body, the end. REQUIRES: in this order, and begun once.
+  // Sends the answer in parts, none of which blocks: the head with the first part of the body (no
+  // Content-Length), more of the body, the end. REQUIRES: in this order, and begun once.
   void begin(Response response);
-  // How many bytes wait for the peer to take them; 0 also where the client is gone.
+  // Returns how many bytes wait for the peer to take them; 0 also if the client has gone.
   size_t append(std::string_view text);
   void end();
   bool begun() const { return begun_; }
 
-  // Has its status counted as it is sent, or kClientLeft if it can't be.
+  // Counts the status in `counts` when the answer is sent, or kClientLeft if the client has gone.
   void count_in(std::shared_ptr<StatusCounts> counts) { counts_ = std::move(counts); }
 
-  // It answers HEAD: the headers are those of GET, and no body goes with them.
+  // For HEAD: the headers are those of GET, and the body is not sent.
   void leave_out_body() { without_body_ = true; }
 
-  // Header lines that go with it whatever it will be, each ended by CR LF.
+  // Adds header lines to the answer, whatever it will be. Each line is ended by CR LF.
   void carry(std::shared_ptr<const std::string> headers) { headers_ = std::move(headers); }
 
-  // Asks to be told when the client goes away, or has taken all that waited; false where it has
-  // already gone.
+  // From now on `listener` is told when the client goes away, and when it has taken all bytes that
+  // waited. False: the client has already gone.
   bool when_gone(std::weak_ptr<PeerListener> listener);
 
   explicit operator bool() const { return connection_ != nullptr; }

@@ -3,9 +3,11 @@
 
 #include <sys/socket.h>
 
+#include <cassert>
 #include <cerrno>
 #include <utility>
 
+#include "base/rare.h"
 #include "fastcgi/records.h"
 #include "fastcgi/switchboard.h"
 
@@ -14,7 +16,7 @@ namespace letterbox {
 namespace {
 
 constexpr uint32_t kReading = EPOLLIN | EPOLLRDHUP;
-// Whoever has only just connected is about to ask something.
+// A connection that is newer than this is about to bring its first request.
 constexpr uint64_t kJustConnectedMs = 1000;
 
 }  // namespace
@@ -36,8 +38,8 @@ void Connection::on_ready(uint32_t events) {
   {
     Lock lock(mutex_);
     state = state_;
-    // Whoever is owed an answer has gone. (nginx never sends a second request before the first is
-    // answered; a peer that does is treated alike.)
+    // The client that is owed an answer has gone. (nginx never sends a second request before the
+    // first is answered; a peer that does is treated alike.)
     if (state == State::busy) {
       listener = listener_.lock();
       close_locked();
@@ -54,6 +56,7 @@ void Connection::on_ready(uint32_t events) {
 void Connection::begin(uint16_t request_id, bool keep) {
   Lock lock(mutex_);
   if (state_ == State::closed) return;
+  assert(state_ == State::idle);
   state_ = State::busy;
   request_id_ = request_id;
   keep_ = keep;
@@ -92,13 +95,14 @@ void Connection::end_answer() {
 // False: the client has left.
 bool Connection::count(const Response& response, StatusCounts* counts) {
   const bool here = state_ == State::busy;
-  // Before the write: a client that has its answer and asks for the figures finds it among them.
+  // Counted before the write, so that a client that has its answer finds it in the figures.
   if (counts != nullptr) counts->of(here ? response.status : StatusCounts::kClientLeft).add();
   return here;
 }
 
-// The last of an answer.
+// Writes the last part of an answer.
 void Connection::finish(std::string records) {
+  assert(state_ == State::busy);
   // Idle before the write: nginx may send its next request the moment it has read the answer, and
   // the loop must not take that for a client that went away. The lock keeps the loop out until
   // then.
@@ -117,6 +121,7 @@ void Connection::retire() {
 }
 
 void Connection::write(std::string records) {
+  assert(fd_ && !records.empty());
   if (!unsent_.empty()) {
     unsent_ += records;
     return;
@@ -124,6 +129,7 @@ void Connection::write(std::string records) {
   const ssize_t sent = send(fd_.get(), records.data(), records.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent == static_cast<ssize_t>(records.size())) return all_written();
   if (sent < 0 && errno != EAGAIN) return;  // broken: the loop is told by epoll, and closes
+  rare<"a peer does not take all of an answer at once">();
   unsent_.assign(records, static_cast<size_t>(sent < 0 ? 0 : sent));
   loop_.rearm(fd_.get(), kReading | EPOLLOUT, this);
 }
@@ -136,6 +142,7 @@ void Connection::write_more() {
     const ssize_t sent =
         send(fd_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) return;
+    assert(static_cast<size_t>(sent) <= unsent_.size());
     unsent_.erase(0, static_cast<size_t>(sent));
     if (!unsent_.empty()) return;
     unsent_.shrink_to_fit();
@@ -146,13 +153,15 @@ void Connection::write_more() {
   if (listener) listener->took_all();
 }
 
-// A peer that does not keep the connection learns that its answer is whole.
+// Tells a peer that does not keep the connection that its answer is whole.
 void Connection::all_written() {
+  assert(unsent_.empty());
   if (!keep_ && state_ == State::idle) shutdown(fd_.get(), SHUT_WR);
 }
 
 void Connection::to_slow_reader() {
   Lock lock(mutex_);
+  assert(state_ == State::idle);
   state_ = State::slow;
   loop_.unwatch(fd_.get(), this);
 }
@@ -160,6 +169,8 @@ void Connection::to_slow_reader() {
 bool Connection::from_slow_reader() {
   Lock lock(mutex_);
   if (state_ == State::closed) return false;
+
+  assert(state_ == State::slow);
   state_ = State::idle;
   return loop_.watch(fd_.get(), kReading, this);
 }
@@ -181,6 +192,7 @@ bool Connection::close_idle() {
 }
 
 void Connection::close_locked() {
+  assert(state_ != State::closed && fd_);
   if (state_ == State::busy) board_.exchange_ended();
   if (state_ != State::slow) loop_.unwatch(fd_.get(), this);
   state_ = State::closed;

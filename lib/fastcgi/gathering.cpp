@@ -4,7 +4,10 @@
 #include <fastcgi.h>
 
 #include <algorithm>
+#include <cassert>
 #include <string_view>
+
+#include "base/limits.h"
 
 namespace letterbox {
 
@@ -14,10 +17,11 @@ std::string_view text(std::span<const unsigned char> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Appends as long as that stays within `most`. Where it does not, it is too large: all is dropped.
+// Appends a piece. If all of it would be longer than `most`, it is too large, and is dropped.
 void append_within(std::string& all, std::string_view piece, size_t most, bool& too_large) {
   too_large = too_large || all.size() + piece.size() > most;
   if (!too_large) {
+    assert(all.size() + piece.size() <= most);
     all += piece;
   } else if (!all.empty()) {
     all = {};
@@ -29,13 +33,14 @@ void append_within(std::string& all, std::string_view piece, size_t most, bool& 
 Gathering::Gathering(size_t body_max) : body_max_(body_max) {}
 
 Arrival Gathering::take(std::span<const unsigned char> bytes) {
+  assert(bytes.size() <= left_);
   left_ -= bytes.size();
   if (part_ == Part::record_head) record_head_ += text(bytes);
   if (part_ == Part::content && !keep(bytes)) return Arrival::broken;
   return left_ > 0 ? Arrival::partial : go_on();
 }
 
-// The part that was arriving is there: what comes next?
+// The part that was arriving is complete: goes on to the next one.
 Arrival Gathering::go_on() {
   switch (part_) {
     case Part::record_head:
@@ -55,8 +60,9 @@ Arrival Gathering::expect(Part part, size_t bytes) {
   return left_ > 0 ? Arrival::partial : go_on();
 }
 
-// What nginx sends, in its order; libfcgi checks the rest.
+// Accepts the records that nginx sends, in nginx' order. libfcgi checks the rest.
 Arrival Gathering::begin_record() {
+  assert(record_head_.size() == kRecordHead);
   const auto* bytes = reinterpret_cast<const unsigned char*>(record_head_.data());
   const auto head = parse_record_head({bytes, record_head_.size()});
   record_head_.clear();
@@ -75,7 +81,7 @@ bool Gathering::keep(std::span<const unsigned char> content) {
       begin_ += text(content);
       return true;
     case FCGI_PARAMS:
-      append_within(params_, text(content), kParamsMax, head_too_large_);
+      append_within(params_, text(content), kParamsBytes, head_too_large_);
       return head_too_large_ || lengths_.take(content);
     default:
       append_within(body_, text(content), body_max_, body_too_large_);
@@ -84,6 +90,7 @@ bool Gathering::keep(std::span<const unsigned char> content) {
 }
 
 std::string Gathering::head() const {
+  assert(id_ != 0 && params_.size() <= kParamsBytes && body_.size() <= body_max_);
   std::string out;
   append_records(out, FCGI_BEGIN_REQUEST, id_, begin_);
   if (!params_.empty()) append_records(out, FCGI_PARAMS, id_, params_);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A request that arrives in pieces, put together: its parameters and its body, no more of either
-// than is allowed, whatever the peer sends.
+// Puts together a request that arrives in pieces: its parameters and its body, neither longer than
+// is allowed, whatever the peer sends. For the slow reader; touches no socket.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,13 @@ class Gathering {
   // How many bytes to read next: never beyond the end of the request.
   size_t wants() const { return left_; }
 
-  // They have come. Never padded. REQUIRES: no more than it wants; not whole or broken yet.
+  // Takes the bytes that were read. The result is never Arrival::padded. REQUIRES: at most wants()
+  // bytes; the request is not yet whole or broken.
   Arrival take(std::span<const unsigned char> bytes);
 
   // Once whole: the records of the request without its body, for libfcgi to read.
   std::string head() const;
-  // The parameters were longer than kParamsMax: they were dropped.
+  // The parameters were longer than kParamsBytes: they were dropped.
   bool head_too_large() const { return head_too_large_; }
 
   std::string take_body() { return std::move(body_); }
@@ -41,9 +42,9 @@ class Gathering {
 
   const size_t body_max_;
   Part part_ = Part::record_head;
-  size_t left_ = kRecordHead;  // bytes of that part still to come
-  std::string record_head_;    // as far as it has come
-  RecordHead record_;          // the one that is arriving
+  size_t left_ = kRecordHead;  // bytes of `part_` still to come
+  std::string record_head_;    // its bytes so far
+  RecordHead record_;          // of the record that is arriving
   uint16_t id_ = 0;            // of the request; 0: it has not begun
   PairLengths lengths_;
   std::string begin_;

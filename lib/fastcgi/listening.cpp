@@ -3,11 +3,13 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 
@@ -34,7 +36,7 @@ Result<Fd, std::string> inherited(int fd) {
   return Fd(fd);
 }
 
-// A socket file that nobody listens on any more is in the way of the next one.
+// Whether the path holds a socket on which no program listens any more. It must be removed first.
 bool is_left_over(const sockaddr_un& address) {
   struct stat status {};
   if (stat(address.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
@@ -52,7 +54,7 @@ Result<Fd, std::string> listen_on_path(const std::string& path) {
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   if (is_left_over(address)) unlink(path.c_str());
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  // The mode is set before anybody can connect: the socket does not listen yet.
+  // The mode is set before any client can connect, since the socket does not listen yet.
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       chmod(path.c_str(), kSocketMode) != 0 || listen(fd.get(), kBacklog) != 0) {
     return "can't listen on " + path + ": " + reason();
@@ -78,7 +80,57 @@ Result<Fd, std::string> listen_on_port(const std::string& host, const std::strin
   return fd;
 }
 
+struct Place {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+};
+
+// Without a family if there is none.
+Place place(int fd) {
+  Place place;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&place.address), &place.size) != 0) return {};
+  return place;
+}
+
 }  // namespace
+
+std::string place_of(int listening_fd) {
+  const Place at = place(listening_fd);
+  const auto* address = reinterpret_cast<const sockaddr*>(&at.address);
+  if (address->sa_family == AF_UNIX) {
+    const char* path = reinterpret_cast<const sockaddr_un*>(address)->sun_path;
+    const size_t most = at.size - offsetof(sockaddr_un, sun_path);
+    const std::string name(path, strnlen(path, most));
+    return name.empty() ? "a unix socket" : "unix:" + name;
+  }
+  char host[NI_MAXHOST];
+  char port[NI_MAXSERV];
+  if (getnameinfo(address, at.size, host, sizeof host, port, sizeof port,
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return "an unknown socket";
+  }
+  const std::string text = host;
+  return (address->sa_family == AF_INET6 ? "[" + text + "]" : text) + ":" + port;
+}
+
+bool is_of_this_machine(int listening_fd) {
+  const Place at = place(listening_fd);
+  switch (at.address.ss_family) {
+    case AF_UNIX:
+      return true;
+    case AF_INET: {
+      const auto* address = reinterpret_cast<const sockaddr_in*>(&at.address);
+      return ntohl(address->sin_addr.s_addr) >> 24U == IN_LOOPBACKNET;
+    }
+    case AF_INET6: {
+      const in6_addr& address = reinterpret_cast<const sockaddr_in6*>(&at.address)->sin6_addr;
+      if (IN6_IS_ADDR_LOOPBACK(&address)) return true;
+      return IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == IN_LOOPBACKNET;
+    }
+    default:
+      return false;
+  }
+}
 
 Result<Fd, std::string> listen_on(std::string_view where) {
   if (where.empty()) return inherited(0);

@@ -4,20 +4,25 @@
 #include <fastcgi.h>
 
 #include <algorithm>
+#include <cassert>
 #include <string_view>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/text.h"
 
 namespace letterbox {
 
 namespace {
 
-// The longest content of one record, a multiple of 8 so that only the last one is padded.
+// The longest content of one record, in bytes: a multiple of 8, so that only the last is padded.
 constexpr size_t kRecordMax = 65'528;
+static_assert(kRecordMax % 8 == 0 && kRecordMax <= 0xffff);
+static_assert(kRecordHead == FCGI_HEADER_LEN && sizeof(FCGI_EndRequestBody) == 8);
 
 void append_header(std::string& out, unsigned char type, uint16_t id, size_t length,
                    size_t padding) {
+  assert(length <= 0xffff && padding <= 0xff);
   const unsigned char header[FCGI_HEADER_LEN] = {FCGI_VERSION_1,
                                                  type,
                                                  static_cast<unsigned char>(id >> 8),
@@ -29,7 +34,7 @@ void append_header(std::string& out, unsigned char type, uint16_t id, size_t len
   out.append(reinterpret_cast<const char*>(header), sizeof header);
 }
 
-// The phrase that goes with a status: nginx sends none of its own where a program gave the status.
+// The phrase of a status. nginx adds none if the program gives the status.
 std::string_view phrase(int status) {
   switch (status) {
     case 200:
@@ -88,7 +93,7 @@ std::string http_head(const Response& response, Length length) {
   return head;
 }
 
-// Writes two pieces of content as STDOUT records, as if they were one.
+// Writes pieces of content as STDOUT records, as if the pieces were one.
 class StdoutWriter {
  public:
   StdoutWriter(std::string& out, uint16_t id, size_t total) : out_(out), id_(id), left_(total) {}
@@ -114,12 +119,12 @@ class StdoutWriter {
 
   std::string& out_;
   const uint16_t id_;
-  size_t left_;         // content bytes still to come, of all records
-  size_t room_ = 0;     // content bytes the open record still wants
-  size_t padding_ = 0;  // bytes that follow it
+  size_t left_;         // content bytes still to come, in all records
+  size_t room_ = 0;     // content bytes still to come in the open record
+  size_t padding_ = 0;  // bytes that follow the open record's content
 };
 
-// With room for what append_end() appends.
+// Reserves room for what append_end() appends, too.
 std::string stdout_records(uint16_t id, std::string_view first, std::string_view second) {
   const size_t total = first.size() + second.size();
   std::string out;
@@ -139,6 +144,7 @@ void append_end(std::string& out, uint16_t id) {
 }  // namespace
 
 std::optional<RecordHead> parse_record_head(std::span<const unsigned char> bytes) {
+  assert(bytes.size() >= kRecordHead);
   if (bytes[0] != FCGI_VERSION_1) return std::nullopt;
   return RecordHead{.type = bytes[1],
                     .id = static_cast<uint16_t>(bytes[2] << 8 | bytes[3]),
@@ -154,9 +160,10 @@ bool PairLengths::take(std::span<const unsigned char> bytes) {
       bytes = bytes.subspan(n);
       continue;
     }
+    assert(more_ <= 3 && pair_ <= kParamsBytes);
     const size_t byte = bytes.front();
     bytes = bytes.subspan(1);
-    // One byte, or four where the first has its highest bit set.
+    // A length has one byte, or four if the first has its highest bit set.
     if (more_ > 0) {
       length_ = length_ << 8 | byte;
       --more_;
@@ -166,16 +173,16 @@ bool PairLengths::take(std::span<const unsigned char> bytes) {
     }
     if (more_ > 0) continue;
     pair_ += length_;
-    if (pair_ > kParamsMax) return false;
+    if (pair_ > kParamsBytes) return false;
     has_name_ = !has_name_;
     if (!has_name_) text_left_ = std::exchange(pair_, 0);
   }
   return true;
 }
 
-// libfcgi forgets the padding of a record where it goes on to the next stream (SetReaderType() in
-// fcgiapp.c), and takes it for the head of the next record: behind BEGIN_REQUEST, and at the ends
-// of PARAMS and STDIN. What Gathering puts together has none.
+// libfcgi forgets a record's padding when it goes on to the next stream (SetReaderType() in
+// fcgiapp.c): behind BEGIN_REQUEST, and at the ends of PARAMS and STDIN. It then takes the padding
+// for the head of the next record. Such requests are gathered: Gathering::head() has no padding.
 Arrival look_at_request(std::span<const unsigned char> bytes) {
   bool begun = false;
   PairLengths lengths;

@@ -4,16 +4,18 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
+
+#include "base/limits.h"
+#include "base/rare.h"
 
 namespace letterbox {
 
 namespace {
 
-constexpr uint64_t kPatienceMs = 5000;
-constexpr size_t kPiece = 65'536;
 // Of one peer in one turn of the loop: the others want theirs.
-constexpr size_t kATurn = 8 * kPiece;
+constexpr size_t kTurnBytes = 8 * kPieceBytes;
 
 Arrival take_all(Gathering& gathering, std::span<const unsigned char> bytes) {
   auto arrival = Arrival::partial;
@@ -27,7 +29,7 @@ Arrival take_all(Gathering& gathering, std::span<const unsigned char> bytes) {
 
 }  // namespace
 
-// One request on its way.
+// One request that is being gathered.
 class SlowReader::Arriving final : public Loop::Watcher {
  public:
   Arriving(SlowReader& reader, Waiting waiting)
@@ -36,7 +38,7 @@ class SlowReader::Arriving final : public Loop::Watcher {
         gathering(std::move(waiting.gathering)),
         reader_(reader) {
     // One that can't be watched is given up in this turn, as if its peer had been silent for long.
-    if (!reader_.loop_.watch(fd, EPOLLIN | EPOLLRDHUP, this)) last_ms_ -= kPatienceMs;
+    if (!reader_.loop_.watch(fd, EPOLLIN | EPOLLRDHUP, this)) last_ms_ -= kSlowRequestMs;
     be_patient();
   }
   ~Arriving() override { stop(); }
@@ -46,7 +48,7 @@ class SlowReader::Arriving final : public Loop::Watcher {
   void on_ready(uint32_t) override {
     last_ms_ = reader_.loop_.now_ms();
     auto& piece = reader_.piece_;
-    for (size_t taken = 0; taken < kATurn;) {
+    for (size_t taken = 0; taken < kTurnBytes;) {
       const ssize_t n =
           recv(fd, piece.data(), std::min(gathering.wants(), piece.size()), MSG_DONTWAIT);
       if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -60,7 +62,7 @@ class SlowReader::Arriving final : public Loop::Watcher {
     }
   }
 
-  // From now on `fd` is somebody else's to watch.
+  // Stops watching `fd`, so that its connection can watch it again.
   void stop() {
     if (!timer_) return;
     reader_.loop_.unwatch(fd, this);
@@ -73,10 +75,12 @@ class SlowReader::Arriving final : public Loop::Watcher {
 
  private:
   void be_patient() {
-    timer_ = reader_.loop_.at(last_ms_ + kPatienceMs, [this] {
-      const bool silent = reader_.loop_.now_ms() >= last_ms_ + kPatienceMs;
+    timer_ = reader_.loop_.at(last_ms_ + kSlowRequestMs, [this] {
+      const bool silent = reader_.loop_.now_ms() >= last_ms_ + kSlowRequestMs;
       be_patient();
-      if (silent) reader_.finish(*this, false);
+      if (!silent) return;
+      rare<"a request stops on its way">();
+      reader_.finish(*this, false);
     });
   }
 
@@ -86,7 +90,7 @@ class SlowReader::Arriving final : public Loop::Watcher {
 };
 
 SlowReader::SlowReader(Loop& loop, size_t body_max, size_t at_once)
-    : loop_(loop), body_max_(body_max), at_once_(at_once), piece_(kPiece) {}
+    : loop_(loop), body_max_(body_max), at_once_(at_once), piece_(kPieceBytes) {}
 
 SlowReader::~SlowReader() = default;
 
@@ -102,18 +106,22 @@ void SlowReader::add(int fd, std::span<const unsigned char> received, Then then)
   if (arriving_.size() < at_once_) {
     begin(std::move(waiting));
   } else {
+    rare<"a slow request waits for a place">();
     waiting_.push_back(std::move(waiting));
   }
 }
 
 void SlowReader::begin(Waiting waiting) {
   const int fd = waiting.fd;
+
+  assert(arriving_.size() < at_once_ && !arriving_.contains(fd));
   arriving_[fd] = std::make_unique<Arriving>(*this, std::move(waiting));
 }
 
 void SlowReader::finish(Arriving& arriving, bool whole) {
-  // It is called from its own functions: it lives until they have returned.
+  // `arriving` calls finish() from its own functions, so it must live until they have returned.
   auto node = arriving_.extract(arriving.fd);
+  assert(node && held_ > 0);
   const std::shared_ptr<Arriving> done = std::move(node.mapped());
   done->stop();
   --held_;

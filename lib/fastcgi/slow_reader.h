@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
 //
-// Waits for requests that arrive in pieces: a body longer than what one look at the socket shows, a
-// peer that went silent. It holds no thread: each piece is taken as it comes, on the worker's loop.
-// A peer gets five seconds between two pieces. What is held at once is bounded: so many requests,
-// each with its parameters and as much body as is allowed; further ones wait in their sockets.
+// Waits for requests that arrive in pieces: the body is longer than one look at the socket shows,
+// or the peer has paused. The slow reader blocks no thread: it takes each piece as it comes, on the
+// worker's loop. A peer may pause for five seconds between two pieces. Memory is bounded: at most
+// `at_once` requests are gathered at a time, each with its parameters and as much body as is
+// allowed; the rest of further requests waits in their sockets.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
+#include "base/callback.h"
 #include "base/loop.h"
 #include "fastcgi/gathering.h"
 
@@ -26,17 +27,18 @@ class SlowReader {
  public:
   // Called once, on the loop's thread; with nothing where the peer went away, stayed silent, or
   // sent what is no request.
-  using Then = std::function<void(std::optional<Gathering>)>;
+  using Then = Callback<void(std::optional<Gathering>)>;
 
-  // `body_max` is in bytes. `at_once`: requests that are gathered at a time.
+  // `body_max`: the longest body, in bytes. `at_once`: the most requests gathered at a time.
   SlowReader(Loop& loop, size_t body_max, size_t at_once = 64);
   ~SlowReader();
 
-  // Reads the request that has begun to arrive on `fd`, and not a byte more. `received` are its
-  // first bytes, which have been taken off `fd`. Nobody else may watch `fd` meanwhile.
+  // Reads the request that has begun to arrive on `fd`, and no byte more. `received` are its first
+  // bytes, which have been taken off `fd`. REQUIRES: nothing else watches `fd` until `then` is
+  // called.
   void add(int fd, std::span<const unsigned char> received, Then then);
 
-  // Any thread: requests that have not arrived whole.
+  // Any thread: how many requests have not arrived whole.
   size_t waiting() const { return held_; }
 
  private:

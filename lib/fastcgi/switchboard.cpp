@@ -5,22 +5,16 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "base/limits.h"
+#include "base/rare.h"
 #include "fastcgi/records.h"
 
 namespace letterbox {
-
-namespace {
-
-// Most requests are shorter than this: they are taken off the connection in one piece.
-constexpr size_t kTakenMost = 8192;
-// Requests longer than this are left to the slow reader.
-constexpr size_t kLookedAtMost = 65'536;
-
-}  // namespace
 
 Switchboard::Switchboard(Loop& loop, size_t body_max, size_t most, Log& log, Handler handler,
                          bool receives)
@@ -30,7 +24,7 @@ Switchboard::Switchboard(Loop& loop, size_t body_max, size_t most, Log& log, Han
       log_(log),
       handler_(std::move(handler)),
       receives_(receives),
-      bytes_(kLookedAtMost),
+      bytes_(kLookedAtBytes),
       reader_(std::make_unique<FCGX_Request>()),
       slow_reader_(loop, body_max) {
   FCGX_Init();
@@ -42,15 +36,14 @@ Switchboard::~Switchboard() {
 
 void Switchboard::give(Fd fd) {
   ++open_connections_;
-  // std::function wants to be copied; a descriptor can't be.
-  const auto owned = std::make_shared<Fd>(std::move(fd));
-  loop_.post([this, owned] { take_in(std::move(*owned)); });
+  loop_.post([this, owned = std::move(fd)]() mutable { take_in(std::move(owned)); });
 }
 
 void Switchboard::take_in(Fd fd) {
   const int number = fd.get();
   auto connection = std::make_shared<Connection>(*this, loop_, std::move(fd));
   if (!loop_.watch(number, EPOLLIN | EPOLLRDHUP, connection.get())) {
+    rare<"a new connection can't be watched">();
     log_.warn("a new connection is closed, since it can't be watched: ", std::strerror(errno));
     connection->close();
     --open_connections_;
@@ -64,6 +57,8 @@ bool Switchboard::close_an_idle_one() {
   const auto idle = std::find_if(connections_.begin(), connections_.end(),
                                  [](const auto& entry) { return entry.second->close_idle(); });
   if (idle == connections_.end()) return false;
+  rare<"an idle connection makes room for another">();
+  assert(open_connections_ > 0);
   connections_.erase(idle);
   --open_connections_;
   return true;
@@ -77,18 +72,19 @@ void Switchboard::retire_connections() {
 void Switchboard::forget(const std::shared_ptr<Connection>& connection) {
   const auto found = connections_.find(connection->fd());
   if (found == connections_.end() || found->second != connection) return;
+  assert(open_connections_ > 0);
   connections_.erase(found);
   --open_connections_;
 }
 
 void Switchboard::read_request(const std::shared_ptr<Connection>& connection) {
   const int fd = connection->fd();
-  const ssize_t n = recv(fd, bytes_.data(), kTakenMost, receives_ ? 0 : MSG_PEEK);
+  const ssize_t n = recv(fd, bytes_.data(), kTakenBytes, receives_ ? 0 : MSG_PEEK);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   const Bytes seen(bytes_.data(), static_cast<size_t>(std::max<ssize_t>(n, 0)));
   const Bytes taken = receives_ ? seen : Bytes();
   auto arrival = seen.empty() ? Arrival::broken : look_at_request(seen);
-  if (arrival == Arrival::partial && seen.size() == kTakenMost) {
+  if (arrival == Arrival::partial && seen.size() == kTakenBytes) {
     arrival = look_further(fd, taken.size());
   }
   switch (arrival) {
@@ -106,15 +102,17 @@ void Switchboard::read_request(const std::shared_ptr<Connection>& connection) {
   if (read_wire(*reader_, fd, taken)) {
     serve(*reader_, to_request(*reader_, body_max_), connection);
   } else {
+    rare<"libfcgi refuses a request">();
     connection->disown();
     forget(connection);
   }
   FCGX_Free(reader_.get(), 0);
 }
 
-// At a long request, of which so many bytes have been taken. The rest of it stays in the socket, so
-// that what this program holds of requests that wait for the slow reader is little.
+// Looks at a long request, of which `taken` bytes have been taken. The rest stays in the socket, so
+// that requests which wait for the slow reader take little memory here.
 Arrival Switchboard::look_further(int fd, size_t taken) {
+  assert(taken < bytes_.size());
   const ssize_t n = recv(fd, &bytes_[taken], bytes_.size() - taken, MSG_PEEK);
   return look_at_request({bytes_.data(), taken + static_cast<size_t>(std::max<ssize_t>(n, 0))});
 }

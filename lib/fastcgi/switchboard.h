@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// A worker's share of the FastCGI traffic: keeps connections from nginx, which acceptors give it,
-// from request to request, reads a request when one is there, and gives it to the handler together
-// with the answer it is owed. Idle kept connections and parked polls hold no thread.
+// A worker's share of the FastCGI traffic. Acceptors give it connections from nginx, which it keeps
+// from request to request. It reads each request when it has come, and gives it to the handler
+// together with the answer that is owed. Idle connections and parked polls occupy no thread.
 //
-// One switchboard a worker. Everything but give() and the counts runs on the worker's loop.
-// A request that has not arrived whole (a large body, a peer that went silent) is left to the slow
-// reader, which takes it piece by piece, with a time limit. Most are whole, and cost one receive.
+// Each worker has one switchboard. Everything but give() and the counts runs on the worker's loop.
+// Most requests have come whole, and cost one receive. A request that has not (a large body, a peer
+// that has paused) goes to the slow reader, which takes it piece by piece, with a time limit.
 #pragma once
 
 #include <atomic>
@@ -34,24 +34,25 @@ class Switchboard {
   // Called on the loop's thread. Must not block.
   using Handler = std::function<void(const Request&, Answer)>;
 
-  // `body_max` is in bytes. At `most` connections it is full. `receives`: it takes requests off
-  // their connections itself; else it looks at them, and libfcgi takes them off.
+  // `body_max`: the longest body, in bytes. `most`: the most connections. `receives`: the
+  // switchboard takes requests off their connections itself; else it only looks at them, and
+  // libfcgi takes them off.
   Switchboard(Loop& loop, size_t body_max, size_t most, Log& log, Handler handler,
               bool receives = libfcgi_takes_bytes());
   ~Switchboard();
   Switchboard(const Switchboard&) = delete;
   Switchboard& operator=(const Switchboard&) = delete;
 
-  // Any thread: a connection that was accepted is this one's from now on, and counts at once.
+  // Any thread: takes over an accepted connection, which counts as open at once.
   void give(Fd fd);
 
-  // The loop's thread: closes a connection on which nothing is asked. False if there is none.
+  // The loop's thread: closes one idle connection. False: there is none.
   bool close_an_idle_one();
-  // The loop's thread. nginx is made to give up the connections it keeps, while requests and new
-  // connections are served as ever; each gets one answer.
+  // The loop's thread: makes nginx close the connections it keeps. Requests and new connections are
+  // still served, one answer a connection.
   void retire_connections();
 
-  // Any thread: requests that were read and not yet answered.
+  // Any thread: requests that were read, or are arriving, and are not yet answered.
   size_t open_exchanges() const { return exchanges_; }
   // Any thread: connections from nginx.
   size_t open_connections() const { return open_connections_; }
@@ -84,14 +85,14 @@ class Switchboard {
   // The loop's thread only.
   bool retiring_ = false;
   std::unordered_map<int, std::shared_ptr<Connection>> connections_;
-  std::vector<unsigned char> bytes_;  // of the request that is being read
+  std::vector<unsigned char> bytes_;  // the request that is being read
   std::unique_ptr<FCGX_Request> reader_;
 
   SlowReader slow_reader_;
   GatheredWire gathered_wire_;
 
   std::atomic<size_t> exchanges_{0};
-  std::atomic<size_t> open_connections_{0};  // those that were given and not taken in yet included
+  std::atomic<size_t> open_connections_{0};  // including those given but not yet taken in
 };
 
 }  // namespace letterbox

@@ -8,22 +8,25 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstring>
 #include <utility>
 
+#include "base/rare.h"
 #include "fastcgi/records.h"
 
 namespace {
 
-// What libfcgi is to read before anything that is on its descriptor.
+// The bytes that libfcgi reads before those on its descriptor.
 thread_local std::span<const unsigned char> received_before;
 
 }  // namespace
 
-// In the place of libfcgi's own.
+// Replaces libfcgi's own: see wire.h.
 int OS_Read(int fd, char* buffer, size_t size) {
   if (received_before.empty()) return static_cast<int>(read(fd, buffer, size));
   const size_t n = std::min(size, received_before.size());
+  assert(n <= size);
   std::memcpy(buffer, received_before.data(), n);
   received_before = received_before.subspan(n);
   return static_cast<int>(n);
@@ -35,7 +38,7 @@ namespace {
 
 using Field = std::string_view Request::*;
 
-constexpr std::array<std::pair<std::string_view, Field>, 13> kFields{{
+constexpr std::array<std::pair<std::string_view, Field>, 15> kFields{{
     {"REQUEST_METHOD", &Request::method},
     {"PATH_INFO", &Request::path},
     {"QUERY_STRING", &Request::query},
@@ -49,9 +52,11 @@ constexpr std::array<std::pair<std::string_view, Field>, 13> kFields{{
     {"HTTP_ORIGIN", &Request::origin},
     {"HTTP_SEC_FETCH_SITE", &Request::fetch_site},
     {"HTTP_HOST", &Request::host},
+    {"HTTP_IDEMPOTENCY_KEY", &Request::idempotency_key},
+    {"LETTERBOX_FORWARDED", &Request::forwarded},
 }};
 
-// Always reads to the end, so that the connection is ready for its next request.
+// Always reads the body to its end, so that the connection is ready for its next request.
 void read_body(FCGX_Stream* in, size_t body_max, Request& request) {
   char piece[8192];
   int n = 0;
@@ -69,7 +74,7 @@ void read_body(FCGX_Stream* in, size_t body_max, Request& request) {
 
 }  // namespace
 
-// By an attempt: on the descriptor there is nothing to read.
+// Tries it: the descriptor has nothing to read, so the request can only come from memory.
 bool libfcgi_takes_bytes() {
   static const bool takes = [] {
     FCGX_Init();
@@ -91,19 +96,23 @@ bool libfcgi_takes_bytes() {
 }
 
 bool read_wire(FCGX_Request& wire, int fd, std::span<const unsigned char> received) {
+  assert(fd >= 0);
   received_before = received;
   FCGX_InitRequest(&wire, -1,
                    0);  // no listening socket: a broken connection is an error, not a wait
   wire.ipcFd = fd;
-  wire.keepConnection = 1;  // else libfcgi closes what it takes for a finished connection
-  FCGX_Detach(&wire);       // on an error it closes at once instead of waiting for the peer
+  wire.keepConnection = 1;  // else libfcgi closes the connection as finished
+  FCGX_Detach(&wire);       // on an error libfcgi closes at once, without waiting for the peer
   return FCGX_Accept_r(&wire) == 0;
 }
 
 GatheredWire::GatheredWire() : file_(memfd_create("letterbox-request", MFD_CLOEXEC)) {}
 
 bool GatheredWire::read(FCGX_Request& wire, std::string_view records) {
-  if (!file_) *this = GatheredWire();
+  if (!file_) {
+    *this = GatheredWire();
+    if (file_) rare<"there is a descriptor for gathered requests again">();
+  }
   const int fd = file_.get();
   const bool written =
       ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&
@@ -127,6 +136,8 @@ Request to_request(FCGX_Request& wire, size_t body_max) {
     if (field != kFields.end()) request.*(field->second) = line.substr(equals + 1);
   }
   read_body(wire.in, body_max, request);
+
+  assert(request.body.size() <= body_max);
   return request;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a back end or an administrator asks about a mailbox. fcgi/PROTOCOL.md.
+// GET and DELETE /mailbox: a back end or an administrator views a mailbox, or removes it.
+// fcgi/PROTOCOL.md.
 #pragma once
 
 #include "base/clock.h"
@@ -16,9 +17,9 @@ class AdminHandler {
   // One a worker; `store` is that worker's.
   AdminHandler(Store& store, const Clock& clock);
 
-  // GET /mailbox?user=
+  // GET /mailbox?user=[&limit=&after=]
   void view(const Query& query, Answer answer) const;
-  // DELETE /mailbox?user=
+  // DELETE /mailbox?user=[&id=]
   void remove(const Query& query, Answer answer) const;
 
  private:

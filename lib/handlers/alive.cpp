@@ -3,8 +3,8 @@
 
 #include <utility>
 
-#include "handlers/reply.h"
 #include "model/json.h"
+#include "requests/reply.h"
 
 namespace letterbox {
 

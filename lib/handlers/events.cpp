@@ -6,21 +6,13 @@
 #include <string>
 #include <utility>
 
+#include "base/limits.h"
 #include "handlers/poll.h"
-#include "handlers/reply.h"
+#include "requests/reply.h"
 
 namespace letterbox {
 
 namespace {
-
-constexpr uint64_t kLifeMs = 300'000;  // of a stream that says nothing of it
-constexpr uint64_t kLifeLeastMs = 1000;
-constexpr uint64_t kLifeMostMs = 3'600'000;
-
-// As many messages of a full mailbox are read, and written, at once.
-constexpr size_t kAtOnce = 100;
-
-constexpr std::string_view kNewest = "now";
 
 Or<EventFormat> read_format(const Query& query) {
   const auto format = query.single("format");
@@ -43,7 +35,7 @@ EventsHandler::EventsHandler(Desk& desk, const Gate& gate, const Entrance& entra
 Or<EventsHandler::Wish> EventsHandler::read(const Request& request, const Query& query) {
   auto client = read_client(query);
   if (!client) return client.error();
-  const auto timeout = read_timeout(query, kLifeMs, kLifeLeastMs, kLifeMostMs);
+  const auto timeout = read_timeout(query, kStreamMs, kStreamLeastMs, kStreamMostMs);
   if (!timeout) return timeout.error();
   const auto format = read_format(query);
   if (!format) return format.error();
@@ -54,18 +46,16 @@ Or<EventsHandler::Wish> EventsHandler::read(const Request& request, const Query&
   wish.format = *format;
   wish.question.client = std::move(*client);
   wish.question.timeout_ms = *timeout;
-  wish.question.limit = kAtOnce;
+  wish.question.limit = kStreamReadMessages;
   wish.question.stream = true;
   wish.question.by_cursor = true;
-  // What a browser sends of its own accord as it comes back is later than what its page wrote.
+  // A browser that comes back sends Last-Event-ID by itself. That is later than the `after` that
+  // its page wrote.
   if (!request.last_event_id.empty()) {
-    wish.start = Start::cursor;
+    wish.start = Start::given;
     set_cursor(wish.question, request.last_event_id);
-  } else if (*after == kNewest) {
-    wish.start = Start::newest;
   } else if (*after) {
-    wish.start = Start::cursor;
-    set_cursor(wish.question, **after);
+    wish.start = set_start(wish.question, **after);
   }
   return wish;
 }
@@ -75,35 +65,12 @@ void EventsHandler::events(const Request& request, const Query& query, Answer an
   if (!caller) return refuse_stream(answer, caller.error());
   auto wish = read(request, query);
   if (!wish) return refuse_stream(answer, wish.error());
-  gate_.admit(*caller, request.remote_addr,
-              [this, visit = Visit{std::move(*wish), Sender(request), caller->heard,
-                                   std::move(answer)}](const Or<AdmissionPtr>& admission) mutable {
-                if (!admission) return refuse_stream(visit.answer, admission.error());
-                admitted(*admission, std::move(visit));
-              });
+  entrance_.admit(*caller, request.remote_addr,
+                  Visit<Wish>{std::move(*wish), Sender(request), caller->heard, std::move(answer)},
+                  refuse_stream, [this](Visit<Wish> visit) { enter(std::move(visit)); });
 }
 
-// Without a cursor it begins where its client is, or behind the newest message: the store knows.
-void EventsHandler::admitted(const AdmissionPtr& admission, Visit visit) {
-  Question& question = visit.wish.question;
-  if (const auto named = entrance_.name(question, admission); !named) {
-    return refuse_stream(visit.answer, named.error());
-  }
-  if (visit.wish.start == Start::cursor) return enter(std::move(visit));
-  // (A std::function wants to be copied.)
-  const auto shared = std::make_shared<Visit>(std::move(visit));
-  const Store::Parked who{shared->wish.question.user, shared->wish.question.client};
-  desk_.store.peek({&who, 1}, false, [this, shared](const Or<Store::Glimpses>& seen) {
-    if (!seen) return refuse_stream(shared->answer, seen.error());
-    // (None: the read will say what is wrong.)
-    const Glimpse glimpse = seen->front().value_or(Glimpse{});
-    const bool newest = shared->wish.start == Start::newest;
-    shared->wish.question.after = newest ? glimpse.newest : glimpse.cursor;
-    enter(std::move(*shared));
-  });
-}
-
-void EventsHandler::enter(Visit visit) {
+void EventsHandler::enter(Visit<Wish> visit) {
   Question& question = visit.wish.question;
   const auto there = [this, user = question.user, client = question.client, from = visit.from] {
     entrance_.seen(user, client, from, 2 * pinger_.every_ms());

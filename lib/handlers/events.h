@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: MIT
 //
-// GET /events: a stream of Server-Sent Events out of a mailbox; and POST /ack, by which its client
-// says in between what it has. fcgi/PROTOCOL.md.
+// GET /events: a stream of Server-Sent Events out of a mailbox. POST /ack: the client of a stream
+// says meanwhile which messages it has. fcgi/PROTOCOL.md.
 #pragma once
 
 #include <cstdint>
 
+#include "base/limits.h"
 #include "fastcgi/answer.h"
 #include "fastcgi/request.h"
-#include "handlers/entrance.h"
-#include "handlers/event_stream.h"
-#include "handlers/gate.h"
-#include "handlers/pinger.h"
 #include "model/query.h"
+#include "requests/entrance.h"
+#include "requests/event_stream.h"
+#include "requests/gate.h"
+#include "requests/pinger.h"
 
 namespace letterbox {
 
 struct EventRules {
-  uint64_t ping_ms = 15'000;
+  uint64_t ping_ms = kStreamPingMs;
 };
 
 class EventsHandler {
  public:
-  // One a worker; `desk`, `gate` and `entrance` are that worker's.
+  // One a worker. `desk`, `gate` and `entrance` are that worker's.
   EventsHandler(Desk& desk, const Gate& gate, const Entrance& entrance, Room& room,
                 const EventRules& rules);
 
@@ -30,24 +31,16 @@ class EventsHandler {
   void acknowledge(const Request& request, const Query& query, Answer answer);
 
  private:
-  enum class Start { cursor, newest, kept };
-  // What somebody wants, without the user, whom the gate knows.
+  // What a request asks for, without the user: the gate knows the user.
   struct Wish {
     Question question;
+    // Without a cursor, a stream begins where its client stands.
     Start start = Start::kept;
     EventFormat format = EventFormat::json;
   };
-  // ... and on whose way back.
-  struct Visit {
-    Wish wish;
-    Sender from;
-    uint64_t heard;
-    Answer answer;
-  };
 
   static Or<Wish> read(const Request& request, const Query& query);
-  void admitted(const AdmissionPtr& admission, Visit visit);
-  void enter(Visit visit);
+  void enter(Visit<Wish> visit);
 
   Desk& desk_;
   const Gate& gate_;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Who belongs to which group, for whoever manages them. fcgi/PROTOCOL.md.
+// GET, PUT and DELETE /groups: back ends and administrators manage which users belong to which
+// group. fcgi/PROTOCOL.md.
 #pragma once
+
+#include <cstddef>
 
 #include "fastcgi/answer.h"
 #include "fastcgi/request.h"
@@ -12,9 +15,13 @@ namespace letterbox {
 
 class GroupsHandler {
  public:
-  // One a worker; `groups` is that worker's.
-  explicit GroupsHandler(Groups& groups);
+  // One a worker. `groups` is that worker's. `members_max`: how many members a group may have.
+  GroupsHandler(Groups& groups, size_t members_max);
 
+  // GET /groups?prefix=&after=&limit=
+  void list(const Query& query, Answer answer) const;
+  // PUT /groups/NAME?replace=
+  void put(const Request& request, const Query& query, Answer answer) const;
   // PUT /groups/NAME/USER
   void add(const Request& request, Answer answer) const;
   // DELETE /groups/NAME/USER
@@ -26,6 +33,7 @@ class GroupsHandler {
 
  private:
   Groups& groups_;
+  const size_t members_max_;
 };
 
 }  // namespace letterbox

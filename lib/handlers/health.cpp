@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "handlers/health.h"
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -8,15 +9,14 @@
 #include <string>
 #include <utility>
 
-#include "handlers/reply.h"
+#include "base/limits.h"
 #include "model/json_writer.h"
+#include "requests/reply.h"
 
 namespace letterbox {
 
 namespace {
 
-// A turn of a loop takes milliseconds at most: nothing in it blocks.
-constexpr uint64_t kTurnMs = 1000;
 constexpr int kRetryMs = 1000;
 
 Response fine(std::string_view status, std::string_view program) {
@@ -29,7 +29,7 @@ Response not_ready(const std::string& why) { return to_response({Code::not_ready
 
 }  // namespace
 
-// Who has not answered yet. For the thread of the loop that asks.
+// Counts the workers that have not answered yet. For the thread of the loop that asks.
 struct HealthHandler::RollCall {
   Answer answer;
   size_t missing;
@@ -47,7 +47,8 @@ HealthHandler::HealthHandler(Loop& loop, std::vector<Loop*> all, Probe probe,
 void HealthHandler::healthz(Answer answer) {
   const auto call =
       std::make_shared<RollCall>(RollCall{std::move(answer), all_.size(), std::nullopt});
-  call->deadline = loop_.at(loop_.clock().steady_ms() + kTurnMs, [this, call] {
+  // A turn of a loop takes at most milliseconds, because nothing in it blocks.
+  call->deadline = loop_.at(loop_.clock().steady_ms() + kHealthyMs, [this, call] {
     call->deadline.reset();
     call->answer.send(
         to_response({Code::unhealthy,
@@ -56,6 +57,7 @@ void HealthHandler::healthz(Answer answer) {
                      kRetryMs}));
   });
   const auto present = [this, call] {
+    assert(call->missing > 0);
     if (--call->missing > 0 || !call->deadline) return;
     loop_.cancel(*std::exchange(call->deadline, std::nullopt));
     call->answer.send(fine("ok", program_));
@@ -70,10 +72,8 @@ void HealthHandler::readyz(Answer answer) const {
     answer.send(not_ready("the program is ending"));
     return;
   }
-  // std::function wants to be copied; the answer can't be.
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  probe_([owed, program = program_](const std::string& trouble) {
-    owed->send(trouble.empty() ? fine("ready", program) : not_ready(trouble));
+  probe_([owed = std::move(answer), program = program_](const std::string& trouble) mutable {
+    owed.send(trouble.empty() ? fine("ready", program) : not_ready(trouble));
   });
 }
 

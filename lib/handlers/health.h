@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// GET /healthz and GET /readyz: whether this program lives, and whether it can do its work.
+// GET /healthz and GET /readyz tell whether this program lives, and whether it can do its work.
 // fcgi/PROTOCOL.md.
 #pragma once
 
@@ -18,17 +18,17 @@ namespace letterbox {
 
 class HealthHandler {
  public:
-  // Calls back, on this worker's loop, with what WriteProbe::ask does.
+  // Calls back on this worker's loop, with the same value as WriteProbe::ask.
   using Probe = std::function<void(WriteProbe::Then)>;
 
-  // One a worker. `loop` is that worker's, `all` are those of all workers; `ending` is true from
-  // the moment on at which the program is told to end. What is named here must outlive the handler.
+  // One a worker. `loop` is that worker's; `all` are the loops of all workers. `ending` becomes
+  // true when the program is told to end. The arguments must outlive the handler.
   HealthHandler(Loop& loop, std::vector<Loop*> all, Probe probe, const std::atomic<bool>& ending,
                 std::string_view program);
 
-  // Asks every worker's loop for a sign of life: one that hangs is no healthy one.
+  // Asks every worker's loop for a sign of life. A program with a loop that hangs is not healthy.
   void healthz(Answer answer);
-  // Writes to Redis.
+  // Tries a write to Redis. A program that is ending is not ready.
   void readyz(Answer answer) const;
 
  private:

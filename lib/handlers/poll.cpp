@@ -5,13 +5,15 @@
 #include <string>
 #include <utility>
 
-#include "handlers/parameters.h"
-#include "handlers/reply.h"
 #include "model/seconds.h"
+#include "requests/parameters.h"
+#include "requests/reply.h"
 
 namespace letterbox {
 
 namespace {
+
+constexpr std::string_view kNewest = "now";
 
 class FastcgiReplyTo final : public ReplyTo {
  public:
@@ -41,65 +43,66 @@ Or<uint64_t> read_timeout(const Query& query, uint64_t default_ms, uint64_t leas
                    std::to_string(most_ms / 1000) + ", got '" + std::string(**text) + "'"};
 }
 
-Or<std::optional<std::string_view>> read_cursor(const Request& request, const Query& query) {
-  auto after = query.single("after");
-  if (after && !*after && !request.last_event_id.empty()) {
-    return std::optional(request.last_event_id);
-  }
-  return after;
-}
-
 void set_cursor(Question& question, std::string_view text) {
   const auto cursor = Cursor::parse(text);
   question.by_cursor = true;
-  // "0" is the oldest; no message has an epoch of 0.
+  // "0" reads from the oldest message on. No message has an epoch of 0.
   question.foreign = !cursor || (cursor->epoch == 0 && cursor->seq != 0);
   question.after = cursor.value_or(Cursor{});
+}
+
+Start set_start(Question& question, std::string_view after) {
+  if (after != kNewest) {
+    set_cursor(question, after);
+    return Start::given;
+  }
+  question.by_cursor = true;
+  return Start::newest;
 }
 
 PollHandler::PollHandler(const Gate& gate, const Entrance& entrance, const PollRules& rules)
     : gate_(gate), entrance_(entrance), rules_(rules) {}
 
-Or<Question> PollHandler::read(const Request& request, const Query& query) const {
+Or<PollHandler::Wish> PollHandler::read(const Request& request, const Query& query) const {
   auto client = read_client(query);
   if (!client) return client.error();
   const auto timeout = read_timeout(query, rules_.timeout_ms, 0, rules_.timeout_max_ms);
   if (!timeout) return timeout.error();
   const auto limit = read_limit(query);
   if (!limit) return limit.error();
-  const auto after = read_cursor(request, query);
+  const auto after = query.single("after");
   if (!after) return after.error();
 
-  Question question;
+  Wish wish;
+  Question& question = wish.question;
   question.client = std::move(*client);
   question.timeout_ms = *timeout;
   question.limit = *limit;
-  if (*after) set_cursor(question, **after);
-  return question;
+  if (*after) {
+    wish.start = set_start(question, **after);
+  } else if (!request.last_event_id.empty()) {
+    set_cursor(question, request.last_event_id);  // (a browser sends it by itself)
+  }
+  return wish;
 }
 
 void PollHandler::poll(const Request& request, const Query& query, Answer answer) const {
   const auto caller = gate_.look(request, query);
   if (!caller) return refuse(answer, caller.error());
-  auto question = read(request, query);
-  if (!question) return refuse(answer, question.error());
-  gate_.admit(*caller, request.remote_addr,
-              [this, question = std::move(*question), from = Sender(request), heard = caller->heard,
-               answer = std::move(answer)](const Or<AdmissionPtr>& admission) mutable {
-                if (!admission) return refuse(answer, admission.error());
-                enter(*admission, std::move(question), from, heard, std::move(answer));
-              });
+  auto wish = read(request, query);
+  if (!wish) return refuse(answer, wish.error());
+  entrance_.admit(*caller, request.remote_addr,
+                  Visit<Wish>{std::move(*wish), Sender(request), caller->heard, std::move(answer)},
+                  refuse, [this](Visit<Wish> visit) { enter(std::move(visit)); });
 }
 
-void PollHandler::enter(const AdmissionPtr& admission, Question question, const Sender& from,
-                        uint64_t heard, Answer answer) const {
-  // One that only looks has not said how often it does.
+void PollHandler::enter(Visit<Wish> visit) const {
+  Question& question = visit.wish.question;
+  // A poll with timeout=0 only looks. It does not say how often it comes.
   const uint64_t pace = question.timeout_ms > 0 ? question.timeout_ms : rules_.timeout_ms;
-  if (const auto named = entrance_.name(question, admission); !named) {
-    return refuse(answer, named.error());
-  }
-  entrance_.seen(question.user, question.client, from, pace);
-  entrance_.enter(std::move(question), std::make_shared<FastcgiReplyTo>(std::move(answer)), heard);
+  entrance_.seen(question.user, question.client, visit.from, pace);
+  entrance_.enter(std::move(question), std::make_shared<FastcgiReplyTo>(std::move(visit.answer)),
+                  visit.heard);
 }
 
 }  // namespace letterbox

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// POST /push: one message to one or several mailboxes, or a batch of them. fcgi/PROTOCOL.md.
+// POST /push: delivers one message to one or several mailboxes, or a batch of messages.
+// fcgi/PROTOCOL.md.
 #pragma once
 
 #include <cstddef>
@@ -12,58 +13,75 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "fastcgi/answer.h"
 #include "fastcgi/request.h"
-#include "handlers/mail.h"
-#include "handlers/outcomes.h"
-#include "handlers/resolving.h"
-#include "handlers/turns.h"
+#include "mailbox/calendar.h"
 #include "mailbox/groups.h"
+#include "mailbox/idempotency.h"
 #include "mailbox/store.h"
+#include "model/envelope.h"
 #include "model/query.h"
+#include "requests/mail.h"
+#include "requests/outcomes.h"
+#include "requests/resolving.h"
+#include "requests/turns.h"
 
 namespace letterbox {
 
 struct PushRules {
-  size_t body_max = 262'144;     // bytes; the switchboard enforces it, the error tells it
-  size_t recipients_max = 1000;  // named in one call, groups among them
+  size_t body_max = kPushBodyBytes;     // bytes; the switchboard enforces it, the error names it
+  size_t recipients_max = kRecipients;  // named in one call, including groups
   BroadcastLimits broadcast = {};
-  uint64_t ttl_max_ms = 7ULL * 86'400'000;  // the life of a mailbox: nothing outlives that
+  uint64_t key_life_ms = kRecordLifeMs;  // of an Idempotency-Key
+  uint64_t ttl_max_ms = kMailboxLifeMs;  // the life of a mailbox: no message outlives it
 };
 
 class PushHandler {
  public:
-  // One a worker; `store` and `groups` are that worker's.
-  PushHandler(Store& store, Groups& groups, const Clock& clock, const PushRules& rules);
+  // One a worker. `store`, `groups`, `calendar` and `keys` are that worker's.
+  PushHandler(Store& store, Groups& groups, Calendar& calendar, IdempotencyKeys& keys,
+              const Clock& clock, const PushRules& rules);
 
   void push(const Request& request, const Query& query, Answer answer) const;
 
-  // The same from within: one message, to whom `to` may name in a push. `data` is JSON. `then` gets
-  // what would have been answered.
+  // Pushes one message from inside the program. `to` is a recipient as in POST /push. `data` is
+  // JSON. `then` gets the response that POST /push would have answered.
   void push(std::string_view to, std::string_view type, std::string_view data,
             Outcomes::Then then) const;
 
  private:
+  Error too_many_recipients() const;
   Or<Mail> read_within_limits(const Request& request, const Query& query) const;
   Or<Mail> read(const Request& request, const Query& query) const;
-  // What the query says of a message: all of it, or what an envelope leaves out.
+  // What the query says about a message. It applies to a message that is the body, and to what an
+  // envelope leaves out.
   struct Stamp {
     std::string type;
-    uint64_t expires_ms;  // 0: never
+    uint64_t ttl_ms = 0;  // 0: for ever
+    uint64_t due_ms = 0;  // 0: at once
+    std::string collapse = {};
   };
+  static Letter to_letter(const Stamp& stamp, std::string_view data, uint64_t now,
+                          std::vector<Recipient> to);
   Or<Stamp> read_stamp(const Query& query, uint64_t now) const;
   Or<Mail> read_addressed(const Request& request, const Stamp& stamp, uint64_t now,
                           std::vector<std::string> to) const;
   Or<Mail> read_enveloped(const Request& request, const Stamp& stamp, uint64_t now) const;
-  Or<uint64_t> expiry(uint64_t now, uint64_t ttl_ms) const;
+  Or<Stamp> stamp_of(const Envelope& envelope, const Stamp& stamp, uint64_t now) const;
+  Or<uint64_t> checked_ttl(uint64_t ttl_ms) const;
   void send(Or<Mail> mail, size_t body_bytes, Outcomes::Then then) const;
+  void claim(Mail mail, Held held, Outcomes::Then then) const;
+  void deliver(Mail mail, Held held, Outcomes::Then then) const;
   void resolve(Mail mail, Held held, Outcomes::Then then) const;
 
   Store& store_;
   Groups& groups_;
+  Calendar& calendar_;
+  IdempotencyKeys& keys_;
   const Clock& clock_;
   const PushRules rules_;
-  // Both outlive this for what is on its way.
+  // Calls that are under way share both, so both may outlive the handler.
   const std::shared_ptr<size_t> in_hand_;  // bytes
   const std::shared_ptr<Turns> turns_;
 };

@@ -5,20 +5,16 @@
 #include <string>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/text.h"
-#include "handlers/parameters.h"
-#include "handlers/reply.h"
+#include "requests/parameters.h"
+#include "requests/reply.h"
 
 namespace letterbox {
 
 namespace {
 
-// How long whoever has no token to lose is kept out, if nothing is said of it; and at most.
-constexpr uint64_t kKickMs = 60'000;
-constexpr uint64_t kKickMostMs = 30ULL * 86'400'000;
-constexpr size_t kReasonMost = 200;  // characters
-
-// What a kick, a lock or an unlock says: the last needs no more than the user.
+// What a kick, a lock or an unlock says. An unlock needs only the user.
 struct Change {
   std::string user;
   std::string reason;
@@ -32,15 +28,16 @@ Or<Change> read_change(const Request& request) {
   if (!user) return user.error();
   auto reason = text_member(*members, "reason");
   if (!reason) return reason.error();
-  if (*reason && utf8_length(**reason) > kReasonMost) {
-    return Error{Code::bad_request, "'reason' must be at most 200 characters"};
+  if (*reason && utf8_length(**reason) > kReasonCharacters) {
+    return Error{Code::bad_request,
+                 "'reason' must be at most " + std::to_string(kReasonCharacters) + " characters"};
   }
   const auto for_ms = seconds_member(*members, "for", kKickMostMs);
   if (!for_ms) return for_ms.error();
   return Change{std::move(*user), std::move(*reason).value_or(""), for_ms->value_or(kKickMs)};
 }
 
-// What is asked for is done by `act`, and answered by what `tell` makes of its outcome.
+// `act` does what the request asks for. The answer is what `tell` makes of the outcome.
 template <class Act, class Tell>
 void carry_out(const Request& request, Answer answer, Act act, Tell tell) {
   const auto change = read_change(request);

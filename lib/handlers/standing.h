@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// POST /users/kick, /users/lock, /users/unlock: throws somebody out, keeps somebody out.
-// fcgi/PROTOCOL.md.
+// POST /users/kick, /users/lock, /users/unlock: kicks a user, locks a user out, or lets a locked
+// user in again. fcgi/PROTOCOL.md.
 #pragma once
 
 #include "fastcgi/answer.h"
@@ -12,7 +12,7 @@ namespace letterbox {
 
 class StandingHandler {
  public:
-  // One a worker; `access` is that worker's.
+  // One a worker. `access` is that worker's.
   explicit StandingHandler(Access& access);
 
   void kick(const Request& request, Answer answer) const;

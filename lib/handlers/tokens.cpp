@@ -5,12 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/text.h"
-#include "handlers/identity.h"
-#include "handlers/parameters.h"
-#include "handlers/reply.h"
 #include "model/json.h"
 #include "model/names.h"
+#include "requests/identity.h"
+#include "requests/parameters.h"
+#include "requests/reply.h"
 #include "secret/digest.h"
 #include "secret/random.h"
 
@@ -18,11 +19,9 @@ namespace letterbox {
 
 namespace {
 
-constexpr uint64_t kLifeMostMs = 366ULL * 86'400'000;
-constexpr size_t kDataMost = 4096;  // bytes
 constexpr size_t kIdBytes = 8;
 
-// What POST /tokens asks for: whose, and all of the token but the secret.
+// What POST /tokens asks for: the user, and all of the token except the secret.
 struct NewToken {
   std::string user;
   Token token;
@@ -33,9 +32,11 @@ Or<NewToken> read_new_token(const Request& request, uint64_t now, uint64_t life_
   if (!members) return members.error();
   auto user = user_member(*members);
   if (!user) return user.error();
-  const auto ttl = seconds_member(*members, "ttl", kLifeMostMs);
+  const auto ttl = seconds_member(*members, "ttl", kTokenLifeMostMs);
   if (!ttl) return ttl.error();
   if (ttl->value_or(1) == 0) return Error{Code::bad_request, "'ttl' must be more than 0 seconds"};
+  const auto sliding = flag_member(*members, "sliding");
+  if (!sliding) return sliding.error();
   const auto client = text_member(*members, "client");
   if (!client) return client.error();
   if (*client && !valid_client(**client)) {
@@ -43,13 +44,15 @@ Or<NewToken> read_new_token(const Request& request, uint64_t now, uint64_t life_
   }
   const auto found = members->find("data");
   std::string data = found != members->end() ? found->second.json : "";
-  if (data.size() > kDataMost) {
-    return Error{Code::bad_request, "'data' must be at most 4096 bytes of JSON"};
+  if (data.size() > kTokenDataBytes) {
+    return Error{Code::bad_request,
+                 "'data' must be at most " + std::to_string(kTokenDataBytes) + " bytes of JSON"};
   }
   NewToken asked{.user = std::move(*user), .token = {}};
   asked.token.id = asked.user + '.' + hex(random_secret(kIdBytes));
   asked.token.created_ms = now;
   asked.token.expires_ms = now + ttl->value_or(life_ms);
+  if (*sliding) asked.token.slide_ms = ttl->value_or(life_ms);
   asked.token.client = client->value_or("");
   asked.token.data = std::move(data);
   return asked;
@@ -74,12 +77,12 @@ std::string list_json(std::string_view user, const std::vector<Token>& tokens) {
     json.key("address").string_or_null(token.address);
     json.key("client").string_or_null(token.client);
     json.key("data").raw(token.data.empty() ? "null" : token.data);
-    json.end_object();
+    json.key("sliding").boolean(token.slide_ms != 0).end_object();
   }
   return json.end_array().end_object().take() + "\n";
 }
 
-// Which tokens DELETE /tokens is about: all of a user, or one.
+// The tokens that DELETE /tokens is about: all tokens of a user, or one.
 struct Selection {
   std::string user;
   std::string id;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// POST, GET and DELETE /tokens: a back end hands its users tokens, looks at them, takes them back.
+// POST, GET and DELETE /tokens: a back end issues tokens to its users, lists them and revokes them.
 // fcgi/PROTOCOL.md.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "fastcgi/answer.h"
 #include "fastcgi/request.h"
 #include "mailbox/access.h"
@@ -16,13 +17,13 @@
 namespace letterbox {
 
 struct TokenRules {
-  uint64_t life_ms = 86'400'000;  // of a token whose maker says nothing of it
-  size_t most = 100;              // of one user
+  uint64_t life_ms = kTokenLifeMs;  // of a token, if the request has no "ttl"
+  size_t most = kUserTokens;        // tokens of one user
 };
 
 class TokenHandler {
  public:
-  // One a worker; `access` is that worker's.
+  // One a worker. `access` is that worker's.
   TokenHandler(Access& access, const Clock& clock, const TokenRules& rules);
 
   void issue(const Request& request, Answer answer) const;

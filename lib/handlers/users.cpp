@@ -5,17 +5,21 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "handlers/parameters.h"
-#include "handlers/reply.h"
+#include "base/text.h"
 #include "model/json.h"
 #include "model/names.h"
+#include "requests/parameters.h"
+#include "requests/reply.h"
 
 namespace letterbox {
 
 namespace {
 
-// A user's name, or (where it may be) the beginning of one. None: it was not given.
+constexpr std::string_view kPrefix = "/users/";
+
+// A parameter that is a user's name or the beginning of one; none if it is not given.
 Or<std::optional<std::string_view>> read_name(const Query& query, std::string_view parameter) {
   auto name = query.single(parameter);
   if (!name || !*name || valid_user(**name)) return name;
@@ -23,7 +27,7 @@ Or<std::optional<std::string_view>> read_name(const Query& query, std::string_vi
                std::string(parameter) + " must be 1 to 128 of A-Z a-z 0-9 . _ - @ : +"};
 }
 
-// The same of one that may be left empty.
+// The same for a parameter that may be empty.
 Or<std::string> read_part(const Query& query, std::string_view parameter) {
   const auto text = query.single(parameter);
   if (text && text->value_or("").empty()) return std::string();
@@ -42,7 +46,7 @@ Or<PresenceQuestion> read_question(const Query& query) {
   return PresenceQuestion{std::move(*prefix), std::move(*after), *limit};
 }
 
-// Within an object that its caller has begun.
+// Writes members into an object that the caller has begun.
 void write_user(JsonWriter& json, const PresentUser& user) {
   json.key("last_activity").number_or_null(user.last_ms);
   json.key("until").number_or_null(user.until_ms);
@@ -53,6 +57,13 @@ void write_user(JsonWriter& json, const PresentUser& user) {
     json.key("address").string(client.address);
     json.key("agent").string(client.agent).end_object();
   }
+  json.end_array();
+}
+
+// Writes a member. (An administrator may have put any text into Redis by hand.)
+void write_groups(JsonWriter& json, const std::vector<std::string>& groups) {
+  json.key("groups").begin_array();
+  for (const auto& group : groups) json.string(utf8_lossy(group));
   json.end_array();
 }
 
@@ -69,7 +80,8 @@ std::string to_json(const PresencePage& page) {
   return json.take() + "\n";
 }
 
-std::string to_json(const PresentUser& user, const Standing& standing) {
+std::string to_json(const PresentUser& user, const Standing& standing,
+                    const std::vector<std::string>& groups) {
   JsonWriter json;
   json.begin_object().key("user").string(user.name);
   json.key("online").boolean(user.until_ms != 0);
@@ -81,14 +93,25 @@ std::string to_json(const PresentUser& user, const Standing& standing) {
   } else {
     json.null();
   }
-  json.end_object();
-  return json.take() + "\n";
+  write_groups(json, groups);
+  return json.end_object().take() + "\n";
+}
+
+std::string to_json(std::string_view user, const Erased& erased) {
+  JsonWriter json;
+  json.begin_object().key("user").string(user).key("erased").boolean(true);
+  json.key("messages").number(static_cast<int64_t>(erased.messages));
+  json.key("tokens").number(static_cast<int64_t>(erased.tokens));
+  json.key("scheduled").number(static_cast<int64_t>(erased.scheduled));
+  write_groups(json, erased.groups);
+  json.key("standing").boolean(erased.standing).key("presence").boolean(erased.presence);
+  return json.end_object().take() + "\n";
 }
 
 }  // namespace
 
-UsersHandler::UsersHandler(PresenceStore& presence, Access& access)
-    : presence_(presence), access_(access) {}
+UsersHandler::UsersHandler(PresenceStore& presence, Access& access, Groups& groups, Eraser& eraser)
+    : presence_(presence), access_(access), groups_(groups), eraser_(eraser) {}
 
 void UsersHandler::view(const Query& query, Answer answer) const {
   const auto user = read_name(query, "user");
@@ -103,15 +126,26 @@ void UsersHandler::view(const Query& query, Answer answer) const {
                                       [](const PresencePage& page) { return to_json(page); }));
 }
 
+void UsersHandler::erase(const Request& request, Answer answer) const {
+  const std::string user(request.path.substr(kPrefix.size()));
+  if (!valid_user(user)) return refuse(answer, bad_user());
+  eraser_.erase(user, answering(std::move(answer),
+                                [user](const Erased& erased) { return to_json(user, erased); }));
+}
+
 void UsersHandler::view_one(const std::string& user, Answer answer) const {
-  // std::function wants to be copied; the answer can't be.
-  auto owed = std::make_shared<Answer>(std::move(answer));
-  presence_.user(user, [this, owed, user](const Or<PresentUser>& found) {
-    if (!found) return refuse(*owed, found.error());
-    access_.standing(user,
-                     answering(std::move(*owed), [present = *found](const Standing& standing) {
-                       return to_json(present, standing);
-                     }));
+  presence_.user(user, [this, owed = std::move(answer),
+                        user](const Or<PresentUser>& found) mutable {
+    if (!found) return refuse(owed, found.error());
+    access_.standing(user, [this, owed = std::move(owed), user,
+                            present = *found](const Or<Standing>& standing) mutable {
+      if (!standing) return refuse(owed, standing.error());
+      groups_.groups_of(
+          user, answering(std::move(owed),
+                          [present, standing = *standing](const std::vector<std::string>& groups) {
+                            return to_json(present, standing, groups);
+                          }));
+    });
   });
 }
 

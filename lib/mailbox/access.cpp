@@ -9,7 +9,7 @@ std::string because(std::string_view what, std::string_view reason) {
   return std::string(what) + (reason.empty() ? "" : ": ") + std::string(reason);
 }
 
-// Whether a claim is older than what happened then. One that does not say how old it is, is.
+// Whether a token was issued at `then_ms` or before. One that does not say when counts as older.
 bool older(std::optional<uint64_t> issued_ms, uint64_t then_ms) {
   return !issued_ms || *issued_ms <= then_ms;
 }
@@ -22,7 +22,7 @@ Or<Admission> judge(const Claim& claim, const Standing& standing, const std::opt
                     uint64_t now_ms) {
   const bool vouched = claim.proof == Claim::Proof::vouched;
   const bool is_signed = claim.proof == Claim::Proof::signed_;
-  // First, so that whoever guesses tokens learns nothing about a user.
+  // The token is judged first, so that a guessed token reveals nothing about the user.
   const uint64_t ends = is_signed ? claim.expires_ms : token ? token->expires_ms : 0;
   const bool known = vouched || ends > now_ms;
   const bool revoked =
@@ -33,7 +33,7 @@ Or<Admission> judge(const Claim& claim, const Standing& standing, const std::opt
   if (const auto& kick = standing.kicked) {
     const auto issued = token ? std::optional(token->created_ms) : claim.issued_ms;
     const bool out = vouched ? kick->until_ms > now_ms : older(issued, kick->at_ms);
-    if (out) return Error{Code::kicked, because("thrown out", kick->reason)};
+    if (out) return Error{Code::kicked, because("kicked", kick->reason)};
   }
   Admission admission{.claim = claim};
   admission.expires_ms = claim.expires_ms;
@@ -41,6 +41,7 @@ Or<Admission> judge(const Claim& claim, const Standing& standing, const std::opt
     admission.client = token->client;
     admission.data = token->data;
     admission.expires_ms = token->expires_ms;
+    admission.slide_ms = token->slide_ms;
   }
   return admission;
 }

@@ -1,64 +1,69 @@
 // SPDX-License-Identifier: MIT
 //
-// Who may come in: the tokens that were handed out, who is locked out or was kicked, and the
-// notices by which every program hears of a change. An interface, so that its users are tested
-// without Redis; RedisAccess is the real one.
+// Access: the tokens that were issued, which users are locked or kicked, and the notices by which
+// every program hears of a change. An interface, so that its users are tested without Redis;
+// RedisAccess is the real one.
 //
-// It belongs to one worker. Callbacks come on its thread, once each, possibly before the call
-// returns. Code::store_unavailable: nobody knows then whether it was carried out.
-// Code::broken_data: it was not, and will not be before somebody removes what stands in the place
-// of tokens or standing.
+// An Access belongs to one worker. Callbacks come on that worker's thread, once each, possibly
+// before the call returns. After Code::store_unavailable it is unknown whether the call was carried
+// out. After Code::broken_data it was not; a retry fails too, until the wrong value in the place of
+// tokens or standing is removed.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/callback.h"
 #include "model/error.h"
 
 namespace letterbox {
 
-// Who somebody says to be, and by what. Times are wall clock, ms since 1970.
+// Which user a request says it comes from, and the proof of that. Times are wall clock, ms since
+// 1970.
 struct Claim {
   enum class Proof {
-    vouched,  // nginx says so, or --open lets anyone say it
-    token,    // one of those that were handed out here; only Redis knows whether it is good
-    signed_,  // one that somebody else has signed; its signature was found good
+    vouched,  // nginx names the user, or --open lets the client name it
+    token,    // a token that was issued here; only Redis knows whether it is good
+    signed_,  // a token that the back end signed (a JWT); its signature is good
   };
 
   Proof proof = Proof::vouched;
   std::string user = {};
   std::string hash = {};                   // of the token, SHA-256 as hex digits
-  std::optional<uint64_t> issued_ms = {};  // of a signed one, where it says so
-  uint64_t expires_ms = 0;                 // of a signed one
+  std::optional<uint64_t> issued_ms = {};  // of a signed token, if it tells
+  uint64_t expires_ms = 0;                 // of a signed token
 
-  // Tells claims apart, those by token by the token alone: no name has a blank in it.
+  // Different for different claims. A claim by token is known by its token alone. (The blank keeps
+  // names and hashes apart: neither contains one.)
   std::string key() const { return proof == Proof::vouched ? " " + user : hash; }
 };
 
-// Somebody who may come in.
+// A claim that was found good.
 struct Admission {
   Claim claim;
-  std::string client = {};  // the only one that the token is for; empty: any
+  std::string client = {};  // the only client that may use the token; empty: any client
   std::string data = {};    // what the back end attached to the token: JSON, or empty
-  uint64_t expires_ms = 0;  // when it ends; 0: not by itself
+  uint64_t expires_ms = 0;  // when the admission ends; 0: not by itself
+  uint64_t slide_ms = 0;    // of a sliding token, as Token::slide_ms
 };
 
-// A token as it is listed: all of it but the secret.
+// A token as GET /tokens lists it: everything but the secret.
 struct Token {
   std::string id;  // USER.SIXTEEN_HEX_DIGITS
   uint64_t created_ms = 0;
   uint64_t expires_ms = 0;
-  uint64_t used_ms = 0;  // to the minute; 0: never
+  uint64_t slide_ms = 0;  // each use prolongs the token to this from now; 0: none does
+  uint64_t used_ms = 0;   // to the minute; 0: never
   std::string client;
-  std::string address;  // it was used from last
+  std::string address;  // the last one that the token was used from
   std::string data;     // JSON, or empty
 };
 
-// How a user stands.
+// Whether a user is locked, kicked, or has had signed tokens revoked.
 struct Standing {
   struct Lock {
     uint64_t since_ms = 0;
@@ -66,52 +71,56 @@ struct Standing {
   };
   struct Kick {
     uint64_t at_ms = 0;
-    uint64_t until_ms = 0;  // whoever is vouched for is refused as long
+    uint64_t until_ms = 0;  // until then a user that nginx vouches for is refused too
     std::string reason;
   };
   std::optional<Lock> locked;
   std::optional<Kick> kicked;
-  std::optional<uint64_t> revoked_ms;  // signed tokens of before are no good
+  std::optional<uint64_t> revoked_ms;  // signed tokens issued up to then are no good
 };
 
 class Access {
  public:
   template <class T>
-  using Then = std::function<void(Or<T>)>;
+  using Then = Callback<void(Or<T>)>;
 
   virtual ~Access() = default;
 
-  // Whether somebody may come in. Notes the use of a token. Errors: bad_token, kicked, locked.
+  // Whether a claim is admitted. Notes the use of a token, which prolongs a sliding one. Errors:
+  // bad_token, kicked, locked.
   virtual void admit(const Claim& claim, std::string_view address, Then<Admission> then) = 0;
 
-  // Keeps a new token by its hash; of more than `most` the oldest is revoked. REQUIRES: no blanks
-  // in the id; data is JSON or empty.
+  // Keeps a new token by its hash. If the user has more than `most` tokens, the oldest is revoked.
+  // REQUIRES: no blanks in the id; data is JSON or empty.
   virtual void issue(std::string_view user, std::string_view hash, const Token& token, size_t most,
                      Then<bool> then) = 0;
   virtual void tokens(std::string_view user, Then<std::vector<Token>> then) = 0;
-  // Takes back the one of that id, or all where it is empty; how many.
+  // Revokes the token with that id, or all of the user's if `id` is empty. `then` gets how many.
   virtual void revoke(std::string_view user, std::string_view id, Then<uint64_t> then) = 0;
 
   virtual void standing(std::string_view user, Then<Standing> then) = 0;
-  // Reasons are well-formed UTF-8, shown to whoever is refused.
+  // Whether Redis holds a standing for any of these users. Costs next to nothing for hundreds of
+  // users; for very many it would block Redis.
+  virtual void any_stands(std::span<const std::string> users, Then<bool> then) = 0;
+  // A reason is well-formed UTF-8; a refused client is shown it.
   virtual void lock(std::string_view user, std::string_view reason, Then<bool> then) = 0;
-  // False: was not locked.
+  // False: the user was not locked.
   virtual void unlock(std::string_view user, Then<bool> then) = 0;
   virtual void kick(std::string_view user, std::string_view reason, uint64_t for_ms,
                     Then<bool> then) = 0;
 };
 
-// Somebody may not come in: so it was found. That Redis is away says nothing.
+// True if a claim was found bad. (If Redis is away, nothing was found.)
 template <class T>
 bool turned_away(const Or<T>& answer) {
   return !answer && answer.error().code != Code::store_unavailable;
 }
 
-// Forged, expired, revoked, or never handed out: which, nobody is told.
+// The token is forged, expired, revoked, or was never issued. The client is not told which.
 Error bad_token();
 
-// What follows from how a user stands, and (where a token of ours was shown) from its record.
-// Errors: bad_token, kicked, locked. A pure function.
+// The decision about a claim, from the user's standing and, for a token issued here, from its
+// record. Errors: bad_token, kicked, locked. A pure function.
 Or<Admission> judge(const Claim& claim, const Standing& standing, const std::optional<Token>& token,
                     uint64_t now_ms);
 

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "mailbox/admission_cache.h"
 
+#include <algorithm>
+#include <cassert>
 #include <utility>
+
+#include "base/rare.h"
 
 namespace letterbox {
 
 namespace {
 
-// An admission is used for so long before Redis is asked anew.
-constexpr uint64_t kStaleMs = 60'000;
-// At this many users with a notice everything is forgotten: so that nothing grows.
+// How long an admission is used before Redis is asked again. A sliding token must be prolonged long
+// before it ends.
+uint64_t stale_after_ms(const Admission& admission) {
+  constexpr uint64_t kStaleMs = 60'000;
+  return admission.slide_ms == 0 ? kStaleMs : std::min(kStaleMs, admission.slide_ms / 4);
+}
+// Users with a notice: at this number the cache forgets everything, so that `noticed_` is bounded.
 constexpr size_t kNoticedMost = 10'000;
 
 }  // namespace
@@ -21,12 +29,13 @@ AdmissionPtr AdmissionCache::find(const std::string& key, bool& stale) {
   Entry* entry = open_ ? entry_of(key) : nullptr;
   if (entry == nullptr) return nullptr;
   const auto& admission = entry->admission;
+  assert(admission && entry->heard <= heard_);
   if (admission->expires_ms != 0 && admission->expires_ms <= clock_.wall_ms()) return nullptr;
   const auto noticed = noticed_.find(admission->claim.user);
   if (noticed != noticed_.end() && noticed->second > entry->heard) return nullptr;
   const uint64_t now = clock_.steady_ms();
-  stale = now >= entry->asked_ms + kStaleMs;
-  if (stale) entry->asked_ms = now;  // one caller asks, not all that come meanwhile
+  stale = now >= entry->asked_ms + stale_after_ms(*admission);
+  if (stale) entry->asked_ms = now;  // so that only this caller asks
   return admission;
 }
 
@@ -39,8 +48,9 @@ AdmissionCache::Entry* AdmissionCache::entry_of(const std::string& key) {
   return &newer_.at(key);
 }
 
-// Among the newer ones. When these are full, they become the older ones, which are dropped.
+// Puts an entry into `newer_`. If that is full, it first replaces `older_`.
 void AdmissionCache::put(const std::string& key, Entry entry) {
+  assert(entry.admission);
   const size_t bytes = kEach + entry.admission->data.size();
   if (newer_bytes_ + bytes > most_) {
     older_ = std::exchange(newer_, {});
@@ -50,6 +60,7 @@ void AdmissionCache::put(const std::string& key, Entry entry) {
   const auto [place, is_new] = newer_.try_emplace(key);
   if (!is_new) newer_bytes_ -= kEach + place->second.admission->data.size();
   place->second = std::move(entry);
+  assert(newer_bytes_ >= kEach * newer_.size());
 }
 
 void AdmissionCache::ask(Access& access, const Claim& claim, std::string_view address, Then then) {
@@ -71,7 +82,10 @@ void AdmissionCache::remember(const AdmissionPtr& admission, uint64_t heard) {
 void AdmissionCache::forget(const std::string& user) {
   Lock lock(mutex_);
   const uint64_t number = ++heard_;
-  if (noticed_.size() >= kNoticedMost) forget_everything();
+  if (noticed_.size() >= kNoticedMost) {
+    rare<"notices are about too many users to be remembered">();
+    forget_everything();
+  }
   noticed_[user] = number;
 }
 

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
-// Remembers admissions, so that in the ordinary case a request asks nothing of Redis.
+// Remembers admissions, so that most requests need not ask Redis.
 //
-// An admission counts as long as this program hears of every change (notices.h): a notice about a
-// user has that user's admissions forgotten. Invariant: an answer of Redis is remembered only if no
-// notice came since Redis was asked. One cache serves all workers of a program. For any thread;
-// an Access is the calling worker's.
+// An admission is valid as long as this program hears of every change (notices.h): a notice about a
+// user makes the cache forget that user's admissions. Invariant: an answer of Redis is remembered
+// only if no notice came since Redis was asked. One cache serves all workers of a program. For any
+// thread; the Access that is passed in is the calling worker's.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
+#include "base/callback.h"
 #include "base/clock.h"
 #include "base/sync.h"
 #include "mailbox/access.h"
@@ -27,30 +27,30 @@ using AdmissionPtr = std::shared_ptr<const Admission>;
 
 class AdmissionCache {
  public:
-  using Then = std::function<void(Or<AdmissionPtr>)>;
+  using Then = Callback<void(Or<AdmissionPtr>)>;
 
-  // The cache keeps the latest entries of at least this many bytes, and of at most twice as many.
+  // Bytes: the cache keeps at least this much of the latest entries, and at most twice as much.
   static constexpr size_t kMost = 67'108'864;
-  // An entry counts as this many bytes, besides the data of its token.
+  // Bytes that an entry counts as, plus those of its token's data.
   static constexpr size_t kEach = 512;
   explicit AdmissionCache(const Clock& clock, size_t most = kMost);
 
-  // The number of notices. It also grows if some may have been missed.
+  // The number of notices so far. It also grows if some may have been missed.
   uint64_t heard() const { return heard_; }
 
-  // The remembered admission for a claim's key, or null: ask(). If it is a minute old, `stale` is
-  // set, for one caller a minute: the caller uses it, and asks anew meanwhile, which notes the use
-  // of a token.
+  // The remembered admission for a claim's key, or null: call ask(). If the admission is a minute
+  // old, or a quarter of a sliding token's life if that is less, `stale` is set, for one caller in
+  // that time: that caller calls ask() as well, which notes the use of a token.
   AdmissionPtr find(const std::string& key, bool& stale) EXCLUDES(mutex_);
   // Asks Redis, and remembers an admission. `then` is called on the worker's thread.
   void ask(Access& access, const Claim& claim, std::string_view address, Then then)
       EXCLUDES(mutex_);
 
-  // A notice about this user came.
+  // Call this for each notice, with the user it is about.
   void forget(const std::string& user) EXCLUDES(mutex_);
-  // From now on every notice is heard. A new cache is shut.
+  // Call this when every notice is heard from now on. A new cache is shut.
   void open() EXCLUDES(mutex_);
-  // Notices may be missed: until open() nothing is found, and nothing remembered.
+  // Call this when notices may be missed: until open() nothing is found or remembered.
   void shut() EXCLUDES(mutex_);
 
  private:
@@ -72,7 +72,7 @@ class AdmissionCache {
   std::atomic<uint64_t> heard_{0};
   mutable Mutex mutex_;
   bool open_ GUARDED_BY(mutex_) = false;
-  // An entry that is used moves to the newer ones; when these are full, the older ones are dropped.
+  // Using an entry moves it to `newer_`. When that is full it replaces `older_`.
   Entries newer_ GUARDED_BY(mutex_);
   Entries older_ GUARDED_BY(mutex_);
   size_t newer_bytes_ GUARDED_BY(mutex_) = 0;

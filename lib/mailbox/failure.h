@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What a reply of Redis that is no success means for who asked: come back later, or not before
-// somebody has removed what stands wrongly in Redis. For the stores of this folder; pure.
+// Turns a failed reply of Redis into an error for the caller: store_unavailable (try again later)
+// or broken_data (fails until the wrong value in Redis is removed). For the stores of this folder;
+// pure.
 #pragma once
 
 #include <string_view>
@@ -11,8 +12,8 @@
 
 namespace letterbox {
 
-// Of a reply that is an error, none at all, or of the wrong shape. `key`: the only one that a plain
-// command was about. The scripts name keys themselves.
+// The error for a reply that is an error, is missing, or has the wrong shape. `key`: the key of a
+// plain command, if it has only one. (Errors of the scripts name the key themselves.)
 Error failure_of(const Reply& reply, std::string_view key = {});
 
 }  // namespace letterbox

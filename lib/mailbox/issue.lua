@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --
--- A new token of a user. Those that have expired, or can't be read, go; where there are as many as may
--- be, the one that was made first goes as well. Layouts: KEYS.md.
+-- Makes a new token for a user. Tokens that have expired, or can't be read, are removed. If the user
+-- then has too many, the one that was made first is removed as well. Layouts: KEYS.md.
 -- KEYS  1 tokens  2 notices  3 notice count
 -- ARGV  1 user  2 hash of the token  3 its record  4 now (ms)  5 most tokens  6 life of notices (ms)
--- Out   how many tokens there are
+-- Out   how many tokens the user has now
 local now = tonumber(ARGV[4])
 local count, last = 1, tonumber(string.match(ARGV[3], '^%S+ %d+ (%d+)'))
 local oldest, oldest_created

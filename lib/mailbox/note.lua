@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- The ordinary case of what read.lua does with a limit of 0, at half its cost: the only client of
--- a mailbox that only this program watches acknowledges, and is noted as parked or not. Where
--- anything else is the case it returns 0, and read.lua is to be called. Layouts: KEYS.md.
+-- The ordinary case of what read.lua does with a limit of 0, at half its cost: a mailbox has only
+-- one client, and only this program watches it. The client acknowledges, and is noted as parked or
+-- not. In any other case this returns 0, and the caller calls read.lua. Layouts: KEYS.md.
 -- KEYS  1 base  2 unacked  3 clients
 -- ARGV  1 now (ms)  2 client  3 epoch of its cursor  4 its seq  5 poll parked until (ms)
 --       6 watcher  7 watching until (ms)  8 expiries older than this are due (ms)
@@ -17,7 +17,7 @@ if epoch ~= ARGV[3] or watcher ~= ARGV[6] or tonumber(touched) < tonumber(ARGV[8
 local ahead = tonumber(ARGV[4]) - tonumber(base)
 if ahead > 0 and ahead > redis.call('LLEN', KEYS[2]) then return 0 end
 
--- What was seen later counts: a note that took its time must not overwrite it.
+-- The latest time at which the client was seen counts: a delayed note must not overwrite it.
 local seen = string.match(redis.call('HGET', KEYS[3], ARGV[2]) or '', '^%d+ %d+ (%d+)')
 if not seen or tonumber(seen) > tonumber(ARGV[1]) then return 0 end
 

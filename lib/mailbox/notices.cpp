@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "base/limits.h"
+#include "base/rare.h"
+#include "base/text.h"
 #include "mailbox/keys.h"
 
 namespace letterbox {
@@ -10,22 +13,23 @@ namespace letterbox {
 namespace {
 
 constexpr uint64_t kBlockMs = 5000;
-constexpr std::string_view kBlock = "5000";
-constexpr std::string_view kMostAtOnce = "1000";
 // Where something that is no stream stands in its place.
 constexpr uint64_t kAgainMs = 500;
 
-// Of an entry: ID [number N user NAME].
-uint64_t number_of(const Reply& entry) { return static_cast<uint64_t>(entry[1][1].integer()); }
+// An entry is: ID [number N user NAME].
+uint64_t number_of(const Reply& entry) { return entry[1][1].number(); }
 bool well_formed(const Reply& entry) { return entry.size() == 2 && entry[1].size() == 4; }
 
 }  // namespace
 
-Notices::Notices(Loop& loop, RedisConnection& leader, Events events)
+Notices::Notices(Loop& loop, Redis& leader, Events events, RedisFigures* figures)
     : loop_(loop),
       events_(std::move(events)),
       redis_(leader, "letterbox-notices",
-             {.up = [this] { listen_from_the_end(); }, .down = [this] { went_down(); }}) {}
+             {.up = [this] { listen_from_the_end(); },
+              .down = [this] { went_down(); },
+              .logged = false,
+              .figures = figures}) {}
 
 void Notices::start() { redis_.start(); }
 
@@ -35,23 +39,25 @@ void Notices::went_down() {
 }
 
 void Notices::listen_from_the_end() {
-  redis_.command({"XREVRANGE", kNoticesKey, "+", "-", "COUNT", "1"}, [this](const Reply& reply) {
-    if (!reply.ok()) return failed(reply);
-    const bool any = reply.size() == 1 && reply[0].size() == 2;
-    const std::string last(any ? reply[0][0].text() : "0-0");
-    if (!listening_ || last != last_) {
-      last_ = last;
-      number_ = any && well_formed(reply[0]) ? number_of(reply[0]) : 0;
-      listening_ = true;
-      events_.listening();
-    }
-    ask();
-  });
+  redis_.command({"XREVRANGE", shared_keys(redis_.part()).notices, "+", "-", "COUNT", "1"},
+                 [this](const Reply& reply) {
+                   if (!reply.ok()) return failed(reply);
+                   const bool any = reply.size() == 1 && reply[0].size() == 2;
+                   const std::string last(any ? reply[0][0].text() : "0-0");
+                   if (!listening_ || last != last_) {
+                     last_ = last;
+                     number_ = any && well_formed(reply[0]) ? number_of(reply[0]) : 0;
+                     listening_ = true;
+                     events_.listening();
+                   }
+                   ask();
+                 });
 }
 
 void Notices::ask() {
   redis_.command(
-      {"XREAD", "COUNT", kMostAtOnce, "BLOCK", kBlock, "STREAMS", kNoticesKey, last_},
+      {"XREAD", "COUNT", kTextOf<kHeardNotices>, "BLOCK", kTextOf<kBlockMs>, "STREAMS",
+       shared_keys(redis_.part()).notices, last_},
       [this](const Reply& reply) { answered(reply); }, kBlockMs);
 }
 
@@ -61,12 +67,13 @@ void Notices::answered(const Reply& reply) {
     take(reply[0][1]);
     ask();
   } else {
-    // A stream that began anew, by a clock that went back, has its end before where we wait.
+    // Nothing came for kBlockMs. The stream may have been made again by a Redis whose clock went
+    // back: then its end lies before `last_`, and XREAD would wait there for ever.
     listen_from_the_end();
   }
 }
 
-// Where the connection is lost, the next one begins anew.
+// (If the connection is lost, listening starts again when it is up.)
 void Notices::failed(const Reply& reply) {
   if (!reply.came()) return;
   if (std::exchange(listening_, false)) events_.deaf();
@@ -79,12 +86,16 @@ void Notices::take(const Reply& entries) {
     const Reply entry = entries[i];
     last_ = entry[0].text();
     if (!well_formed(entry)) continue;
-    // The stream keeps the last ones alone, and Redis may have been emptied.
+    // A gap means missed notices: the stream keeps only the latest, and Redis may have been
+    // emptied.
     all_heard = all_heard && number_of(entry) == number_ + 1;
     number_ = number_of(entry);
     events_.heard(entry[1][3].text());
   }
-  if (!all_heard) events_.listening();
+  if (!all_heard) {
+    rare<"notices were missed">();
+    events_.listening();
+  }
 }
 
 void Notices::listen_later() {

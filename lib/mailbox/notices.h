@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Hears whom to look at again: a stream in Redis in which every change of who may come in leaves
-// the user's name. A connection of its own waits at its end. For the thread of its loop alone.
+// Listens to the notices, a stream in Redis: every lock, kick, unlock and revocation adds the
+// user's name to it, so that each program checks that user again. Notices waits at the stream's end
+// by a connection of its own. For the thread of its loop alone.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +20,15 @@ class Notices {
  public:
   struct Events {
     std::function<void(std::string_view user)> heard;
-    // From now on everything is heard; what was before may have gone unheard.
+    // From now on every notice is heard; earlier ones may have been missed.
     std::function<void()> listening;
-    // Until `listening`, what happens is not heard.
+    // Notices are missed until `listening` is called.
     std::function<void()> deaf;
   };
 
-  // Follows the leader: see redis/connection.h. REQUIRES: the loop has ended before this does.
-  Notices(Loop& loop, RedisConnection& leader, Events events);
+  // Its connection follows `leader`: see redis/connection.h. `figures` may be null, and are shared.
+  // REQUIRES: the loop has ended before the destructor runs.
+  Notices(Loop& loop, Redis& leader, Events events, RedisFigures* figures = nullptr);
 
   void start();
 
@@ -43,7 +45,7 @@ class Notices {
   const Events events_;
   RedisConnection redis_;
   std::string last_ = "0-0";  // id in the stream
-  uint64_t number_ = 0;       // counts notices without holes
+  uint64_t number_ = 0;       // of the last notice; numbers have no holes
   bool listening_ = false;
   std::optional<Loop::Timer> later_;
 };

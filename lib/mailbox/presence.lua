@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Notes clients that have polled, and their users as online. Layouts: KEYS.md.
--- KEYS  1 letterbox:online  2 letterbox:names  3 letterbox:events  4... presence:{user}, one a note
--- ARGV  1 now (ms)  2 most clients kept a user  3 most events kept (0: none are wanted)
---       4 life of the first three keys (ms), then for each note five:
+-- KEYS  1 letterbox:online  2 letterbox:names  3 letterbox:events  4... presence:{user}, one per note
+-- ARGV  1 now (ms)  2 most clients kept per user  3 most events kept (0: none are wanted)
+--       4 life of the first three keys (ms), then five for each note:
 --       user, client, when it polled (ms), until when it is online (ms), the client's line
--- Out   how many events were dropped, since more than may be kept had not been delivered
+-- Out   how many undelivered events were dropped because there were too many
 local now, clients_most, events_most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local call = redis.call
 
--- Lapsed first, then whoever lapses next.
+-- Removes the lapsed clients, and then, if there are still too many, the one that lapses next.
 local function shorten(key)
   local lines = call('HGETALL', key)
   local least, oldest, left = math.huge, nil, #lines / 2
@@ -42,7 +42,7 @@ for i = 4, #KEYS do
   local new = call('HSET', KEYS[i], client, line) == 1
   if new and call('HLEN', KEYS[i]) > clients_most then shorten(KEYS[i]) end
   if longer or new then
-    -- A minute more than it is needed: Redis' clock may be ahead. The sweep is sooner.
+    -- A minute longer than needed: Redis' clock may be ahead. The sweep is sooner.
     local left = math.max(tonumber(till), before) - now + 60000
     call('PEXPIRE', KEYS[i], string.format('%.0f', left))
   end

@@ -2,36 +2,41 @@
 #include "mailbox/presence_book.h"
 
 #include <algorithm>
+#include <cassert>
 #include <iterator>
 #include <memory>
 #include <utility>
+
+#include "base/rare.h"
 
 namespace letterbox {
 
 namespace {
 
-// What comes within this time is written together.
+// Notes that come within this time are written together.
 constexpr uint64_t kGatherMs = 100;
 constexpr uint64_t kRetryMs = 1000;
-// Redis does nothing else while it writes a batch: 4 to 7 us for each, and messages wait meanwhile.
+// Clients a batch (more, if the last user has several). Redis does nothing else while it writes a
+// batch: 4 to 7 us for each client, and messages wait meanwhile.
 constexpr size_t kBatch = 10;
 constexpr uint64_t kLookMs = 5000;
-// nginx vouches for the address; it may be "unix:".
+// Bytes. nginx sets the address; it may be "unix:".
 constexpr size_t kAddressMost = 64;
 constexpr size_t kAgentMost = 200;
 
 bool within_character(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
-// No longer than that, and not in the middle of a character.
+// At most `most` bytes of a text, ending with a whole UTF-8 character.
 std::string_view cut(std::string_view text, size_t most) {
   if (text.size() <= most) return text;
   while (most > 0 && within_character(text[most])) --most;
   return text.substr(0, most);
 }
 
-// One word, always.
+// An address as one word; "-" if there is none.
 std::string_view address_word(std::string_view address) {
   const auto word = cut(address.substr(0, address.find(' ')), kAddressMost);
+  assert(word.size() <= kAddressMost);
   return word.empty() ? "-" : word;
 }
 
@@ -57,13 +62,14 @@ void PresenceBook::seen(std::string_view user, std::string_view client, std::str
   const uint64_t slack = std::min(kGridMs, (until_ms - std::min(until_ms, now)) / 6);
   noted.last_ms = now;
   noted.until_ms = std::max(noted.until_ms, until_ms + slack);
+  assert(noted.last_ms == now && noted.until_ms >= until_ms);
   noted.address = address;
   noted.agent = agent;
   write_later(found->first, found->second, known);
   if (!look_timer_) look_after();
 }
 
-// A user's are few. One too many takes the place of the one that would be gone first.
+// (A user has few clients.) One client too many replaces the one that would be gone first.
 PresenceBook::Known& PresenceBook::client_of(Clients& clients, std::string_view name) const {
   const auto found = std::find_if(clients.begin(), clients.end(),
                                   [&](const Known& known) { return known.client.name == name; });
@@ -79,6 +85,7 @@ PresenceBook::Known& PresenceBook::client_of(Clients& clients, std::string_view 
     clients.back() = {};
   }
   clients.back().client.name = name;
+  assert(clients.size() <= clients_most_);
   return clients.back();
 }
 
@@ -98,15 +105,18 @@ void PresenceBook::wake(uint64_t in_ms) {
   });
 }
 
-// One batch at a time, so that what else is asked of Redis finds a gap.
+// One batch at a time, so that other commands reach Redis between two batches.
 void PresenceBook::write() {
   const auto batch = std::make_shared<const Batch>(take_batch());
   if (batch->empty()) return;
+  assert(!writing_);
   writing_ = true;
   store_.note(*batch, [this, batch](const Or<bool>& taken) {
+    assert(writing_);
     writing_ = false;
     if (!taken) {
       wake(kRetryMs);
+      rare<"presence that could not be noted is offered again">();
       offer_again(*batch);
       return;
     }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Keeps the store told which clients poll, at far less than a write a poll. A worker has one, and
-// shows it every poll; for the thread of its loop alone.
+// Tells the presence store which clients poll, with far fewer writes than polls. A worker has one
+// book and shows it every poll; for the thread of its loop alone.
 //
-// A client that is known is written again only where what the store has of it would be too wrong:
-// it polls from elsewhere, was noted more than five seconds ago, or is online for longer than was
-// noted. So that the last is rare, a little more is noted than is asked for: a client may be shown
-// as online for up to five seconds too long (a sixth of its time, where that is shorter), never
-// for too short.
+// A known client is written again only if its note is out of date: the client polls from another
+// address or agent, was noted five or more seconds ago, or is online for longer than was noted. To
+// make the last case rare, the book notes a little more time than is asked for: a client may be
+// shown as online for up to five seconds too long (or a sixth of its time, if that is less), and
+// never too short.
 //
-// What the store did not take is offered again; what it may have forgotten in an absence, too.
+// A note that the store did not take is written again. So are all notes after an absence of the
+// store, which may have lost them.
 #pragma once
 
 #include <cstddef>
@@ -31,22 +32,23 @@ namespace letterbox {
 class PresenceBook {
  public:
   struct Figures {
-    Counter notes;   // of clients, that the store has taken
-    Counter writes;  // that carried them
+    Counter notes;   // clients written to the store
+    Counter writes;  // the writes, each with one or several notes
   };
 
-  // How old the time of a client's last poll may be in the store.
+  // A client that polls is noted again when its note is this old.
   static constexpr uint64_t kGridMs = 5000;
 
-  // REQUIRES: the loop has ended before this does. A user has `clients_most` clients here.
+  // At most `clients_most` clients are kept a user. REQUIRES: the loop has ended before the
+  // destructor runs.
   PresenceBook(Loop& loop, PresenceStore& store, size_t clients_most);
 
-  // A client has polled, and is online until then unless it polls again (wall clock). Address and
-  // agent are taken as they come, any bytes.
+  // A client has polled, and is online until `until_ms` (wall clock) unless it polls again. Address
+  // and agent may be any bytes.
   void seen(std::string_view user, std::string_view client, std::string_view address,
             std::string_view agent, uint64_t until_ms);
 
-  // Users remembered.
+  // The number of users in the book.
   size_t size() const { return users_.size(); }
   // Any thread.
   const Figures& figures() const { return figures_; }
@@ -78,9 +80,9 @@ class PresenceBook {
   const size_t clients_most_;
 
   Users users_;
-  std::deque<std::string> waiting_;  // users of whom something is to be written, each once
+  std::deque<std::string> waiting_;  // users with clients to be written, each once
   bool writing_ = false;             // a batch is on its way
-  uint64_t absences_;                // of the store, as it was when all was written
+  uint64_t absences_;                // the store's count at the last look
   std::optional<Loop::Timer> write_timer_;
   std::optional<Loop::Timer> look_timer_;
   Figures figures_;

@@ -6,23 +6,24 @@
 -- KEYS  1 base  2 unacked  3 mailbox  4 clients  5 letterbox:reign
 -- ARGV  1 now (ms)  2 client
 --       3 epoch of the client's cursor; '0': from the oldest kept; '': from the cursor kept here,
---         which moves on to the last message read  4 its seq
+--         which moves on to the last message read  4 seq of the client's cursor
 --       5 most messages  6 bytes after which to stop  7 life of a client (ms)
---       8 watcher  9 watching until (ms; 0: not)  10 poll parked until (ms), if nothing is found;
---         where 15 is there also if something is
+--       8 watcher  9 watching until (ms; 0: not)  10 poll parked until (ms), if no message is found;
+--         with 17 also if one is found
 --       11 expiries older than this are due (ms)  12 life of base (ms)  13 life of the others (ms)
---       14 most clients  15 epoch of what the client is known to have, where that is less than its
---         cursor; '0': nothing is known; not there: it has all up to its cursor  16 its seq
+--       14 most clients  15 epoch of what the client is known to have, if that is less than its
+--         cursor; '0': nothing is known; missing: it has everything up to its cursor  16 seq of 15
+--       17 given for a stream
 -- Out   {epoch, start, newest, missed, reset, raw, forks, element...}: the elements follow the cursor
 --       epoch-start without a hole; `raw` is 1 if a raw element waits to be adopted; `forks` are as in
 --       base.
---       {}: a new client, while as many as there may be are all parked. Nothing was changed.
---       An error, where something that the client needs can't be read: nothing was acknowledged.
-local now, client_life = ARGV[1] + 0, ARGV[7] + 0 -- (tonumber does it twice)
+--       {}: a new client, while as many clients as allowed are all parked. Nothing was changed.
+--       An error, if something that the client needs can't be read: nothing was acknowledged.
+local now, client_life = ARGV[1] + 0, ARGV[7] + 0 -- (tonumber converts twice)
 local limit, bytes_most = ARGV[5] + 0, ARGV[6] + 0
 local watch_until, park_until = ARGV[9] + 0, ARGV[10] + 0
 
--- Each key is looked at before anything is written: where one is no mailbox's, that is all.
+-- Each key is looked at before anything is written: if one is of a wrong type, the step ends here.
 local record, its_key = redis.pcall('GET', KEYS[1]), KEYS[1]
 local length, lines = redis.pcall('LLEN', KEYS[2]), redis.pcall('HGETALL', KEYS[4])
 local hung = limit > 0 and redis.pcall('LRANGE', KEYS[3], 0, 15) or {}
@@ -39,20 +40,20 @@ local exists = epoch ~= '0'
 if not exists then length = 0 end
 local newest = base + length
 
--- A position of an epoch that this one goes on from is one of this epoch. What it had beyond that
--- is not known here. (As in line.lua, but an epoch that is foreign here stays what it is.)
+-- A position in an epoch from which this one has forked is also a position in this one. What the client
+-- had beyond the fork is not known here. (As in line.lua, but a foreign epoch stays as it is.)
 local function translated(e, s)
   local most = forks ~= '' and string.match(forks, '<' .. e .. ':(%d+)')
   if most then return epoch, math.min(s, most) end
   return e, tonumber(s)
 end
 
--- What polls acknowledge is what makes room in a Redis that is full. A script that has written, be it
--- nothing that takes memory, is not refused for want of it.
+-- In a Redis that is full, acknowledgements make room. Redis lets a script go on that has already
+-- written, so this begins with a write that takes no memory.
 redis.call('HDEL', KEYS[4], ' ')
 
--- A client more than there may be: those that have been away longest are forgotten for it. Who is
--- not parked, and was forgotten since it was here, stays so.
+-- One client too many: those that have been away longest are forgotten for it. A note of a client that
+-- is not parked, and was forgotten meanwhile, does not bring it back.
 local forgotten = false
 if #lines >= 2 * ARGV[14] and redis.call('HEXISTS', KEYS[4], ARGV[2]) == 0 then
   local absent = {}
@@ -70,14 +71,14 @@ if #lines >= 2 * ARGV[14] and redis.call('HEXISTS', KEYS[4], ARGV[2]) == 0 then
   end
 end
 
--- Where the clients are. What all that live have acknowledged may still stand at the front of the
--- list: it is as good as gone.
+-- How far the clients are. Messages that all live clients have acknowledged may still be at the front
+-- of the list: they count as gone.
 local kept, own_at, slowest, slowest_other
 for i = 1, #lines, 2 do
   local line, own = lines[i + 1], lines[i] == ARGV[2]
   -- Part: line.lua
   if own then kept, own_at = line, at end
-  -- (A line that can't be read may be a client's that has nothing yet.)
+  -- (A line that can't be read may belong to a client that has nothing yet.)
   if not at or seen + client_life > now or parked + 0 > now then
     at = at or base
     slowest = math.min(slowest or at, at)
@@ -90,8 +91,8 @@ end
 local front = base
 if slowest then base = math.min(math.max(slowest, base), newest) end
 
--- A cursor of another epoch, or from the future, is answered by a reset.
--- (A note that took its time: what was seen of the client later counts.)
+-- The answer to a cursor of another epoch, or from the future, is a reset.
+-- (`late`: a delayed note. The client was seen later, and that counts.)
 local late = limit == 0 and kept and string.match(kept, '^%d+ %d+ (%d+)') + 0 > now
 late = late or forgotten
 local by_itself = ARGV[3] ~= ''
@@ -104,7 +105,7 @@ if not by_itself then
   end
 end
 given, seq = translated(given, seq)
--- What an earlier reign gave last may be missing here, and nothing has been pushed since: see push.lua.
+-- The last messages of an earlier reign may be missing here, if nothing has been pushed since: see push.lua.
 if given == epoch and seq > newest then
   local reign = redis.call('GET', KEYS[5])
   -- Part: reign.lua
@@ -119,36 +120,26 @@ elseif given ~= '0' then
 end
 if start < base then start, missed = base, base - start end
 
--- What follows. In slices, so that a full mailbox of large messages is never read whole.
-local found, found_bytes, at = {}, 0, start - front
-while #found < limit and at < length and found_bytes < bytes_most do
-  local slice = redis.call('LRANGE', KEYS[2], at, at + math.min(32, limit - #found) - 1)
-  for _, element in ipairs(slice) do
-    if found_bytes >= bytes_most then break end
-    found[#found + 1] = element
-    found_bytes = found_bytes + #element
-  end
-  at = at + #slice
-end
+local list, at, looked_most = KEYS[2], start - front, 1000
+-- Part: found.lua
 
--- The client's own line: cursor, when seen, until when parked.
--- A note of a client whose cursor is kept here leaves that as it is: what it missed is still to be told.
+-- Writes the client's own line: cursor, when seen, until when parked. A note of a client whose cursor is
+-- kept here leaves that as it is: the client has yet to be told what it missed.
 local acked_epoch, acked = epoch, by_itself and start or start + #found
-local stays = ARGV[15] ~= nil
-if stays then
+if ARGV[15] then
   local had_epoch, had = translated(ARGV[15], ARGV[16])
   acked = had_epoch == epoch and math.min(math.max(had, base), start) or base
 end
 if limit == 0 and not by_itself then acked_epoch, acked = given, seq or 0 end
 local client_is_new = false
 if not late then
-  -- (A poll is answered by what is found, and a stream goes on.)
+  -- (If a message is found, a poll is answered and no longer parked, but a stream goes on.)
   local line = string.format('%s %.0f %.0f %.0f', acked_epoch, acked, now,
-    #found > 0 and not stays and 0 or park_until)
+    messages > 0 and not ARGV[17] and 0 or park_until)
   client_is_new = redis.call('HSET', KEYS[4], ARGV[2], line) == 1
 end
 
--- Trim to the slowest live client. It can't be slower than we are without base having stayed.
+-- Trims to the slowest live client. `base` never moves past a client that is slower than this one.
 if acked_epoch == epoch and not late then
   base = math.max(base, math.min(acked, slowest_other or acked))
 end
@@ -162,8 +153,9 @@ elseif base > front then
   redis.call('LTRIM', KEYS[2], base - front, -1)
 end
 
--- A read does not shorten the watch: another poll may need it. A note does not while anybody else is
--- parked: that poll may have come by another connection since the note was written. Nor does a late one.
+-- A read does not shorten the watch, since another poll may need it. A note does not shorten it while
+-- another client is parked: that poll may have come by another connection after the note was written. A
+-- late note does not shorten it either.
 local own = 0
 for who, till in string.gmatch(watchers, ' (%S+) (%d+)') do
   if who == ARGV[8] then own = tonumber(till) end
@@ -181,7 +173,7 @@ else
   end
 end
 
--- Who watches: this program's line is renewed, those that ran out are dropped.
+-- Who watches: this program's entry is renewed, entries that ran out are dropped.
 local watched = ''
 for who, till in string.gmatch(watchers, ' (%S+) (%d+)') do
   if who ~= ARGV[8] and tonumber(till) > now then watched = watched .. ' ' .. who .. ' ' .. till end
@@ -196,6 +188,7 @@ if exists then
     redis.call('PEXPIRE', KEYS[2], ARGV[13])
     redis.call('PEXPIRE', KEYS[3], ARGV[13])
     redis.call('PEXPIRE', KEYS[4], ARGV[13])
+    redis.call('PEXPIRE', string.gsub(KEYS[1], 'base:({.*)$', 'collapse:%1'), ARGV[13])
   elseif client_is_new then
     redis.call('PEXPIRE', KEYS[4], ARGV[13])
   end
@@ -203,7 +196,7 @@ if exists then
   redis.call('SET', KEYS[1],
     string.format('%s %.0f %.0f%s%s%s', epoch, base, touched, count, forks, watched), 'PX', ARGV[12])
 else
-  -- Nobody ever pushed here: what is noted must not outlive the poll by much.
+  -- There was never a push: what is noted here must not outlive the poll by much.
   local rest = math.max(watch_until - now, 1000)
   for _, key in ipairs({KEYS[1], KEYS[4]}) do rest = math.max(rest, redis.call('PTTL', key)) end
   if watched ~= '' or touched > 0 then

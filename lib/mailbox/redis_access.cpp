@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "mailbox/failure.h"
 #include "mailbox/keys.h"
@@ -15,19 +17,23 @@ namespace letterbox {
 namespace {
 
 // Longer than any program is deaf without noticing.
-constexpr std::string_view kNoticeLifeMs = "86400000";
 
 uint64_t next_number(std::string_view& text) {
   return parse_u64(take_until(text, ' ')).value_or(0);
 }
 
-// "ID CREATED EXPIRES USED CLIENT ADDRESS DATA": client, address and data may be empty.
+// "ID CREATED EXPIRES[+SLIDE] USED CLIENT ADDRESS DATA": client, address and data may be empty.
 std::string to_record(const Token& token) {
-  std::string record = token.id;
-  for (const uint64_t time : {token.created_ms, token.expires_ms, token.used_ms}) {
-    record += ' ';
-    append_u64(record, time);
+  std::string record = token.id + ' ';
+  append_u64(record, token.created_ms);
+  record += ' ';
+  append_u64(record, token.expires_ms);
+  if (token.slide_ms != 0) {
+    record += '+';
+    append_u64(record, token.slide_ms);
   }
+  record += ' ';
+  append_u64(record, token.used_ms);
   return record + ' ' + token.client + ' ' + token.address + ' ' + token.data;
 }
 
@@ -35,7 +41,9 @@ Token to_token(std::string_view record) {
   Token token;
   token.id = take_until(record, ' ');
   token.created_ms = next_number(record);
-  token.expires_ms = next_number(record);
+  std::string_view slide = take_until(record, ' ');
+  token.expires_ms = parse_u64(take_until(slide, '+')).value_or(0);
+  token.slide_ms = parse_u64(slide).value_or(0);
   token.used_ms = next_number(record);
   token.client = take_until(record, ' ');
   token.address = take_until(record, ' ');
@@ -43,8 +51,8 @@ Token to_token(std::string_view record) {
   return token;
 }
 
-// "SINCE REASON", "AT UNTIL REASON", "AT". One that can't be read keeps out rather than in: a kick
-// that never ends, and a revocation of whatever there is.
+// The three values are "SINCE REASON", "AT UNTIL REASON" and "AT". A value that can't be read keeps
+// the user out: it counts as a kick that never ends, or a revocation of every signed token.
 Standing to_standing(const Reply& locked, const Reply& kicked, const Reply& revoked) {
   constexpr uint64_t kForEver = UINT64_MAX;
   Standing standing;
@@ -66,10 +74,11 @@ Standing to_standing(const Reply& locked, const Reply& kicked, const Reply& revo
 
 }  // namespace
 
-RedisAccess::RedisAccess(RedisConnection& redis, const Clock& clock, uint64_t signed_life_ms)
+RedisAccess::RedisAccess(Redis& redis, const Clock& clock, uint64_t signed_life_ms)
     : redis_(redis), clock_(clock), signed_life_ms_(signed_life_ms) {}
 
 void RedisAccess::admit(const Claim& claim, std::string_view address, Then<Admission> then) {
+  assert(part_of(claim.user) == redis_.part());
   const std::string tokens = tokens_key(claim.user);
   const std::string standing = standing_key(claim.user);
   const std::string now = std::to_string(clock_.wall_ms());
@@ -87,16 +96,20 @@ void RedisAccess::admit(const Claim& claim, std::string_view address, Then<Admis
 
 void RedisAccess::issue(std::string_view user, std::string_view hash, const Token& token,
                         size_t most, Then<bool> then) {
+  assert(part_of(user) == redis_.part());
   const std::string tokens = tokens_key(user);
   const std::string record = to_record(token);
   const std::string now = std::to_string(clock_.wall_ms());
   const std::string most_text = std::to_string(most);
-  redis_.eval(lua::issue, std::array<std::string_view, 3>{tokens, kNoticesKey, kNoticeCountKey},
-              std::array<std::string_view, 6>{user, hash, record, now, most_text, kNoticeLifeMs},
-              [then = std::move(then)](const Reply& reply) {
-                if (!reply.ok()) return then(failure_of(reply));
-                then(true);
-              });
+  redis_.eval(
+      lua::issue,
+      std::array<std::string_view, 3>{tokens, shared_keys(redis_.part()).notices,
+                                      shared_keys(redis_.part()).notice_count},
+      std::array<std::string_view, 6>{user, hash, record, now, most_text, kTextOf<kNoticesLifeMs>},
+      [then = std::move(then)](const Reply& reply) {
+        if (!reply.ok()) return then(failure_of(reply));
+        then(true);
+      });
 }
 
 void RedisAccess::tokens(std::string_view user, Then<std::vector<Token>> then) {
@@ -116,16 +129,18 @@ void RedisAccess::tokens(std::string_view user, Then<std::vector<Token>> then) {
 }
 
 void RedisAccess::revoke(std::string_view user, std::string_view id, Then<uint64_t> then) {
+  assert(part_of(user) == redis_.part());
   const std::string tokens = tokens_key(user);
   const std::string standing = standing_key(user);
   const std::string now = std::to_string(clock_.wall_ms());
   const std::string life = std::to_string(signed_life_ms_);
   redis_.eval(lua::revoke,
-              std::array<std::string_view, 4>{tokens, standing, kNoticesKey, kNoticeCountKey},
-              std::array<std::string_view, 5>{user, id, now, life, kNoticeLifeMs},
+              std::array<std::string_view, 4>{tokens, standing, shared_keys(redis_.part()).notices,
+                                              shared_keys(redis_.part()).notice_count},
+              std::array<std::string_view, 5>{user, id, now, life, kTextOf<kNoticesLifeMs>},
               [then = std::move(then)](const Reply& reply) {
                 if (!reply.ok()) return then(failure_of(reply));
-                then(static_cast<uint64_t>(reply.integer()));
+                then(reply.number());
               });
 }
 
@@ -136,6 +151,19 @@ void RedisAccess::standing(std::string_view user, Then<Standing> then) {
                    if (!reply.ok() || reply.size() != 3) return then(failure_of(reply, key));
                    then(to_standing(reply[0], reply[1], reply[2]));
                  });
+}
+
+void RedisAccess::any_stands(std::span<const std::string> users, Then<bool> then) {
+  std::vector<std::string> keys;
+  assert(!users.empty());
+  keys.reserve(users.size());
+  for (const auto& user : users) keys.push_back(standing_key(user));
+  std::vector<std::string_view> words{"EXISTS"};
+  words.insert(words.end(), keys.begin(), keys.end());
+  redis_.command(words, [then = std::move(then)](const Reply& reply) {
+    if (!reply.ok()) return then(failure_of(reply));
+    then(reply.integer() != 0);
+  });
 }
 
 void RedisAccess::lock(std::string_view user, std::string_view reason, Then<bool> then) {
@@ -157,17 +185,20 @@ void RedisAccess::kick(std::string_view user, std::string_view reason, uint64_t 
 
 void RedisAccess::stand(std::string_view user, std::string_view field, std::string_view value,
                         Then<bool> then) {
+  assert(part_of(user) == redis_.part());
   const std::string tokens = tokens_key(user);
   const std::string standing = standing_key(user);
   const std::string now = std::to_string(clock_.wall_ms());
   const std::string life = std::to_string(signed_life_ms_);
-  redis_.eval(lua::standing,
-              std::array<std::string_view, 4>{tokens, standing, kNoticesKey, kNoticeCountKey},
-              std::array<std::string_view, 6>{user, field, value, now, life, kNoticeLifeMs},
-              [then = std::move(then)](const Reply& reply) {
-                if (!reply.ok()) return then(failure_of(reply));
-                then(reply.integer() != 0);
-              });
+  redis_.eval(
+      lua::standing,
+      std::array<std::string_view, 4>{tokens, standing, shared_keys(redis_.part()).notices,
+                                      shared_keys(redis_.part()).notice_count},
+      std::array<std::string_view, 6>{user, field, value, now, life, kTextOf<kNoticesLifeMs>},
+      [then = std::move(then)](const Reply& reply) {
+        if (!reply.ok()) return then(failure_of(reply));
+        then(reply.integer() != 0);
+      });
 }
 
 }  // namespace letterbox

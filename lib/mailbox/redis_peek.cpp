@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The light look of RedisStore: peek.lua returns what stands in Redis, and it is understood here,
-// where time is cheaper.
+// RedisStore::peek(). peek.lua returns the values as they are in Redis, and this file parses them,
+// since time costs less here than in Redis.
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <utility>
 
 #include "base/text.h"
@@ -16,7 +17,7 @@ namespace letterbox {
 
 namespace {
 
-// Of peek.lua's reply, for each client.
+// The parts of peek.lua's reply for a client.
 enum Part : size_t { kBase, kLength, kLine, kList };
 
 // "EPOCH BASE TOUCHED[+BYTES][<EPOCH:LAST]...[ WATCHER UNTIL]..."; false if it is anything else.
@@ -57,7 +58,7 @@ std::optional<Glimpse> to_glimpse(const Reply& reply, size_t at, size_t width,
   }
   Glimpse glimpse;
   const Reply record = reply[at + kBase];
-  const auto length = static_cast<uint64_t>(reply[at + kLength].integer());
+  const auto length = reply[at + kLength].number();
   const Reply line = reply[at + kLine];
   const bool right = (record.is_nil() || take_base(record.text(), length, watcher, glimpse)) &&
                      (line.is_nil() || take_line(line.text(), glimpse));
@@ -79,7 +80,7 @@ void RedisStore::peek(std::span<const Parked> clients, bool lists, Then<Glimpses
   std::vector<std::string_view> names;
   mailboxes.reserve(clients.size());
   for (const auto& [user, client] : clients) {
-    const auto& mailbox = mailboxes.emplace_back(user);
+    const auto& mailbox = mailboxes.emplace_back(keys_of(user));
     keys.insert(keys.end(), {mailbox.base, mailbox.unacked, mailbox.clients});
     if (lists) keys.push_back(mailbox.mailbox);
     names.push_back(client);
@@ -92,6 +93,7 @@ void RedisStore::peek(std::span<const Parked> clients, bool lists, Then<Glimpses
                 for (size_t i = 0; i < count; ++i) {
                   glimpses.push_back(to_glimpse(reply, i * width, width, watcher_));
                 }
+                assert(glimpses.size() == count);
                 then(std::move(glimpses));
               });
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Who is online, in Redis: KEYS.md says which keys, the .lua files which steps. For one worker's
-// thread.
+// Presence in Redis. KEYS.md describes the keys; the steps are .lua files of this folder. For one
+// worker's thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,46 +14,44 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mailbox/presence.h"
-#include "redis/connection.h"
-#include "redis/figures.h"
+#include "redis/redis.h"
 
 namespace letterbox {
 
 struct PresenceRules {
-  bool events = false;            // somebody wants to hear who comes and goes
-  size_t clients = 100;           // of one user
-  size_t events_kept = 100'000;   // until they are delivered; the oldest go first
-  size_t events_at_once = 100;    // given out by one sweep
-  size_t users_at_once = 200;     // taken out by one sweep
-  uint64_t turn_ms = 3000;        // how long another sweeper waits for one that is silent
-  uint64_t life_ms = 86'400'000;  // of what is in Redis, after the last note
+  bool events = false;            // presence events are wanted (--events-to)
+  size_t clients = 100;           // kept a user
+  size_t events_kept = 100'000;   // at most, until they are delivered; the oldest go first
+  size_t events_at_once = 100;    // handed out by one sweep at most
+  size_t users_at_once = 200;     // removed by one sweep at most
+  uint64_t turn_ms = 3000;        // after this silence of a sweeper another one takes over
+  uint64_t life_ms = 86'400'000;  // of the keys in Redis, after the last note
 };
 
 class RedisPresence final : public PresenceStore {
  public:
-  // `figures` are those of the connection. `sweeper` names this program among those that sweep.
-  RedisPresence(RedisConnection& redis, const RedisFigures& figures, const Clock& clock, Log& log,
-                const PresenceRules& rules, std::string sweeper);
+  // `sweeper` names this program among all that sweep.
+  RedisPresence(Redis& redis, const Clock& clock, Log& log, const PresenceRules& rules,
+                std::string sweeper);
 
   void note(std::span<const Note> notes, Then<bool> then) override;
-  uint64_t absences() const override { return figures_.reconnects.value(); }
+  uint64_t absences() const override { return std::max<uint64_t>(redis_.logins(), 1) - 1; }
   void page(const PresenceQuestion& question, Then<PresencePage> then) override;
   void user(std::string_view name, Then<PresentUser> then) override;
   void sweep(Then<Swept> then) override;
   void settle(std::span<const std::string> events, Then<bool> then) override;
 
  private:
-  void fetch(const std::vector<std::string>& names, const Then<std::vector<PresentUser>>& then);
+  void fetch(const std::vector<std::string>& names, Then<std::vector<PresentUser>> then);
   void tell_dropped(const Reply& dropped);
 
-  RedisConnection& redis_;
-  const RedisFigures& figures_;
+  Redis& redis_;
   const Clock& clock_;
   Log& log_;
   const PresenceRules rules_;
   const std::string sweeper_;
 
-  uint64_t quiet_until_ms_ = 0;  // of dropped events nothing is said before; steady
+  uint64_t quiet_until_ms_ = 0;  // when dropped events may be logged again; steady
 };
 
 }  // namespace letterbox

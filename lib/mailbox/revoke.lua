@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --
--- Takes tokens back: the one of that id, or all of a user; then signed ones that were issued before
--- are no good either. Every program is told to look at the user again. What stands in the place of all
--- tokens goes with them, whatever it is. Layouts: KEYS.md.
+-- Revokes the token with this id, or all tokens of a user; then signed tokens that were issued before
+-- are invalid too. Every program is told to check the user again. If all are revoked, the key is
+-- removed, whatever it holds. Layouts: KEYS.md.
 -- KEYS  1 tokens  2 standing  3 notices  4 notice count
 -- ARGV  1 user  2 id, empty: all  3 now (ms)  4 how long a signed token may live (ms)
 --       5 life of notices (ms)
--- Out   how many were taken back
+-- Out   how many were revoked
 local all = ARGV[2] == ''
 local locked, tokens = redis.pcall('HEXISTS', KEYS[2], 'locked'), redis.pcall('HGETALL', KEYS[1])
 local met = type(locked) == 'table' and locked or not all and tokens.err and tokens

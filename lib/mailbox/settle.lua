@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- Takes delivered events from the front of the list. Each is looked at: whoever took too long may
--- have been overtaken by another program, or by the list's cap. Layouts: KEYS.md.
+-- Takes delivered events from the front of the list. Each is compared first: if this program took too
+-- long, another one, or the list's cap, may already have removed it. Layouts: KEYS.md.
 -- KEYS  1 letterbox:events
 -- ARGV  the events, as the list has them, in its order
 -- Out   how many were still there

@@ -1,12 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --
--- How a user stands: locked until unlocked, or kicked. Every program is told to look at the user
--- again. What stands in the place of it all, and is no hash, keeps the user out: it goes.
--- Layouts: KEYS.md.
+-- Changes a user's standing: locked until unlocked, or kicked. Every program is told to check the user
+-- again. If the key is no hash, it keeps the user out: it is removed. Layouts: KEYS.md.
 -- KEYS  1 tokens  2 standing  3 notices  4 notice count
--- ARGV  1 user  2 field: locked or kicked  3 its value; empty: take it away
+-- ARGV  1 user  2 field: locked or kicked  3 its value; empty: remove it
 --       4 now (ms)  5 how long a signed token may live (ms)  6 life of notices (ms)
--- Out   1: so it is now; 0: so it was before (there was nothing to take away)
+-- Out   1: it is so now; 0: it was so before (there was nothing to remove)
 local found = redis.call('TYPE', KEYS[2]).ok
 local other = found ~= 'hash' and found ~= 'none'
 local was = other or redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1
@@ -20,8 +19,8 @@ if ARGV[3] == '' then
 else
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
 end
--- A lock stays. Anything else need not be known for longer than what it concerns can live: tokens, and
--- the kick of whoever is vouched for (30 days at most).
+-- A lock has no end. Anything else is kept as long as what it concerns: tokens, and the kick of a user
+-- who comes without one (30 days at most).
 if redis.call('HEXISTS', KEYS[2], 'locked') == 1 then
   redis.call('PERSIST', KEYS[2])
 else

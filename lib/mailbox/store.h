@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// Mailboxes, as the programs see them: what can be asked of the store, and what comes back. An
-// interface, so that tests of the waiting room have a store of their own; RedisStore is the real
-// one.
+// The store of mailboxes: what the programs can ask of it, and what it answers. An interface, so
+// that tests of the waiting room have a store of their own; RedisStore is the real one.
 //
-// A store belongs to one worker. Callbacks come on its thread, once each, possibly before the call
-// returns. Code::store_unavailable: nobody knows whether it was carried out. Code::broken_data: it
-// was not, and will not be before somebody removes what stands in the mailbox's place; the message
-// names the key.
+// A store belongs to one worker. Callbacks come on that worker's thread, once each, possibly before
+// the call returns. After Code::store_unavailable it is unknown whether the call was carried out.
+// After Code::broken_data it was not; a retry fails too, until the wrong value in the mailbox's
+// place is removed. The error's message names the key.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/callback.h"
 #include "model/cursor.h"
 #include "model/error.h"
 #include "model/message.h"
@@ -29,40 +28,59 @@ struct Pushed {
   Cursor id;
   uint64_t queued = 0;   // messages not yet acknowledged, this one included
   bool waiting = false;  // a program was watching the mailbox
+  // Nothing was pushed, since the record of an idempotent push has this outcome already.
+  bool replayed = false;
+  // Of such a record: the message was scheduled, under this id (model/scheduled_id.h).
+  std::string scheduled = {};
 };
 
-// One poll's question, or (with limit 0) only its acknowledgement and note.
+// What few pushes ask for. Texts are printable ASCII without blanks; an empty one asks for nothing.
+struct PushOptions {
+  // Names this push: another one of the same name to the same user within the life of such records
+  // pushes nothing, and has the outcome of the first.
+  std::string record = {};
+  // What is unread under this key in the mailbox is replaced: neither delivered nor missed.
+  std::string collapse = {};
+  // The message is what the user's schedule has under this id, and is taken out there in the same
+  // step. If it is not there any more nothing is pushed, and the outcome's id is {0,0}.
+  std::string scheduled = {};
+};
+
+// What one poll asks; with limit 0 it only acknowledges, and notes whether the poll is parked.
 struct ReadRequest {
   std::string_view user;
   std::string_view client;
-  // The client's cursor, {0,0} for the oldest kept; none: the one kept in the store, which moves on
-  // as it is read.
+  // The client's cursor; {0,0}: before the oldest message kept; none: the cursor kept in the store,
+  // which moves on as messages are read.
   std::optional<Cursor> after;
-  bool foreign = false;  // a cursor was given, but nobody can have handed it out
-  // Of a stream: what its client is known to have, which may be less than the cursor; {0,0}:
-  // nothing is known. It is parked whatever is found.
+  bool foreign = false;  // the cursor given is none that Letterbox hands out
+  // Up to where the client is known to have the messages, if that may be behind the cursor; {0,0}:
+  // unknown. (A stream's client may not have received yet what it was given. A poll's client was
+  // not told yet what an earlier read for it has passed over.)
   std::optional<Cursor> acknowledged;
+  bool stream = false;  // it is parked whether or not messages are found
   size_t limit = 0;
-  // Until when this program watches the mailbox, and this poll is parked: if nothing is found, or
-  // `acknowledged` is there, as of a stream, which goes on. Wall clock, ms; 0: not.
+  // Until when this program watches the mailbox, and until when this poll is parked (if nothing is
+  // found, or for a stream). Wall clock, ms; 0: not.
   uint64_t watch_until = 0;
   uint64_t park_until = 0;
 };
 
 struct Reading {
-  std::vector<Message> messages;  // their bodies live for as long as the callback
-  Cursor cursor;        // of the last message read, or where the client stands; {0,0}: no mailbox
-  Cursor newest;        // every message after this one will ring
-  uint64_t missed = 0;  // messages after the client's cursor that it will not get
-  bool reset = false;   // its cursor meant nothing here
-  bool raw = false;     // raw elements wait to be adopted
+  std::vector<Message> messages;  // their bodies are valid during the callback only
+  Cursor cursor;           // of the last message read, or the client's own; {0,0}: no mailbox
+  Cursor newest;           // every message after this one will ring
+  uint64_t missed = 0;     // messages after the client's cursor that it will not get
+  uint64_t collapsed = 0;  // messages after it that were replaced or retracted
+  bool reset = false;      // the client's cursor has no meaning in this mailbox
+  bool raw = false;        // raw elements wait to be adopted
 };
 
-// What a light look finds for one client of a mailbox, while it is parked.
+// What peek() finds for one parked client of a mailbox.
 struct Glimpse {
-  Cursor newest;             // {0,0}: nobody ever pushed
+  Cursor newest;             // {0,0}: nothing was ever pushed
   uint64_t watch_until = 0;  // until when this program is noted as watching; wall clock, 0: not
-  bool noted = false;        // the client's line is there, and says:
+  bool noted = false;        // the client has a line, which says:
   Cursor cursor;
   uint64_t park_until = 0;  // wall clock
   bool raw = false;         // raw elements wait to be adopted, if the lists were looked at
@@ -77,56 +95,67 @@ struct MailboxView {
     bool live = false;
   };
   Cursor oldest;  // {0,0}: nothing is kept
-  Cursor newest;  // {0,0}: nobody ever pushed
+  Cursor newest;  // {0,0}: nothing was ever pushed
   uint64_t queued = 0;
   std::vector<Client> clients;
+  std::vector<Message> messages;  // their bodies are valid during the callback only
+};
+
+// Which messages a view of a mailbox has.
+struct Window {
+  Cursor after = {};  // of another mailbox, or {0,0}: from the oldest message kept
+  size_t limit = 0;   // 0: none
 };
 
 class Store {
  public:
   template <class T>
-  using Then = std::function<void(Or<T>)>;
+  using Then = Callback<void(Or<T>)>;
   // What became of each, in the order in which they were given.
-  using ThenEach = std::function<void(const std::vector<Or<Pushed>>&)>;
+  using ThenEach = Callback<void(const std::vector<Or<Pushed>>&)>;
 
   virtual ~Store() = default;
 
-  // One message for each of these, which no other step comes between: not for so many that the
-  // store is held up. `element` as model/message.h makes it.
+  // Pushes one message to each of these users, all in one step (in a cluster, one step a part). So
+  // there may be no more users than a step allows. `element` is made by model/message.h.
   virtual void push_each(std::span<const std::string_view> users, std::string_view element,
-                         ThenEach then) = 0;
+                         const PushOptions& options, ThenEach then) = 0;
   void push(std::string_view user, std::string_view element, Then<Pushed> then) {
-    push_each({&user, 1}, element,
+    push_each({&user, 1}, element, {},
               [then = std::move(then)](const auto& outcomes) { then(outcomes.front()); });
   }
   virtual void read(const ReadRequest& request, Then<Reading> then) = 0;
-  // A light look for many clients at once, which changes nothing: in the order in which they were
-  // given, a glimpse of each, or none if its keys hold something else. `lists`: also at what hangs
-  // in the lists, which whoever listens there hears of anyway. Not for so many that the store is
-  // held up.
+  // A cheap look at the mailboxes of many clients at once, which changes nothing. Yields a glimpse
+  // for each client, in the order given, or none if its keys hold other data. `lists`: also looks
+  // for raw elements in the lists, which a program that listens to the lists need not. Too many
+  // clients in one call would block Redis.
   struct Parked {
     std::string_view user;
     std::string_view client;
   };
   using Glimpses = std::vector<std::optional<Glimpse>>;
   virtual void peek(std::span<const Parked> clients, bool lists, Then<Glimpses> then) = 0;
-  // The least that a client says by coming back: it has everything up to `after`, and is parked
-  // until then (wall clock). For one that was read or noted before; false: it is not known there.
+  // Notes that a client has everything up to `after` and is parked until `park_until` (wall clock):
+  // the cheapest note, for a client that was read or noted before. False: the store did not know
+  // the client.
   virtual void acknowledge(std::string_view user, std::string_view client, const Cursor& after,
                            uint64_t park_until, Then<bool> then) = 0;
-  virtual void view(std::string_view user, Then<MailboxView> then) = 0;
-  // How many messages follow what a client has acknowledged, or are kept at all where the client is
-  // not known. Costs the same however many they are; of those that have expired, only the oldest
-  // are left out.
+  // Looks at a mailbox, and changes nothing: no message in the window counts as read.
+  virtual void view(std::string_view user, const Window& window, Then<MailboxView> then) = 0;
+  // How many messages a client has not acknowledged; for an unknown client, how many are kept. The
+  // cost does not grow with that number, since only the oldest messages are checked for expiry.
   virtual void unread(std::string_view user, std::string_view client, Then<uint64_t> then) = 0;
-  // Whether there was a mailbox, or anything in its place.
+  // Takes one message out of a mailbox: neither delivered nor missed. False: it is not there any
+  // more, or every live client has acknowledged it.
+  virtual void retract(std::string_view user, const Cursor& message, Then<bool> then) = 0;
+  // False: there was no mailbox, nor anything in its place.
   virtual void remove(std::string_view user, Then<bool> then) = 0;
 
-  // Makes a text message of what somebody put into the list by hand: any bytes. It is out of the
-  // list already, in the caller's hands.
+  // Makes a text message of a raw element, any bytes that were put into the list by hand. The
+  // caller has already taken it out of the list.
   virtual void adopt(std::string_view user, std::string_view raw, Then<Pushed> then) = 0;
-  // Adopts raw elements among the first of the list, in their order, each in the step that takes it
-  // out: whatever happens, each stands in the list or is a message.
+  // Adopts the raw elements among the first 16 of the list, in their order. Each is adopted in the
+  // same step that takes it out: whatever happens, it is in the list or is a message.
   virtual void adopt_all(std::string_view user, Then<bool> then) = 0;
 };
 

@@ -2,6 +2,7 @@
 #include "mailbox/sweeper.h"
 
 #include <algorithm>
+#include <cassert>
 #include <memory>
 #include <span>
 #include <utility>
@@ -12,7 +13,7 @@ namespace letterbox {
 
 namespace {
 
-// Events are not to be late. Without them it does not matter when those leave whose time is over.
+// The pause between two sweeps. With events it is short, so that they are not late.
 constexpr uint64_t kEventsEveryMs = 250;
 constexpr uint64_t kEveryMs = 1000;
 // After a failure.
@@ -20,11 +21,11 @@ constexpr uint64_t kRetryMs = 1000;
 
 }  // namespace
 
-// What one look has brought.
+// The events of one sweep, and what became of them.
 struct Sweeper::Round {
   std::vector<std::string> events;
   std::vector<bool> taken;
-  size_t open = 0;  // events whose fate is not known yet
+  size_t open = 0;  // events not yet answered
 };
 
 Sweeper::Sweeper(Loop& loop, PresenceStore& store, Deliver deliver)
@@ -52,20 +53,21 @@ void Sweeper::swept(const PresenceStore::Swept& swept) {
   round->taken.resize(round->events.size());
   round->open = round->events.size();
   if (round->events.empty()) {
-    // Whoever is many, has more of them.
+    // If this sweep has removed users, there may be more to remove.
     look_in(swept.gone > 0 ? 0 : deliver_ ? kEventsEveryMs : kEveryMs);
     return;
   }
   for (size_t i = 0; i < round->events.size(); ++i) {
     deliver(round->events[i], [this, round, i](bool taken) {
+      assert(round->open > 0);
       round->taken[i] = taken;
       if (--round->open == 0) settle(*round);
     });
   }
 }
 
-// Whatever else somebody has put into the list counts as delivered.
-void Sweeper::deliver(const std::string& text, std::function<void(bool taken)> then) const {
+// Anything else that another program has put into the list counts as delivered.
+void Sweeper::deliver(const std::string& text, Callback<void(bool taken)> then) const {
   const auto event = parse_presence_event(text);
   if (!event || !deliver_) return then(true);
   JsonWriter data;
@@ -74,8 +76,10 @@ void Sweeper::deliver(const std::string& text, std::function<void(bool taken)> t
   deliver_(event->online ? "user.online" : "user.offline", data.take(), std::move(then));
 }
 
-// Up to the first that was not taken: behind it they are delivered again, so that the order stands.
+// Removes the events before the first that was not taken. All others are delivered again, so that
+// the order is kept.
 void Sweeper::settle(const Round& round) {
+  assert(round.open == 0 && round.taken.size() == round.events.size());
   const auto first_lost = std::find(round.taken.begin(), round.taken.end(), false);
   const auto taken = static_cast<size_t>(first_lost - round.taken.begin());
   if (taken == 0) {

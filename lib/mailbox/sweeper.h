@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Has those leave who are online no more, and delivers the events of who comes and goes: in their
-// order, each at least once. One in a program; for the thread of its loop alone. Several programs
-// may have one: the store lets one of them at a time deliver.
+// Removes users whose time online is over, and delivers presence events (a user comes or goes): in
+// their order, each at least once. A program has one; for the thread of its loop alone. If several
+// programs have one, the store lets one of them at a time deliver.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/callback.h"
 #include "base/loop.h"
 #include "base/metrics.h"
 #include "mailbox/presence.h"
@@ -19,20 +20,21 @@ namespace letterbox {
 
 class Sweeper {
  public:
-  // Sends an event to whoever wants to hear of it, and tells whether it has been taken.
+  // Sends an event to its recipient, and calls `then` with whether it was taken.
   using Deliver = std::function<void(std::string_view type, std::string_view data_json,
-                                     std::function<void(bool taken)> then)>;
+                                     Callback<void(bool taken)> then)>;
 
   struct Figures {
-    Counter gone;       // users
+    Counter gone;       // users removed
     Counter delivered;  // events
-    Gauge waiting;      // events
+    Gauge waiting;      // events not yet delivered
   };
 
-  // Without `deliver` nobody wants to hear of it. REQUIRES: the loop has ended before this does.
+  // Without `deliver` no events are delivered. REQUIRES: the loop has ended before the destructor
+  // runs.
   Sweeper(Loop& loop, PresenceStore& store, Deliver deliver);
 
-  // From now on.
+  // Sweeps from now on.
   void start() { look(); }
 
   // Any thread.
@@ -44,7 +46,7 @@ class Sweeper {
   void look();
   void look_in(uint64_t ms);
   void swept(const PresenceStore::Swept& swept);
-  void deliver(const std::string& event, std::function<void(bool taken)> then) const;
+  void deliver(const std::string& event, Callback<void(bool taken)> then) const;
   void settle(const Round& round);
 
   Loop& loop_;

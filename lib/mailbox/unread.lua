@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --
--- How many messages a client has not acknowledged; of one that is not known here, all that are kept
--- for others. Changes nothing, and costs the same however many there are. Layouts: KEYS.md.
+-- How many messages a client has not acknowledged; for a client that is not known here, how many are
+-- kept for others. Changes nothing. The cost does not grow with their number. Layouts: KEYS.md.
 -- KEYS  1 base  2 unacked  3 clients
 -- ARGV  1 now (ms)  2 client  3 life of a client (ms)  4 most messages that are looked at
--- Out   how many; what has expired is not counted, if it is among those that are looked at
+-- Out   how many; expired ones are not counted, if they are among those that are looked at
 local now = ARGV[1] + 0
 local record, its_key = redis.pcall('GET', KEYS[1]), KEYS[1]
 local length, clients = redis.pcall('LLEN', KEYS[2]), redis.pcall('HGETALL', KEYS[3])
@@ -33,7 +33,7 @@ for i = 1, #clients, 2 do
     least = math.min(least or math.huge, at or base)
   end
 end
--- What every live client has acknowledged may still stand at the front: it is as good as gone.
+-- Messages that every live client has acknowledged may still be at the front: they count as gone.
 local list, most = KEYS[2], ARGV[4] + 0
 local place = math.min(math.max((least or base) - base, (own or base) - base, 0), length)
 -- Part: kept.lua

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "model/cursor.h"
 
+#include <cassert>
+
 #include "base/text.h"
 
 namespace letterbox {
 namespace {
 
+// So that the doubles of Lua hold it exactly.
+constexpr size_t kDigitsMax = 15;
+constexpr uint64_t kPartMost = 999'999'999'999'999;
+static_assert(kPartMost < uint64_t{1} << 53, "a double holds each part of a cursor");
+
 // As text() writes it: no leading zero.
 std::optional<uint64_t> parse_part(std::string_view text) {
-  constexpr size_t kDigitsMax = 15;
   if (text.size() > kDigitsMax || (text.size() > 1 && text.front() == '0')) return std::nullopt;
   return parse_u64(text);
 }
@@ -35,7 +41,9 @@ std::optional<Cursor> Cursor::parse(std::string_view text) {
   const auto epoch = parse_part(text.substr(0, dash));
   const auto seq = parse_part(text.substr(dash + 1));
   if (!epoch || !seq) return std::nullopt;
-  return Cursor{*epoch, *seq};
+  const Cursor cursor{*epoch, *seq};
+  assert(cursor.epoch <= kPartMost && cursor.seq <= kPartMost);
+  return cursor;
 }
 
 }  // namespace letterbox

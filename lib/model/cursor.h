@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The id of a message, and at the same time how far a client has read: everything up to here.
+// A cursor: the id of a message, and also how far a client has read. A client at a cursor has every
+// message up to that id.
 #pragma once
 
 #include <compare>
@@ -11,8 +12,9 @@
 
 namespace letterbox {
 
-// `epoch` is the millisecond in which the mailbox was made, `seq` counts its messages from 1 on
-// without holes. {0, 0} stands before any message of any mailbox and is written "0".
+// `epoch` is the millisecond in which the mailbox was made, or forked (KEYS.md). `seq` counts its
+// messages from 1 on, without holes. {0, 0} comes before every message of any mailbox and is
+// written "0".
 struct Cursor {
   uint64_t epoch = 0;
   uint64_t seq = 0;
@@ -23,8 +25,8 @@ struct Cursor {
   std::string text() const;
   void append_to(std::string& out) const;
 
-  // Only what text() could have written, and "0-0". Neither part may be longer than 15 digits, so
-  // that the doubles of Lua hold it exactly.
+  // Takes only what text() could have written, and "0-0". Each part has at most 15 digits, so that
+  // the doubles of Lua hold it exactly.
   static std::optional<Cursor> parse(std::string_view text);
 };
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "model/json_reader.h"
 #include "model/json_writer.h"
 #include "model/names.h"
@@ -33,8 +34,8 @@ std::string_view name_of(Kind kind) {
   return "";
 }
 
-// Keeps count of how deep it is, and takes each value for what it means there. `depth_` counts the
-// objects and arrays around the value:
+// Counts how deep it is, and takes each value for what it means there. `depth_` counts the objects
+// and arrays around the value:
 //
 //     [                         only a batch has this one: item_depth_ is 1, else 0
 //       {                       an item, at item_depth_
@@ -88,19 +89,33 @@ class EnvelopeReader final : public JsonEvents {
   Envelopes take() { return std::move(envelopes_); }
 
  private:
-  enum Member : unsigned { other = 0, to = 1, type = 2, data = 4, ttl = 8 };
+  enum Member : unsigned {
+    other = 0,
+    to = 1,
+    type = 2,
+    data = 4,
+    ttl = 8,
+    collapse = 16,
+    idempotency_key = 32,
+    delay = 64,
+    at = 128
+  };
 
   static Member member_named(std::string_view name) {
     if (name == "to") return to;
     if (name == "type") return type;
     if (name == "data") return data;
     if (name == "ttl") return ttl;
+    if (name == "collapse") return collapse;
+    if (name == "idempotency_key") return idempotency_key;
+    if (name == "delay") return delay;
+    if (name == "at") return at;
     return other;
   }
 
   bool in_data() const { return member_ == data && depth_ > item_depth_; }
 
-  // A value begins; where it is no object or array, that is all of it.
+  // A value begins. If it is no object or array, `text` is all of it.
   void value(Kind kind, std::string_view text) {
     if (depth_ == item_depth_) {
       begin_item(kind);
@@ -126,7 +141,7 @@ class EnvelopeReader final : public JsonEvents {
   void finish_item() {
     member_ = other;
     item_.data = (seen_ & data) == 0 ? "null" : data_.take();
-    if (item_.to.empty()) fail(Code::missing_to, "an envelope must name somebody in 'to'");
+    if (item_.to.empty()) fail(Code::missing_to, "an envelope must name a recipient in 'to'");
     if (error_) {
       envelopes_.items.emplace_back(*std::exchange(error_, std::nullopt));
     } else {
@@ -152,6 +167,15 @@ class EnvelopeReader final : public JsonEvents {
       take_type(kind, text);
     } else if (member_ == ttl) {
       take_ttl(kind, text);
+    } else if (member_ == collapse) {
+      take_key(kind, text, "'collapse'", valid_collapse_key(text), item_.collapse, bad_collapse());
+    } else if (member_ == idempotency_key) {
+      take_key(kind, text, "'idempotency_key'", valid_idempotency_key(text), item_.idempotency_key,
+               bad_idempotency_key());
+    } else if (member_ == delay) {
+      take_delay(kind, text);
+    } else if (member_ == at) {
+      take_at(kind, text);
     }
   }
 
@@ -186,6 +210,29 @@ class EnvelopeReader final : public JsonEvents {
     }
   }
 
+  void take_key(Kind kind, std::string_view text, std::string_view name, bool valid,
+                std::string& key, const Error& bad) {
+    if (kind != Kind::string) {
+      fail(Code::bad_envelope, std::string(name) + " must be a string", kind);
+    } else if (!valid) {
+      fail(bad.code, bad.message);
+    } else {
+      key = text;
+    }
+  }
+
+  void take_delay(Kind kind, std::string_view text) {
+    if (kind != Kind::number) return fail(Code::bad_envelope, "'delay' must be a number", kind);
+    item_.delay_ms = parse_seconds_ms(text);
+    if (!item_.delay_ms) fail(Code::bad_time, "'delay' must be a plain number of seconds");
+  }
+
+  void take_at(Kind kind, std::string_view text) {
+    if (kind != Kind::number) return fail(Code::bad_envelope, "'at' must be a number", kind);
+    item_.at_ms = parse_u64(text);
+    if (!item_.at_ms) fail(Code::bad_time, "'at' must be a whole number of ms since 1970");
+  }
+
   void write(Kind kind, std::string_view text) {
     switch (kind) {
       case Kind::object:
@@ -210,7 +257,7 @@ class EnvelopeReader final : public JsonEvents {
     }
   }
 
-  // The first thing wrong with an item is what its sender is told.
+  // The sender is told the first error of an item.
   void fail(Code code, std::string message) {
     if (!error_) error_ = Error{code, std::move(message)};
   }
@@ -218,15 +265,15 @@ class EnvelopeReader final : public JsonEvents {
     fail(code, std::string(must) + ", got " + std::string(name_of(got)));
   }
 
-  Envelopes envelopes_;    // what is finished
-  size_t depth_ = 0;       // objects and arrays that are open
-  size_t item_depth_ = 0;  // how many of them stand around an item
+  Envelopes envelopes_;    // finished items
+  size_t depth_ = 0;       // open objects and arrays
+  size_t item_depth_ = 0;  // how many of these are around an item
 
   // The item that is being read.
   Envelope item_;
   std::optional<Error> error_;
-  unsigned seen_ = 0;      // its members so far, a set of Member
-  Member member_ = other;  // the one that is being read
+  unsigned seen_ = 0;      // the members it has so far, a set of Member
+  Member member_ = other;  // the member that is being read
   JsonWriter data_;
 };
 

@@ -19,6 +19,9 @@ constexpr std::array kCodes = {
     CodeInfo{"bad_limit", 400, true},
     CodeInfo{"bad_type", 400, true},
     CodeInfo{"bad_ttl", 400, true},
+    CodeInfo{"bad_collapse", 400, true},
+    CodeInfo{"bad_idempotency_key", 400, true},
+    CodeInfo{"bad_time", 400, true},
     CodeInfo{"bad_encoding", 400, true},
     CodeInfo{"bad_json", 400, true},
     CodeInfo{"bad_envelope", 400, true},
@@ -35,9 +38,13 @@ constexpr std::array kCodes = {
     CodeInfo{"locked", 403, true},
     CodeInfo{"other_client", 403, true},
     CodeInfo{"cross_site", 403, true},
+    CodeInfo{"forwarded", 403, true},
+    CodeInfo{"wrong_scope", 403, true},
     CodeInfo{"unknown_route", 404, true},
     CodeInfo{"wrong_method", 405, true},
     CodeInfo{"group_full", 409, true},
+    CodeInfo{"key_reused", 409, true},
+    CodeInfo{"schedule_full", 409, true},
     CodeInfo{"broken_data", 409, true},
     CodeInfo{"too_large", 413, true},
     CodeInfo{"too_many_clients", 429, false},
@@ -62,6 +69,15 @@ Error too_many_clients() {
 
 Error store_unavailable(std::string_view why) {
   return {Code::store_unavailable, std::string(why), static_cast<int>(1000 + random_below(1000))};
+}
+
+Error bad_collapse() {
+  return {Code::bad_collapse, "collapse must be 1 to 64 characters of A-Z a-z 0-9 . _ - @ : +"};
+}
+
+Error bad_idempotency_key() {
+  return {Code::bad_idempotency_key,
+          "an Idempotency-Key must be 1 to 128 printable ASCII characters"};
 }
 
 Error broken_data(std::string_view what) {

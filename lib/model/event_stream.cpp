@@ -2,6 +2,7 @@
 #include "model/event_stream.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "base/text.h"
 #include "model/json.h"
@@ -11,7 +12,7 @@ namespace letterbox {
 
 namespace {
 
-// One `data:` line for each line of the text: a carriage return ends one too, alone or before a
+// One `data:` line for each line of the text. A carriage return ends a line too, alone or before a
 // line feed.
 void append_data(std::string& out, std::string_view text) {
   while (true) {
@@ -24,7 +25,7 @@ void append_data(std::string& out, std::string_view text) {
   }
 }
 
-// A JSON string's text. One without an escape is what stands between its quotes.
+// The text of a JSON string. If it has no escape, that is what is between its quotes.
 std::string text_of(std::string_view json) {
   const std::string_view inside = json.substr(1, json.size() - 2);
   if (inside.find('\\') == std::string_view::npos) return std::string(inside);
@@ -57,6 +58,7 @@ void append_event(std::string& out, const Message& message, EventFormat format) 
 }
 
 void append_own_event(std::string& out, std::string_view name, std::string_view json) {
+  assert(!name.empty() && !json.empty());
   out += "event: ";
   out += kOwnTypes;
   out += name;

@@ -7,8 +7,8 @@
 //     data: {"id":"1795287654123-7","type":"mail","data":{"from":"bob"},"time":1795287660456}
 //
 // and an empty line. A message of the type `message` has no `event:` line, so that it reaches
-// `onmessage`. Each empty line ends an event with data: many parsers take an event without data for
-// none and forget its id, and some call their user for any empty line. Pure functions, free for any
+// `onmessage`. Empty lines come only after events with data: many parsers ignore an event without
+// data and forget its id, and some call their user for any empty line. Pure functions, for any
 // thread.
 #pragma once
 
@@ -21,24 +21,25 @@
 namespace letterbox {
 
 enum class EventFormat {
-  json,  // `data:` is the message as a poll's answer has it
-  raw,   // `data:` is the message's `data`: a string as it is, line by line, anything else as JSON
+  json,  // `data:` is the message as in a poll's answer
+  raw,   // `data:` is the message's `data`: a string line by line, anything else as JSON
 };
 
 void append_event(std::string& out, const Message& message, EventFormat format);
 
-// An event of our own, `letterbox.NAME`; `json` is one line.
+// One of Letterbox's own events, `letterbox.NAME`. `json` is one line.
 void append_own_event(std::string& out, std::string_view name, std::string_view json);
 
-// Where the client stands: it says so when it comes back. An event of our own,
-// `letterbox.position`.
+// The client's cursor, as the own event `letterbox.position`. The client sends it when it comes
+// back.
 void append_position(std::string& out, std::string_view cursor);
 
-// After how long the client is to come back when the stream has ended, however it did. A line of
-// the event that follows.
+// After how many ms the client should come back when the stream has ended for any reason. This line
+// is part of the event that follows.
 void append_retry(std::string& out, uint64_t ms);
 
-// A line of comment: nothing to a client, but something came, and whoever has gone is noticed.
+// A comment line. A client ignores it, but hears that the stream is alive, and a client that has
+// gone is noticed.
 inline constexpr std::string_view kEventPing = ":\n";
 
 }  // namespace letterbox

@@ -26,7 +26,7 @@ class Compactor final : public JsonEvents {
   JsonWriter json_;
 };
 
-// Takes a text that is a document by itself.
+// Takes the text of a document that is one string.
 class TextReader final : public JsonEvents {
  public:
   void begin_object() override { ++depth_; }

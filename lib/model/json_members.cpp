@@ -11,7 +11,7 @@ namespace {
 
 using Kind = JsonMember::Kind;
 
-// `depth_` counts the objects and arrays around a value: 1 for that of a member, 2 for an element
+// `depth_` counts the objects and arrays around a value: 1 for a member's value, 2 for an element
 // of a member that is an array.
 class MembersReader final : public JsonEvents {
  public:
@@ -96,7 +96,7 @@ class MembersReader final : public JsonEvents {
   }
 
   JsonMembers members_;
-  JsonMember* member_ = nullptr;  // the one that is being read
+  JsonMember* member_ = nullptr;  // the member that is being read
   JsonWriter json_;               // its value so far
   size_t depth_ = 0;
   bool is_object_ = false;

@@ -23,8 +23,8 @@ bool starts_with_any(std::string_view text, std::string_view characters) {
   return !text.empty() && characters.find(text.front()) != std::string_view::npos;
 }
 
-// The bytes of the number at the start of `text`; 0 where none stands there, or none that ends
-// where a number may end.
+// The bytes of the number at the start of `text`. 0 if there is no number, or if it does not end as
+// a number must.
 size_t number_size(std::string_view text) {
   size_t size = text.starts_with('-') ? 1 : 0;
   const size_t whole = count_digits(text.substr(size));
@@ -45,9 +45,9 @@ size_t number_size(std::string_view text) {
   return starts_with_any(text.substr(size), ".eE+-") ? 0 : size;
 }
 
-// What RapidJSON reads from. It refuses numbers that no double can hold, which are JSON all the
-// same, so it is shown each well-formed number as a plain 0 and the handler takes the real one
-// from here. Malformed ones it sees as they are, and says what is wrong with them.
+// RapidJSON's input. RapidJSON refuses numbers that no double can hold, but such numbers are JSON
+// too. So RapidJSON is shown a plain 0 for each well-formed number, and the handler takes the real
+// number from here. RapidJSON sees malformed numbers as they are, and says what is wrong with them.
 class Source : public rapidjson::MemoryStream {
  public:
   explicit Source(std::string_view text) : MemoryStream(text.data(), text.size()) {}
@@ -61,7 +61,7 @@ class Source : public rapidjson::MemoryStream {
     return '0';
   }
 
-  // Called where a value may begin, which is never within a string.
+  // Called before each place where a value may begin, which is never within a string.
   void look_for_number() {
     const std::string_view rest(src_, static_cast<size_t>(end_ - src_));
     number_ = rest.substr(0, number_size(rest));
@@ -71,12 +71,12 @@ class Source : public rapidjson::MemoryStream {
   std::string_view number() const { return number_; }
 
  private:
-  std::string_view number_;  // the last one
-  bool at_number_ = false;   // it comes next
+  std::string_view number_;  // the last number
+  bool at_number_ = false;   // the number comes next
 };
 
-// RapidJSON finds this one by its argument, in place of its own, and calls it between any two
-// tokens.
+// RapidJSON finds this function by its argument, uses it in place of its own, and calls it between
+// any two tokens.
 void SkipWhitespace(Source& source) {
   for (char c = source.Peek(); c == ' ' || c == '\n' || c == '\r' || c == '\t'; c = source.Peek()) {
     source.Take();
@@ -84,8 +84,8 @@ void SkipWhitespace(Source& source) {
   source.look_for_number();
 }
 
-// RapidJSON lets an escaped low surrogate without its high one through, which is no character and
-// has no UTF-8. The rest of `text` is well-formed, so the first two bytes tell.
+// RapidJSON accepts an escaped low surrogate without its high surrogate, which is no character and
+// has no UTF-8. The rest of `text` is well-formed, so the first two bytes show it.
 bool has_surrogate(std::string_view text) {
   for (size_t i = text.find('\xED'); i != std::string_view::npos; i = text.find('\xED', i + 1)) {
     if (static_cast<unsigned char>(text[i + 1]) >= 0xA0) return true;
@@ -93,8 +93,8 @@ bool has_surrogate(std::string_view text) {
   return false;
 }
 
-// Between RapidJSON and the events: refuses what RapidJSON would let pass. Its functions are named
-// by RapidJSON; false ends the reading.
+// Passes RapidJSON's calls on to the events, and refuses what RapidJSON would accept. RapidJSON
+// names the functions; false ends the reading.
 class Handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Handler> {
  public:
   Handler(const Source& source, JsonEvents& events) : source_(source), events_(events) {}
@@ -142,7 +142,7 @@ class Handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Handler> 
     return true;
   }
 
-  // Why one of these returned false.
+  // Why one of the functions above returned false.
   std::string_view refusal() const { return refusal_; }
 
  private:
@@ -169,7 +169,7 @@ Error not_json(std::string_view reason, size_t offset) {
           "not JSON at byte " + std::to_string(offset) + ": " + std::string(reason)};
 }
 
-// RapidJSON's sentence, without its full stop.
+// RapidJSON's sentence about the error, without its full stop.
 std::string_view reason_of(rapidjson::ParseErrorCode code) {
   std::string_view reason = rapidjson::GetParseError_En(code);
   if (reason.ends_with('.')) reason.remove_suffix(1);
@@ -179,7 +179,7 @@ std::string_view reason_of(rapidjson::ParseErrorCode code) {
 }  // namespace
 
 Or<void> read_json(std::string_view text, JsonEvents& events) {
-  // RapidJSON takes a NUL for the end of the text, and would not see what follows it.
+  // RapidJSON takes a NUL for the end of the text, and would not see the rest.
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return not_json("a NUL", nul);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Reads JSON that comes from outside, as a sequence of events. Used within this folder alone.
+// Reads JSON that comes from outside, as a sequence of events. Used only in this folder.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ namespace letterbox {
 // JSON nested deeper than this is refused.
 inline constexpr size_t kJsonDepthMax = 512;
 
-// Whoever wants to know what a document says. Texts are decoded, well-formed UTF-8, and gone after
-// the call.
+// Receives the events of a document. Texts are decoded and well-formed UTF-8. They are valid only
+// during the call.
 class JsonEvents {
  public:
   virtual ~JsonEvents() = default;
@@ -30,9 +30,9 @@ class JsonEvents {
   virtual void null() = 0;
 };
 
-// Tells `events` of everything in `text`, in order; on an error of what stood before it. Events
-// form a document only where there was no error. Uses no more stack for nested documents than for
-// flat ones. Errors: as compact_json.
+// Tells `events` of everything in `text`, in order. If there is an error, `events` has been told
+// what comes before it, so the events form a document only if there was no error. Nested documents
+// take no more stack than flat ones. Errors: as compact_json.
 Or<void> read_json(std::string_view text, JsonEvents& events);
 
 }  // namespace letterbox

@@ -9,7 +9,7 @@
 namespace letterbox {
 namespace {
 
-// What RapidJSON writes to: straight into a string, so that nothing is copied at the end.
+// RapidJSON's output: writes straight into a string, so that nothing is copied at the end.
 struct Sink {
   using Ch = char;
   void Put(char c) { out.push_back(c); }
@@ -32,8 +32,8 @@ bool must_be_escaped(char c) {
 }  // namespace
 }  // namespace letterbox
 
-// RapidJSON writes a string byte by byte, but asks this first, before each byte that may need an
-// escape: take the run up to there in one piece.
+// RapidJSON writes a string byte by byte, but calls this first, before each byte that may need an
+// escape. This writes the run of bytes up to there in one piece.
 template <>
 inline bool letterbox::Writer::ScanWriteUnescapedString(rapidjson::StringStream& in,
                                                         size_t length) {
@@ -111,7 +111,7 @@ JsonWriter& JsonWriter::string_or_null(std::string_view text) {
 }
 
 JsonWriter& JsonWriter::raw(std::string_view json) {
-  // The type only serves RapidJSON's check that a value is no key.
+  // RapidJSON uses the type only to check that a value is no key.
   state_->writer.RawValue(json.data(), json.size(), rapidjson::kNumberType);
   return *this;
 }

@@ -6,7 +6,7 @@
 //     json.begin_object().key("queued").number(2).key("oldest").null().end_object();
 //     return json.take();
 //
-// For one thread. REQUIRES: calls in an order that makes JSON; texts are well-formed UTF-8.
+// For one thread. REQUIRES: the order of calls makes JSON; texts are well-formed UTF-8.
 #pragma once
 
 #include <cstdint>
@@ -32,14 +32,14 @@ class JsonWriter {
   JsonWriter& number(int64_t value);
   JsonWriter& boolean(bool value);
   JsonWriter& null();
-  // Null for 0: of a time that there is not.
+  // Writes null for 0: a time that is not set.
   JsonWriter& number_or_null(uint64_t value);
-  // Null for an empty text.
+  // Writes null for an empty text.
   JsonWriter& string_or_null(std::string_view text);
-  // `json` must be JSON: one value, put in as it is.
+  // Writes `json`, which must be one JSON value, as it is.
   JsonWriter& raw(std::string_view json);
 
-  // The document. Leaves the writer ready for another.
+  // Returns the document. The writer is then ready for another.
   std::string take();
 
  private:

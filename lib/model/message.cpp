@@ -11,10 +11,10 @@
 namespace letterbox {
 namespace {
 
-constexpr char kAnnounced = '\x01';  // nothing that a person would push begins with it
+constexpr char kAnnounced = '\x01';  // no element that a person pushes begins with it
 constexpr char kBell = '*';
 
-// "FIRST SECOND", or nothing where there is no space.
+// The parts of "FIRST SECOND"; none if there is no space.
 std::optional<std::pair<std::string_view, std::string_view>> split(std::string_view text) {
   const size_t space = text.find(' ');
   if (space == std::string_view::npos) return std::nullopt;
@@ -22,6 +22,7 @@ std::optional<std::pair<std::string_view, std::string_view>> split(std::string_v
 }
 
 Ring message_ring(const Cursor& id, const Element& element) {
+  assert(id.seq > 0 && !element.body.empty());
   return {.kind = Ring::Kind::message, .id = id, .element = element};
 }
 
@@ -30,6 +31,7 @@ Ring message_ring(const Cursor& id, const Element& element) {
 std::string make_element(std::string_view type, std::string_view data_json, uint64_t time_ms,
                          uint64_t expires_ms) {
   constexpr size_t kRest = 80;  // two numbers and what stands between them
+  assert(!data_json.empty());
   std::string element;
   element.reserve(type.size() + data_json.size() + kRest);
   append_u64(element, expires_ms);
@@ -40,6 +42,7 @@ std::string make_element(std::string_view type, std::string_view data_json, uint
   element += R"(,"time":)";
   append_u64(element, time_ms);
   element += '}';
+  assert(parse_element(element));
   return element;
 }
 
@@ -53,14 +56,15 @@ std::optional<Element> parse_element(std::string_view text) {
 }
 
 void append_message(std::string& out, const Message& message) {
+  assert(!message.body.empty());
   out += R"({"id":")";
   message.id.append_to(out);
   out += R"(",)";
   out += message.body.substr(1);
 }
 
-// The type ends at the first quote that is not escaped; the time is a number, so what stands before
-// it is found from behind.
+// The type ends at the first quote that is not escaped. The time is a number, so `,"time":` is
+// searched from the end.
 BodyParts parts_of(std::string_view body) {
   constexpr std::string_view kType = R"({"type":)";
   constexpr std::string_view kData = R"(,"data":)";

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// A message as Redis holds it, as a push announces it, and as a client gets it.
+// A message in three forms: as Redis holds it, as a push announces it, and as a client gets it.
 //
 //     element   0 {"type":"mail","data":{"from":"bob"},"time":1795287660456}
 //     ring      \x01 directly followed by `1795287654123-7 ` and an element,
 //               or a bell: \x01 directly followed by `*1795287660456`, the time of the push
 //     addressed `1795287660456 alice 1795287654123-7 bob 1795287650000-2`, a line feed, an element;
-//               or nothing behind that: the lists are to be read; `1795287660456 *`: all lists
+//               or nothing after the line feed: read the lists; `1795287660456 *`: read all lists
 //     message   {"id":"1795287654123-7","type":"mail","data":{"from":"bob"},"time":1795287660456}
 //
-// The number before an element is the millisecond at which it expires, 0 for never.
-// An element carries no id: its place in the list is its id. Its body becomes a message by
-// putting the id in front, so bodies are never parsed on their way out. Views point into the text
-// they were parsed from.
+// The number before an element is the millisecond at which it expires, 0 for never. A message that
+// was replaced or retracted leaves the element `~`, a placeholder, so that later ones keep their
+// ids. An element has no id: its place in the list is its id. Its body becomes a message when the
+// id is put in front, so a body is never parsed on its way out. Views point into the text that they
+// were parsed from.
 #pragma once
 
 #include <cstdint>
@@ -36,11 +37,14 @@ struct Element {
   std::string_view body;
 };
 
-// Nothing where `text` is no element of ours. The body is trusted to be what make_element wrote,
-// but for its first and last bytes.
+// The element of a message that was replaced or retracted.
+inline constexpr std::string_view kPlaceholder = "~";
+
+// None if `text` is no message's element. Only the first and last bytes of the body are checked:
+// the rest is trusted to be what make_element wrote.
 std::optional<Element> parse_element(std::string_view text);
 
-// One message of a mailbox, for who reads it. `body` is that of an Element.
+// One message of a mailbox, for a client that reads it. `body` is an Element's body.
 struct Message {
   Cursor id;
   std::string_view body;
@@ -48,36 +52,37 @@ struct Message {
 
 void append_message(std::string& out, const Message& message);
 
-// What make_element() put into a body: two JSON values.
+// The two JSON values that make_element() put into a body.
 struct BodyParts {
   std::string_view type;  // a string, with its quotes
   std::string_view data;
 };
-// Empty ones where it is no such body.
+// Both are empty if `body` is no such body.
 BodyParts parts_of(std::string_view body);
 
-// What says that there is something new in a mailbox.
+// Says that there is something new in a mailbox.
 struct Ring {
   enum class Kind {
     message,  // announces one message, and carries it
-    bell,     // there is something, read the list
-    raw,      // somebody's own RPUSH, to be adopted as a text message
+    bell,     // something is new: read the list
+    raw,      // an RPUSH by hand, to be adopted as a text message
   };
 
   Kind kind = Kind::raw;
   Cursor id = {};             // of a message
   Element element = {};       // of a message
-  std::string_view raw = {};  // of a raw one: all of it, any bytes
+  std::string_view raw = {};  // of a raw ring: the whole element, any bytes
 };
 
-// Of what stands in `mailbox:{user}`. Never fails: what is neither a message nor a bell is raw.
+// The ring that an element of `mailbox:{user}` is. Never fails: an element that is neither a
+// message nor a bell is raw.
 Ring parse_ring(std::string_view text);
 
-// Of a message that was pushed, as make_element wrote it.
+// The ring of a message that was pushed. `element` is as make_element wrote it.
 Ring ring_of(const Cursor& id, std::string_view element);
 
-// Of what stands at an address: a message rings for each of these users. None: it says that there
-// was too much, or it can't be read; everything is to be looked at.
+// The rings in an element of an address: one message rings for each of these users. None: there
+// were too many rings, or the element can't be read. Then all mailboxes must be looked at.
 using AddressedRing = std::pair<std::string_view, Ring>;
 std::vector<AddressedRing> parse_addressed(std::string_view text);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 
 #include "base/text.h"
 
@@ -28,6 +29,7 @@ bool has_control(std::string_view utf8) {
   for (size_t i = 0; i < utf8.size(); ++i) {
     const auto byte = static_cast<unsigned char>(utf8[i]);
     if (byte < 0x20 || byte == 0x7F) return true;
+    assert(byte < 0xC2 || i + 1 < utf8.size());  // it is well-formed
     // U+0080 to U+009F are controls as well.
     if (byte == 0xC2 && static_cast<unsigned char>(utf8[i + 1]) < 0xA0) return true;
   }
@@ -41,6 +43,14 @@ bool valid_user(std::string_view name) { return valid_name(name, 128); }
 bool valid_client(std::string_view name) { return valid_name(name, 64); }
 
 bool valid_group(std::string_view name) { return valid_name(name, 64); }
+
+bool valid_collapse_key(std::string_view key) { return valid_name(key, 64); }
+
+bool valid_idempotency_key(std::string_view key) {
+  constexpr size_t kLongest = 128;
+  return !key.empty() && key.size() <= kLongest && key.front() != ' ' && key.back() != ' ' &&
+         std::all_of(key.begin(), key.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
 
 bool valid_type(std::string_view type) {
   constexpr size_t kLongest = 64;

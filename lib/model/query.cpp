@@ -7,7 +7,7 @@
 
 namespace letterbox {
 
-// Each piece is decoded where it stands, so the whole costs one copy of the text.
+// Each piece is decoded in place, so the whole costs one copy of the text.
 Or<Query> Query::parse(std::string_view raw) {
   Query query;
   query.text_ = raw;

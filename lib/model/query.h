@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The parameters of a request, decoded by the rules of application/x-www-form-urlencoded: pairs
-// stand between `&` (a `;` is an ordinary character), a `+` is a space, so a plus is sent as
-// `%2B`. All of it must be well-formed UTF-8, also in parameters that nobody asks for.
-// A value of its own: keeps nothing of the text it was parsed from. What it tells are views into
-// it.
+// The parameters of a request, decoded by the rules of application/x-www-form-urlencoded. Pairs are
+// separated by `&` (a `;` is an ordinary character). A `+` is a space, so a plus is sent as `%2B`.
+// Every parameter must be well-formed UTF-8, also one that no route uses. A Query keeps its own
+// copy of the text. The views that it returns point into that copy.
 #pragma once
 
 #include <cstddef>
@@ -19,13 +18,13 @@ namespace letterbox {
 
 class Query {
  public:
-  // Code::bad_encoding where an escape or UTF-8 is wrong.
+  // Code::bad_encoding if an escape or UTF-8 is wrong.
   static Or<Query> parse(std::string_view raw);
 
   bool has(std::string_view name) const;
 
-  // The value of a parameter that may stand once, if it does.
-  // Code::repeated_parameter where it stands more than once.
+  // The value of a parameter that may be given once; none if it is not given.
+  // Code::repeated_parameter if it is given more than once.
   Or<std::optional<std::string_view>> single(std::string_view name) const&;
   void single(std::string_view name) const&& = delete;
 
@@ -34,7 +33,7 @@ class Query {
   void all(std::string_view name) const&& = delete;
 
  private:
-  // Offsets into text_: they survive a move of a short string, views would not.
+  // Offsets into text_. They stay valid when a short string moves; views would not.
   struct Piece {
     size_t begin;
     size_t size;
@@ -47,7 +46,7 @@ class Query {
   Query() = default;
   std::string_view at(Piece piece) const;
 
-  std::string text_;  // the query, its names and values decoded in place
+  std::string text_;  // the query, with names and values decoded in place
   std::vector<Parameter> parameters_;
 };
 

@@ -9,8 +9,8 @@
 
 namespace letterbox {
 
-// Decimal seconds ("25", "0.5", "2.", ".5") in milliseconds, rounded up: what is more than zero
-// stays so, and what is above a limit stays above it. At most 9 digits before the point and 6
+// Decimal seconds ("25", "0.5", "2.", ".5") in milliseconds, rounded up: a time above zero stays
+// above zero, and a time above a limit stays above it. At most 9 digits before the point and 6
 // after it; no sign, exponent, blanks, "inf" or "nan".
 std::optional<uint64_t> parse_seconds_ms(std::string_view text);
 

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kSentinel = "sentinel:";
+constexpr std::string_view kCluster = "cluster:";
 constexpr int kRedisPort = 6379;
 constexpr int kSentinelPort = 26379;
 
@@ -47,6 +49,20 @@ Parsed parse_host(std::string_view text, int usual_port) {
   return address;
 }
 
+// HOST:PORT,HOST:PORT. The error names `whole`.
+Result<std::vector<RedisAddress>, std::string> parse_hosts(std::string_view text, int usual_port,
+                                                           const std::string& whole) {
+  std::vector<RedisAddress> hosts;
+  while (true) {
+    const size_t end = std::min(text.find(','), text.size());
+    const auto host = parse_host(text.substr(0, end), usual_port);
+    if (!host) return host.error() + " (" + whole + ")";
+    hosts.push_back(*host);
+    if (end == text.size()) return hosts;
+    text.remove_prefix(end + 1);
+  }
+}
+
 Parsed parse_sentinels(std::string_view text, const std::string& whole) {
   RedisAddress address;
   const size_t name_end = text.find('@');
@@ -54,15 +70,24 @@ Parsed parse_sentinels(std::string_view text, const std::string& whole) {
   if (name_end == std::string_view::npos || address.master.empty()) {
     return "no name of a master before an @ in " + whole;
   }
-  text.remove_prefix(name_end + 1);
-  while (true) {
-    const size_t end = std::min(text.find(','), text.size());
-    const auto sentinel = parse_host(text.substr(0, end), kSentinelPort);
-    if (!sentinel) return sentinel.error() + " (" + whole + ")";
-    address.sentinels.push_back(*sentinel);
-    if (end == text.size()) return address;
-    text.remove_prefix(end + 1);
-  }
+  auto sentinels = parse_hosts(text.substr(name_end + 1), kSentinelPort, whole);
+  if (!sentinels) return sentinels.error();
+  address.sentinels = std::move(*sentinels);
+  return address;
+}
+
+Parsed parse_nodes(std::string_view text, const std::string& whole) {
+  auto nodes = parse_hosts(text, kRedisPort, whole);
+  if (!nodes) return nodes.error();
+  RedisAddress address;
+  address.nodes = std::move(*nodes);
+  return address;
+}
+
+std::string text_of(const std::vector<RedisAddress>& hosts) {
+  std::string all;
+  for (const auto& host : hosts) all += (all.empty() ? "" : ",") + host.text();
+  return all;
 }
 
 }  // namespace
@@ -70,17 +95,15 @@ Parsed parse_sentinels(std::string_view text, const std::string& whole) {
 Result<RedisAddress, std::string> RedisAddress::parse(std::string_view text) {
   const std::string whole(text);
   if (text.starts_with(kSentinel)) return parse_sentinels(text.substr(kSentinel.size()), whole);
+  if (text.starts_with(kCluster)) return parse_nodes(text.substr(kCluster.size()), whole);
   if (text.starts_with(kUnix)) return parse_path(text.substr(kUnix.size()), whole);
   if (text.starts_with('/')) return parse_path(text, whole);
   return parse_host(text, kRedisPort);
 }
 
 std::string RedisAddress::text() const {
-  if (!sentinels.empty()) {
-    std::string all;
-    for (const auto& sentinel : sentinels) all += (all.empty() ? "" : ",") + sentinel.text();
-    return std::string(kSentinel) + master + "@" + all;
-  }
+  if (!sentinels.empty()) return std::string(kSentinel) + master + "@" + text_of(sentinels);
+  if (!nodes.empty()) return std::string(kCluster) + text_of(nodes);
   if (!path.empty()) return std::string(kUnix) + path;
   const bool v6 = host.find(':') != std::string::npos;
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);

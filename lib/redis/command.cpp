@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "redis/command.h"
 
+#include <cassert>
+
 #include "base/text.h"
 
 namespace letterbox {
 
 namespace {
 
-// The most that a word takes besides its bytes: "$", the digits of its length, two line ends.
+// The most bytes that a word takes in addition to its own: "$", the digits of its length, two line
+// ends.
 constexpr size_t kWordFrame = 1 + 20 + 4;
 
 size_t most_bytes(std::span<const std::string_view> words) {
@@ -32,9 +35,11 @@ void append_word(std::string& out, std::string_view word) {
 
 std::string command_text(std::span<const std::string_view> words) {
   std::string text;
-  text.reserve(kWordFrame + most_bytes(words));
+  const size_t most = kWordFrame + most_bytes(words);
+  text.reserve(most);
   append_head(text, '*', words.size());
   for (const auto& word : words) append_word(text, word);
+  assert(text.size() <= most);
   return text;
 }
 
@@ -48,6 +53,7 @@ ScriptCall::ScriptCall(const Script& script, std::span<const std::string_view> k
   append_word(text_, kByHash);
   append_word(text_, script.sha1);
   rest_ = text_.size();
+  assert(!script.sha1.empty());
   std::string count;
   append_u64(count, keys.size());
   append_word(text_, count);
@@ -56,6 +62,7 @@ ScriptCall::ScriptCall(const Script& script, std::span<const std::string_view> k
 }
 
 std::string ScriptCall::with_source() const {
+  assert(rest_ > 0 && rest_ < text_.size());
   const auto rest = std::string_view(text_).substr(rest_);
   std::string text;
   text.reserve(3 * kWordFrame + script_->source.size() + rest.size());

@@ -6,11 +6,14 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/random.h"
+#include "base/rare.h"
 #include "redis/master_finder.h"
 
 namespace letterbox {
@@ -19,24 +22,24 @@ namespace {
 
 constexpr uint64_t kRetryFirstMs = 50;
 constexpr uint64_t kRetryMostMs = 1000;
-// Where Redis itself has said that it is the wrong one, it will not be the right one in a moment.
+// If Redis itself says that it is the wrong server, it will hardly be the right one soon. So the
+// wait for the next attempt begins as if this many attempts had failed.
 constexpr unsigned kFailuresIfMisled = 3;
-// Those who follow come in the course of this: there may be hundreds.
+// The followers connect within this time, spread, since there may be hundreds.
 constexpr uint64_t kFollowMs = 50;
 constexpr uint64_t kPulseMs = 1000;
-// How long a command in no hurry waits for others to leave with.
-constexpr uint64_t kLingerMs = 4;
 
 }  // namespace
 
-// hiredis asks to be told of readiness through these, and tells of answers and ends.
+// hiredis calls these: to be told when the socket is ready, and to tell of answers and of a
+// connection's end.
 struct RedisConnection::Hooks {
   static RedisConnection& of(void* data) { return *static_cast<RedisConnection*>(data); }
 
   static void add_write(void* data) {
     auto& self = of(data);
     if (self.flushing_) {
-      // The socket is full: the rest goes when epoll says so.
+      // The socket is full: the rest is written when epoll says that it is writable.
       if (!self.wants_out_) self.loop_.rearm(self.fd_, EPOLLIN | EPOLLOUT, &self);
       self.wants_out_ = true;
     } else if (self.lingering_) {
@@ -63,7 +66,7 @@ struct RedisConnection::Hooks {
   static void on_reply(redisAsyncContext*, void* reply, void* data) {
     of(data).answered(Reply(static_cast<const redisReply*>(reply)));
   }
-  // Only tells of an end that hiredis saw first; it frees the context itself.
+  // Called only for an end that hiredis saw first. hiredis frees the context itself.
   static void on_disconnect(const redisAsyncContext* context, int) {
     auto& self = of(context->data);
     if (self.context_ != context) return;
@@ -86,42 +89,46 @@ RedisConnection::RedisConnection(Loop& loop, const RedisLogin& login, Log& log, 
       log_(log),
       name_(std::move(name)),
       events_(std::move(events)),
-      leader_(nullptr),
+      guide_(nullptr),
       lookup_(loop, login.resolver) {
   if (login.address.sentinels.empty()) where_ = login.address;
 }
 
-RedisConnection::RedisConnection(RedisConnection& leader, std::string name, Events events)
-    : loop_(leader.loop_),
-      login_(leader.login_),
-      log_(leader.log_),
+RedisConnection::RedisConnection(Redis& guide, std::string name, Events events)
+    : loop_(guide.loop()),
+      login_(guide.login()),
+      log_(guide.log()),
       name_(std::move(name)),
       events_(std::move(events)),
-      leader_(&leader),
+      guide_(&guide),
       lookup_(loop_, login_.resolver) {
-  leader.followers_.push_back(this);
+  guide.lead(*this);
 }
 
 RedisConnection::~RedisConnection() {
+  assert(followers_.empty());  // they go before it does
   if (leader_ != nullptr) std::erase(leader_->followers_, this);
+  if (guide_ != nullptr) guide_->let_go(*this);
   for (auto* timer : {&retry_, &patience_, &drop_, &linger_, &pulse_}) {
     if (*timer) loop_.cancel(**timer);
   }
   if (up_ && events_.figures != nullptr) events_.figures->connections.add(-1);
-  up_ = false;  // the owner is going: it hears nothing more
+  up_ = false;  // the owner is being destroyed and must hear nothing more
   pending_.clear();
   early_.clear();
   if (context_ != nullptr) redisAsyncFree(std::exchange(context_, nullptr));
 }
 
 void RedisConnection::greet_with(const Script& script, std::span<const std::string_view> keys) {
+  assert(guide_ == nullptr && context_ == nullptr);
   greeting_ = &script;
   greeting_keys_ = keys;
 }
 
 void RedisConnection::start() {
-  if (leader_ != nullptr) {
-    if (leader_->up_) connect();
+  if (guide_ != nullptr) {
+    started_ = true;
+    if (leader_ != nullptr && leader_->up_) connect();
     return;
   }
   if (!login_.address.sentinels.empty()) {
@@ -129,6 +136,17 @@ void RedisConnection::start() {
                                              [this](const auto& master) { found(master); });
   }
   look();
+}
+
+void RedisConnection::follow(RedisConnection* leader) {
+  assert(guide_ != nullptr && (leader == nullptr || leader->guide_ == nullptr));
+  if (leader == leader_) return;
+  if (leader_ != nullptr) std::erase(leader_->followers_, this);
+  if (context_ != nullptr || retry_) close("its data is at another node");
+  leader_ = leader;
+  if (leader_ == nullptr) return;
+  leader_->followers_.push_back(this);
+  if (started_ && leader_->up_) connect_within(0, kFollowMs);
 }
 
 const RedisAddress& RedisConnection::where() const {
@@ -144,18 +162,21 @@ void RedisConnection::look() {
   }
 }
 
-// What the sentinels say, when they were asked and also in between.
+// The sentinels' word, both when look() asked for it and in between.
 void RedisConnection::found(const Result<RedisAddress, std::string>& master) {
   const bool wanted = std::exchange(looking_, false);
   if (!master) {
-    // A master that serves is not left because they are away.
+    // A master that serves is not left just because the sentinels are away.
     if (wanted) drop(master.error());
     return;
   }
   const bool moved = *master != where_;
   if (moved) {
     untried_.clear();
-    if (context_ != nullptr) drop("the master is now at " + master->text());
+    if (context_ != nullptr) {
+      rare<"the sentinels name another master than the one that serves">();
+      drop("the master is now at " + master->text());
+    }
     where_ = *master;
     failures_ = 0;
     if (retry_) loop_.cancel(*std::exchange(retry_, std::nullopt));
@@ -163,8 +184,8 @@ void RedisConnection::found(const Result<RedisAddress, std::string>& master) {
   if (moved || wanted) resolve();
 }
 
-// Anew for each attempt, since a failover may be no more than a name that stands for another
-// address.
+// The name is looked up for each attempt: a failover may change only the address that the name
+// stands for.
 void RedisConnection::resolve() {
   untried_.clear();
   if (!where_.path.empty()) {
@@ -190,11 +211,14 @@ void RedisConnection::resolved(const Hosts& hosts) {
 }
 
 void RedisConnection::connect() {
-  if (leader_ == nullptr) {
+  assert(context_ == nullptr && fd_ < 0);
+  if (guide_ == nullptr) {
+    assert(!untried_.empty());
     at_ = untried_.front();
     untried_.pop_front();
   }
-  const auto& address = leader_ != nullptr ? leader_->at_ : at_;
+  assert(guide_ == nullptr || leader_ != nullptr);
+  const auto& address = guide_ != nullptr ? leader_->at_ : at_;
   context_ = address.path.empty() ? redisAsyncConnect(address.host.c_str(), address.port)
                                   : redisAsyncConnectUnix(address.path.c_str());
   if (context_ == nullptr || context_->err != 0) {
@@ -212,7 +236,7 @@ void RedisConnection::connect() {
   context_->ev.delWrite = Hooks::delete_write;
   context_->ev.cleanup = Hooks::clean_up;
   fd_ = context_->c.fd;
-  // Writable says that the connection stands: hiredis wants to hear that first.
+  // A writable socket means that the connection is made. hiredis must hear of that first.
   wants_out_ = true;
   if (!loop_.watch(fd_, EPOLLIN | EPOLLOUT, this)) {
     drop(std::strerror(errno));
@@ -236,14 +260,17 @@ void RedisConnection::log_in() {
     }
   }
   if (login_.db != 0) command({"SELECT", std::to_string(login_.db)}, check);
-  command({"CLIENT", "SETNAME", name_}, [](const Reply&) {});  // a courtesy, may be forbidden
-  if (leader_ == nullptr) command({"ROLE"}, [this](const Reply& reply) { role_told(reply); });
+  command({"CLIENT", "SETNAME", name_}, [](const Reply&) {});  // optional: may be forbidden
+  if (guide_ == nullptr && !login_.any_role) {
+    command({"ROLE"}, [this](const Reply& reply) { role_told(reply); });
+  }
   if (greeting_ != nullptr) greet(check);
   command({"PING"}, [this](const Reply& reply) { logged_in(reply); });
   logging_in_ = false;
 }
 
-// By its source: what Redis has forgotten is sent again, and would come behind the PING.
+// Sends the script's source, not its hash. If Redis did not know the hash, the script would be sent
+// again and would run after the PING.
 void RedisConnection::greet(Callback callback) {
   const std::string count = std::to_string(greeting_keys_.size());
   const std::string now = std::to_string(loop_.clock().wall_ms());
@@ -253,9 +280,10 @@ void RedisConnection::greet(Callback callback) {
   command(words, std::move(callback));
 }
 
-// Where there are sentinels, who is forbidden to ask must not go on unasked.
+// If there are sentinels, the role must be known: a login that may not ask for it fails.
 void RedisConnection::role_told(const Reply& reply) {
   if (reply.size() > 0 && reply[0].text() == "slave") {
+    rare<"what answers is a replica">();
     drop_soon("it is a replica");
   } else if (finder_ && !reply.ok() && reply.came()) {
     drop_soon(reply.error());
@@ -268,12 +296,13 @@ void RedisConnection::logged_in(const Reply& reply) {
     drop_soon(reply.error());
     return;
   }
+  assert(!up_ && !logging_in_);
   up_ = true;
   untried_.clear();
   failures_ = 0;
   if (outage_logged_) log_.info("redis is back at ", where().text(), " (", name_, ")");
   outage_logged_ = false;
-  if (leader_ == nullptr) feel_pulse();
+  if (guide_ == nullptr) feel_pulse();
   count_login();
   send_early();
   for (auto* follower : followers_) follower->connect_within(0, kFollowMs);
@@ -281,6 +310,7 @@ void RedisConnection::logged_in(const Reply& reply) {
 }
 
 void RedisConnection::feel_pulse() {
+  assert(!pulse_);
   pulse_ = loop_.at(loop_.now_ms() + kPulseMs, [this] {
     pulse_.reset();
     if (pending_.empty()) command({"PING"}, [](const Reply&) {});
@@ -289,7 +319,7 @@ void RedisConnection::feel_pulse() {
 }
 
 void RedisConnection::count_login() {
-  const bool again = std::exchange(was_up_, true);
+  const bool again = ++logins_ > 1;
   if (events_.figures == nullptr) return;
   events_.figures->connections.add(1);
   if (again) events_.figures->reconnects.add();
@@ -302,7 +332,7 @@ void RedisConnection::send_early() {
 }
 
 void RedisConnection::drop_soon(std::string_view why) {
-  // Not from inside hiredis' callback: it is still using the context.
+  // The drop is posted: hiredis still uses the context during its callback.
   if (drop_ || context_ == nullptr) return;
   drop_ = loop_.at(0, [this, reason = std::string(why)] {
     drop_.reset();
@@ -310,14 +340,15 @@ void RedisConnection::drop_soon(std::string_view why) {
   });
 }
 
-// The name stands for another address, which may do: the attempt goes on there, and early
+// The host's name has another address, which may serve. The attempt goes on there, and early
 // commands wait for its end.
 bool RedisConnection::try_next_address() {
   if (up_ || untried_.empty()) return false;
+  rare<"a name stands for another address, which is tried">();
   if (context_ != nullptr) redisAsyncFree(std::exchange(context_, nullptr));
   if (drop_) loop_.cancel(*std::exchange(drop_, std::nullopt));
-  while (!pending_.empty()) answered(Reply::away());  // of the login
-  // Not at once: hiredis may be in the middle of the old connection's end.
+  while (!pending_.empty()) answered(Reply::away());  // the login's commands
+  // Not at once: hiredis may still be closing the old connection.
   connect_within(0, 1);
   return true;
 }
@@ -335,7 +366,8 @@ void RedisConnection::drop(std::string_view why) {
   retry_later();
 }
 
-// Tells everybody who counted on it. Those who follow have no attempt of their own to make.
+// Closes the connection and its followers, and answers every command away. Followers make no
+// attempt of their own.
 void RedisConnection::close(std::string_view why) {
   const bool was_up = std::exchange(up_, false);
   if (was_up && events_.figures != nullptr) events_.figures->connections.add(-1);
@@ -356,18 +388,21 @@ void RedisConnection::close(std::string_view why) {
   }
 }
 
-// Redis says that it is not the one to ask: then it is not for anybody.
+// Redis says that it is not the server to ask. That holds for the leader and all of its followers.
+// (Of a cluster's node, the parts say what they make of it.)
 void RedisConnection::misled(std::string_view why) {
-  if (leader_ != nullptr) {
-    leader_->misled(why);
-    return;
+  if (guide_ != nullptr) {
+    drop_soon(why);
+    return guide_->misled(why);
   }
+  if (login_.any_role) return;
+  rare<"Redis says that it is not the one to ask">();
   failures_ = std::max(failures_, kFailuresIfMisled);
   drop_soon(why);
 }
 
 void RedisConnection::retry_later() {
-  if (leader_ != nullptr && !leader_->up_) return;
+  if (guide_ != nullptr && (leader_ == nullptr || !leader_->up_)) return;
   const uint64_t most = std::min(kRetryMostMs, kRetryFirstMs << std::min(failures_, 5U));
   ++failures_;
   connect_within(most / 2, most / 2 + 1);
@@ -377,7 +412,7 @@ void RedisConnection::connect_within(uint64_t least_ms, uint64_t spread_ms) {
   if (retry_ || context_ != nullptr) return;
   retry_ = loop_.at(loop_.clock().steady_ms() + least_ms + random_below(spread_ms), [this] {
     retry_.reset();
-    if (leader_ != nullptr || !untried_.empty()) {
+    if (guide_ != nullptr || !untried_.empty()) {
       connect();
     } else {
       look();
@@ -389,14 +424,14 @@ uint64_t RedisConnection::deadline(uint64_t extra_ms) const {
   return loop_.clock().steady_ms() + login_.patience_ms + extra_ms;
 }
 
-void RedisConnection::command(std::span<const std::string_view> words, Callback callback,
-                              uint64_t extra_patience_ms) {
-  send(command_text(words), {std::move(callback), deadline(extra_patience_ms)});
+void RedisConnection::ask(std::span<const std::string_view> words, Callback callback,
+                          uint64_t extra_patience_ms, Hurry hurry) {
+  send_text(command_text(words), std::move(callback), extra_patience_ms, hurry);
 }
 
-void RedisConnection::command(std::initializer_list<std::string_view> words, Callback callback,
-                              Hurry hurry) {
-  send(command_text(words), {std::move(callback), deadline()}, hurry);
+void RedisConnection::send_text(std::string_view text, Callback callback,
+                                uint64_t extra_patience_ms, Hurry hurry) {
+  send(text, {std::move(callback), deadline(extra_patience_ms)}, hurry);
 }
 
 void RedisConnection::eval(const Script& script, std::span<const std::string_view> keys,
@@ -407,6 +442,7 @@ void RedisConnection::eval(const Script& script, std::span<const std::string_vie
 }
 
 void RedisConnection::send(std::string_view text, Pending&& pending, Hurry hurry) {
+  assert(!text.empty() && pending.callback);
   if ((context_ == nullptr && !attempting()) || drop_) {
     pending.callback(Reply::away());
     return;
@@ -429,29 +465,37 @@ void RedisConnection::send(std::string_view text, Pending&& pending, Hurry hurry
   watch_patience();
 }
 
-// Replies come in the order of the commands, so only the oldest needs watching. Redis is given up
-// when nothing has come for as long as patience lasts, never while answers flow: what waits behind
-// much that was asked before it, waits.
+// Replies come in the order of the commands, so only the oldest command needs watching. Redis is
+// given up when nothing has come for as long as patience lasts, never while answers flow: a command
+// behind many others waits.
 uint64_t RedisConnection::patience_ends_ms() const {
+  assert(!pending_.empty());
   return std::max(pending_.front().deadline_ms, heard_ms_ + login_.patience_ms);
 }
 
 void RedisConnection::watch_patience() {
   if (pending_.empty() || context_ == nullptr) return;
   const uint64_t ends = patience_ends_ms();
-  if (patience_ && (*patience_)->first <= ends) return;  // looks again by then
+  if (patience_ && (*patience_)->first <= ends) return;  // the timer looks again by then
   if (patience_) loop_.cancel(*patience_);
   patience_ = loop_.at(ends, [this] {
     patience_.reset();
     if (pending_.empty() || context_ == nullptr) return;
     const bool over = patience_ends_ms() <= loop_.now_ms();
-    if (over && !bytes_wait()) return drop("no answer in time");
-    if (over) heard_ms_ = loop_.now_ms();
+    if (over && !bytes_wait()) {
+      rare<"Redis gives no answer in time">();
+      return drop("no answer in time");
+    }
+    if (over) {
+      rare<"bytes wait unread as patience ends">();
+      heard_ms_ = loop_.now_ms();
+    }
     watch_patience();
   });
 }
 
-// A loop that was held up may look at the clock before it has read from all of its connections.
+// A loop that was held up may see that patience is over before it has read from all of its
+// connections.
 bool RedisConnection::bytes_wait() const {
   char next = 0;
   return recv(fd_, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
@@ -461,15 +505,19 @@ void RedisConnection::answered(const Reply& reply) {
   if (pending_.empty()) return;
   Pending pending = std::move(pending_.front());
   pending_.pop_front();
-  watch_patience();  // the next may have less patience than one that was meant to block
+  watch_patience();  // the next command may have less patience than a blocking one
   if (up_ && reply.came() && events_.latency != nullptr) {
     events_.latency->observe(loop_.now_us() - pending.asked_us);
   }
   if (pending.call && reply.no_script()) {
+    rare<"Redis does not know a script any more">();
     send(pending.call->with_source(), {std::move(pending.callback), deadline()});
     return;
   }
-  if (up_ && reply.failure() == Reply::Failure::refused) log_.error("redis: ", reply.error());
+  // (What a script's caller makes of NOSCRIPT is no error.)
+  if (up_ && reply.failure() == Reply::Failure::refused && !reply.no_script()) {
+    log_.error("redis: ", reply.error());
+  }
   pending.callback(reply);
   if (reply.must_reconnect()) misled(reply.error());
 }
@@ -490,7 +538,7 @@ void RedisConnection::flush_soon() {
 
 void RedisConnection::flush() {
   flush_asked_ = false;
-  // Before the connection stands, hiredis must not write; epoll tells.
+  // hiredis must not write before the connection is made. epoll tells when it is.
   if (context_ == nullptr || wants_out_) return;
   flushing_ = true;
   redisAsyncHandleWrite(context_);
@@ -498,6 +546,7 @@ void RedisConnection::flush() {
 }
 
 void RedisConnection::on_ready(uint32_t events) {
+  assert(context_ != nullptr && fd_ >= 0);
   if ((events & EPOLLOUT) != 0) {
     flushing_ = true;
     redisAsyncHandleWrite(context_);

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: MIT
 //
-// One connection to Redis, on one loop, that comes back by itself. Commands are pipelined: what is
-// asked during one turn of the loop leaves in one write, and the answers come back in order through
+// One connection to Redis, on one loop, that reconnects by itself. Commands are pipelined: the
+// commands of one turn of the loop leave in one write, and the answers come back in order through
 // callbacks, so a worker never waits. Everything here is for the loop's thread alone.
 //
-// A command is answered exactly once: by Redis, or by Reply::away() if there is no connection, it
-// broke, or nothing came from Redis for as long as the patience of the oldest command lasts. What
-// waits behind others, or for a long reply, waits while bytes come. Away means not known: the
-// command may have been carried out. While Redis is away the connection tries again after a random
-// wait that doubles from 50 ms to 1 s. One that has nothing to ask sends a PING each second, so
-// that it notices where a host has gone without a word.
+// A command is answered exactly once: by Redis, or by Reply::away(). That means that there is no
+// connection, that it broke, or that nothing came from Redis for as long as the oldest command's
+// patience. A command behind others, or behind a long reply, waits while bytes come. Away means not
+// known: Redis may have carried out the command. While Redis is away the connection tries again
+// after a random wait that doubles from 50 ms to 1 s. A connection without commands sends a PING
+// each second, to notice a host that has gone without a word.
 //
-// A replica does not count as up, however well it answers. Where there are sentinels, they are
-// asked before each attempt, and the connection leaves a master as soon as they name another. A
-// host's name is looked up anew for each attempt, off the loop, and each address that it stands for
-// is tried in turn.
+// A replica does not count as up, however well it answers. If there are sentinels, they are asked
+// before each attempt, and the connection leaves a master as soon as they name another. A host's
+// name is looked up again for each attempt, off the loop, and each of its addresses is tried in
+// turn.
 //
-// Connections may follow another one of their loop, their leader: they connect as soon as it is up,
-// to the same numeric address, and are dropped with it. So hundreds of them make no attempts of
-// their own while Redis is away, look up no name, and hear at once what their leader hears.
+// A connection may follow another one of its loop, its leader. A follower connects as soon as the
+// leader is up, to the same numeric address, and is dropped with the leader. So hundreds of
+// followers make no attempts of their own while Redis is away, look up no name, and hear at once
+// what their leader hears. A follower of a ClusterPart is given the connection to the part's
+// present node as its leader, and another one when the part moves.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +41,7 @@
 #include "redis/address.h"
 #include "redis/command.h"
 #include "redis/figures.h"
+#include "redis/redis.h"
 #include "redis/reply.h"
 #include "redis/script.h"
 
@@ -48,61 +51,60 @@ namespace letterbox {
 
 class MasterFinder;
 
-class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
+class RedisConnection final : public Redis, public Loop::Watcher, public Loop::Flusher {
  public:
-  using Callback = letterbox::Callback<void(const Reply&)>;
-
-  // What the owner wants to hear of. Called with an empty command queue.
+  // What the owner is told. Called when no command is pending. After `up`, `down` says that the
+  // connection was lost and that every pending command has been answered away. `failed` says why an
+  // attempt failed.
   struct Events {
-    std::function<void()> up = [] {};    // logged in, and the first answer is there
-    std::function<void()> down = [] {};  // once an `up`; every pending command was answered away
-    std::function<void(std::string_view)> failed = [](std::string_view) {};  // never came up: why
-    // False: it is one of hundreds, and its owner logs what is to be said of their coming and
-    // going.
+    std::function<void()> up = [] {};    // logged in, and the first answer has come
+    std::function<void()> down = [] {};  // after an `up`
+    std::function<void(std::string_view)> failed = [](std::string_view) {};  // no `up`
+    // False: the connection is one of hundreds, and its owner logs when they come and go.
     bool logged = true;
-    // Where they are given, they must outlive the connection.
+    // Both may be null. If not, they must outlive the connection. `latency` measures from the turn
+    // that sends a command to the turn that gets its answer.
     RedisFigures* figures = nullptr;
-    LatencyHistogram* latency = nullptr;  // from the turn that asks to the turn that is answered
+    LatencyHistogram* latency = nullptr;  // times of answers
   };
 
   // `name` is what CLIENT LIST shows. `login` must outlive the connection.
   RedisConnection(Loop& loop, const RedisLogin& login, Log& log, std::string name, Events events);
-  // One that follows. REQUIRES: `leader` does not follow, and outlives it.
-  RedisConnection(RedisConnection& leader, std::string name, Events events);
+  // A follower of `guide`. REQUIRES: `guide` is no follower, and outlives this connection.
+  RedisConnection(Redis& guide, std::string name, Events events);
   ~RedisConnection() override;
 
-  // A script to be run in each login, before anything else is asked: its argument is the wall
-  // clock's ms. Where it fails, the login has. Script and keys must outlive the connection.
-  // REQUIRES: start() is still to come; this is no follower.
+  // Has a script run in each login, before any other command. Its argument is the wall clock in ms.
+  // If the script fails, the login fails. Script and keys must outlive the connection. REQUIRES:
+  // start() has not been called; this is no follower.
   void greet_with(const Script& script, std::span<const std::string_view> keys);
 
   // Connects, and stays connected until the destructor.
   void start();
 
-  // Ready for commands: the login went through.
-  bool up() const { return up_; }
-  // How long it waits for an answer, at least, before the connection is given up.
-  uint64_t patience_ms() const { return login_.patience_ms; }
-  // Where it is not: why, as far as is known.
-  std::string_view trouble() const { return trouble_; }
+  Loop& loop() const override { return loop_; }
+  Log& log() const override { return log_; }
+  const RedisLogin& login() const override { return login_; }
+  size_t part() const override { return guide_ != nullptr ? guide_->part() : 0; }
 
-  // A command in no hurry keeps its place in the order, but leaves with the next one that is, or
-  // after some milliseconds.
-  enum class Hurry { now, soon };
+  // The login went through.
+  bool up() const override { return up_; }
+  std::string_view trouble() const override { return trouble_; }
+  uint64_t logins() const override { return logins_; }
 
-  // `extra_patience_ms` is for commands that are meant to block.
-  void command(std::span<const std::string_view> words, Callback callback,
-               uint64_t extra_patience_ms = 0);
-  void command(std::initializer_list<std::string_view> words, Callback callback, Hurry hurry);
-  void command(std::initializer_list<std::string_view> words, Callback callback,
-               uint64_t extra_patience_ms = 0) {
-    command(std::span(words.begin(), words.size()), std::move(callback), extra_patience_ms);
-  }
-
-  // Runs a script by its hash, and by its source where Redis does not know it (any more).
   void eval(const Script& script, std::span<const std::string_view> keys,
             std::span<const std::string_view> arguments, Callback callback,
-            Hurry hurry = Hurry::now);
+            Hurry hurry = Hurry::now) override;
+
+  // No command waits for its answer.
+  bool idle() const { return pending_.empty() && early_.empty(); }
+
+  // Sends a command that was formatted by command.h.
+  void send_text(std::string_view text, Callback callback, uint64_t extra_patience_ms, Hurry hurry);
+
+  // Has a follower follow another leader, or none (null). REQUIRES: this is a follower, and none of
+  // its callbacks is running.
+  void follow(RedisConnection* leader);
 
   void on_ready(uint32_t events) override;
   void flush() override;
@@ -111,18 +113,23 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   struct Pending {
     Callback callback;
     uint64_t deadline_ms;
-    // Of a script, kept until its answer in case it must be sent again with the source.
+    // The script's call, kept until its answer, since it may have to be sent again with the source.
     std::optional<ScriptCall> call = {};
-    uint64_t asked_us = 0;  // of Redis; steady
+    uint64_t asked_us = 0;  // when the command was sent; steady
   };
-  // A command that came before the login was through, or the master found: on a connection that is
-  // not yet who it should be, or not in its database, nothing must be carried out.
+  // A command that came before the login was through, or the master was found. It must not be sent
+  // before that: the connection may not be the right user yet, or not in the right database.
   struct EarlyCommand {
     std::string text;
     Pending pending;
     Hurry hurry;
   };
-  struct Hooks;  // hiredis' side of the conversation
+  struct Hooks;  // hiredis' callbacks
+
+  void ask(std::span<const std::string_view> words, Callback callback, uint64_t extra_patience_ms,
+           Hurry hurry) override;
+  void lead(RedisConnection& follower) override { follower.follow(this); }
+  void let_go(RedisConnection&) override {}
 
   const RedisAddress& where() const;
   void look();
@@ -143,9 +150,9 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   void drop(std::string_view why);
   void drop_soon(std::string_view why);
   void close(std::string_view why);
-  void misled(std::string_view why);
+  void misled(std::string_view why) override;
   void retry_later();
-  // `text` may be that of the call in `pending`.
+  // `text` may point into the call in `pending`.
   void send(std::string_view text, Pending&& pending, Hurry hurry = Hurry::now);
   void flush_at_the_end_of_the_turn();
   void flush_soon();
@@ -165,30 +172,32 @@ class RedisConnection final : public Loop::Watcher, public Loop::Flusher {
   Log& log_;
   const std::string name_;
   const Events events_;
-  RedisConnection* const leader_;  // null: none
+  Redis* const guide_;  // of a follower; null: this is none
 
+  RedisConnection* leader_ = nullptr;  // of a follower; null: none now
+  bool started_ = false;               // of a follower
   std::vector<RedisConnection*> followers_;
-  std::unique_ptr<MasterFinder> finder_;  // of a leader, where there are sentinels
-  RedisAddress where_;                    // of a leader: found last; empty: not yet
-  Lookup lookup_;                         // of a leader
-  std::deque<RedisAddress> untried_;      // of a leader's attempt: what is left of its addresses
-  RedisAddress at_;  // of a leader: the one it has taken, and who follows takes
+  std::unique_ptr<MasterFinder> finder_;  // a leader's; null: no sentinels
+  RedisAddress where_;                    // a leader's: the last known master; empty: not known yet
+  Lookup lookup_;                         // a leader's
+  std::deque<RedisAddress> untried_;      // a leader's: addresses that this attempt has not tried
+  RedisAddress at_;                       // a leader's: the address in use, for its followers too
 
   redisAsyncContext* context_ = nullptr;
   int fd_ = -1;  // as registered with the loop
   bool up_ = false;
-  bool looking_ = false;     // for the master, to connect to it
-  bool resolving_ = false;   // its host's name
-  bool logging_in_ = false;  // what is being sent is the login itself
+  bool looking_ = false;     // asks the sentinels for the master, to connect to it
+  bool resolving_ = false;   // looks up its host's name
+  bool logging_in_ = false;  // the command being sent is part of the login
   bool flush_asked_ = false;
   bool flushing_ = false;
   bool wants_out_ = false;
-  bool lingering_ = false;  // what is being sent is in no hurry
+  bool lingering_ = false;  // the command being sent has Hurry::soon
   bool outage_logged_ = false;
-  bool was_up_ = false;  // ever
+  uint64_t logins_ = 0;  // so far
   std::string trouble_ = "no connection yet";
-  unsigned failures_ = 0;  // attempts in a row
-  uint64_t heard_ms_ = 0;  // when anything came from Redis last; steady
+  unsigned failures_ = 0;  // failed attempts in a row
+  uint64_t heard_ms_ = 0;  // when bytes last came from Redis; steady
   std::deque<Pending> pending_;
   std::vector<EarlyCommand> early_;
   std::optional<Loop::Timer> retry_;

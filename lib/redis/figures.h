@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What connections to Redis count. Those of one kind, on one loop, share one of these.
+// What connections to Redis count. Connections of one kind on one loop share one RedisFigures.
 #pragma once
 
 #include "base/metrics.h"
@@ -8,9 +8,9 @@
 namespace letterbox {
 
 struct RedisFigures {
-  Gauge connections;  // that are logged in
+  Gauge connections;  // connections that are logged in
   Counter reconnects;
-  Counter failures;  // attempts that did not come to a login
+  Counter failures;  // attempts that did not end in a login
 };
 
 }  // namespace letterbox

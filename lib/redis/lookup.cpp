@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "base/rare.h"
 #include "base/sync.h"
 
 namespace letterbox {
@@ -53,7 +55,7 @@ Hosts resolve_by_system(const std::string& host) {
                     NI_NUMERICHOST) != 0) {
       continue;
     }
-    // One that both the hosts file and a name server know comes twice.
+    // An address that both the hosts file and a name server know comes twice.
     if (std::find(hosts.begin(), hosts.end(), text.data()) == hosts.end()) {
       hosts.emplace_back(text.data());
     }
@@ -65,7 +67,7 @@ Hosts resolve_by_system(const std::string& host) {
 // Shared with the thread, which may outlive the lookup and its loop.
 struct Lookup::Question {
   Mutex mutex;
-  Lookup* asker GUARDED_BY(mutex) = nullptr;  // null: it has gone, or wants to know something else
+  Lookup* asker GUARDED_BY(mutex) = nullptr;  // null: the answer is not wanted any more
 };
 
 Lookup::Lookup(Loop& loop, const Resolver& resolver) : loop_(loop), resolver_(resolver) {}
@@ -100,6 +102,7 @@ void Lookup::cancel() {
 }
 
 bool Lookup::ask(const std::string& host) {
+  assert(!question_);
   auto question = std::make_shared<Question>();
   {
     Lock lock(question->mutex);
@@ -116,7 +119,7 @@ bool Lookup::ask(const std::string& host) {
           Lock still(question->mutex);
           asker = question->asker;
         }
-        // (It goes on this thread, so not in between.)
+        // (The Lookup is destroyed on this thread only, so not in between.)
         if (asker != nullptr) asker->answered(hosts);
       });
     }).detach();
@@ -132,11 +135,14 @@ void Lookup::answered(const Hosts& hosts) {
   if (found_) {
     tell(hosts);
   } else {
+    rare<"a name server answers when nobody waits any more">();
     late_ = hosts;
   }
 }
 
 void Lookup::tell(const Hosts& hosts) {
+  assert(found_);
+  assert(!hosts || !hosts->empty());
   const Found found = std::move(found_);
   cancel();
   found(hosts);

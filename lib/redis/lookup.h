@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// What a host's name stands for, found without holding up the loop: getaddrinfo() blocks, for many
-// seconds if a name server is silent, so each question is a thread of its own. A connection to
-// Redis has one of these. For the loop's thread alone.
+// Looks up a host's name without holding up the loop. getaddrinfo() blocks, for many seconds if a
+// name server is silent, so each question runs on a thread of its own. Each connection to Redis has
+// one Lookup. For the loop's thread alone.
 //
-// Nobody ever waits for such a thread, since nothing can end it: whoever asked is told that there
-// is no answer when its patience is over, and a program may end meanwhile. At most one is under
-// way: a thread that is late for one find() serves the next one for the same name.
+// Such a thread can't be ended, so nothing ever waits for it. When its patience is over, the caller
+// is told that there is no answer, and the program may end meanwhile. At most one question of a
+// Lookup is under way: a thread that is late for one find() serves the next find() for the same
+// name.
 #pragma once
 
 #include <cstdint>
@@ -16,34 +17,35 @@
 #include <string>
 #include <vector>
 
+#include "base/callback.h"
 #include "base/loop.h"
 #include "base/result.h"
 
 namespace letterbox {
 
-// Numeric addresses in the order in which they are to be tried, at least one, or a sentence why
-// there are none.
+// Numeric addresses, at least one, in the order in which they must be tried; or a sentence that
+// says why there are none.
 using Hosts = Result<std::vector<std::string>, std::string>;
-// May block. Called on threads of its own, and copied to them.
+// May block. Runs on a thread of its own, which gets a copy.
 using Resolver = std::function<Hosts(const std::string& host)>;
 
-// Asks the system: its hosts file, name servers, and whatever else it is configured for.
+// Asks the system: its hosts file, its name servers, and what else it is configured to ask.
 Hosts resolve_by_system(const std::string& host);
 
 class Lookup {
  public:
-  using Found = std::function<void(const Hosts& hosts)>;
+  using Found = Callback<void(const Hosts& hosts)>;
 
-  // The resolver must outlive it.
+  // `resolver` must outlive the Lookup.
   Lookup(Loop& loop, const Resolver& resolver);
   ~Lookup();
   Lookup(const Lookup&) = delete;
   Lookup& operator=(const Lookup&) = delete;
 
-  // Has `found` called once, within `patience_ms`; before it returns if `host` is numeric. Takes
-  // the place of an earlier call that has not been answered.
+  // Has `found` called once, within `patience_ms`; before find() returns if `host` is numeric. An
+  // earlier call that has not been answered is cancelled.
   void find(const std::string& host, uint64_t patience_ms, Found found);
-  // What find() was given is not called any more.
+  // The `found` of the last find() is not called any more.
   void cancel();
 
  private:
@@ -58,10 +60,10 @@ class Lookup {
   Loop& loop_;
   const Resolver& resolver_;
 
-  std::shared_ptr<Question> question_;  // under way; null: none
-  std::optional<Hosts> late_;           // the last one's answer, if nobody waited for it any more
-  std::string host_;                    // which both are about
-  Found found_;                         // empty: nobody waits
+  std::shared_ptr<Question> question_;  // the question under way; null: none
+  std::optional<Hosts> late_;           // the last answer, if it came too late for its find()
+  std::string host_;                    // the host of question_ and late_
+  Found found_;                         // empty: no find() waits
   std::optional<Loop::Timer> patience_;
 };
 

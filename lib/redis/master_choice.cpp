@@ -2,7 +2,10 @@
 #include "redis/master_choice.h"
 
 #include <algorithm>
+#include <cassert>
 #include <iterator>
+
+#include "base/rare.h"
 
 namespace letterbox {
 
@@ -15,7 +18,8 @@ size_t count_of(const std::vector<Word>& words, const RedisAddress& master) {
       words.begin(), words.end(), [&](const Word& word) { return word.master == master; }));
 }
 
-// The word with the highest epoch; among equals the one whose master is named most often.
+// The word with the highest epoch; among words of equal epochs, the one whose master is named most
+// often.
 const Word& latest(const std::vector<Word>& words) {
   return *std::max_element(words.begin(), words.end(), [&](const Word& a, const Word& b) {
     if (a.epoch != b.epoch) return a.epoch < b.epoch;
@@ -26,6 +30,7 @@ const Word& latest(const std::vector<Word>& words) {
 }  // namespace
 
 const RedisAddress& MasterChoice::choose(const std::vector<Word>& words, uint64_t now_ms) {
+  assert(!words.empty());
   const Word& last = latest(words);
   if (!believed_ || last.epoch > believed_->epoch) {
     believe(last);
@@ -40,6 +45,7 @@ const RedisAddress& MasterChoice::choose(const std::vector<Word>& words, uint64_
   if (confirmed || majority.empty()) {
     rival_.reset();
   } else if (doubted_for_long(majority.front().master, now_ms)) {
+    rare<"a majority of the sentinels contradicts the master for long">();
     believe(latest(majority));
   }
   return believed_->master;
@@ -55,6 +61,7 @@ bool MasterChoice::doubted_for_long(const RedisAddress& other, uint64_t now_ms) 
     rival_ = other;
     rival_since_ms_ = now_ms;
   }
+  assert(now_ms >= rival_since_ms_);
   return now_ms - rival_since_ms_ >= kDoubtMs;
 }
 

@@ -2,6 +2,7 @@
 #include "redis/master_finder.h"
 
 #include <algorithm>
+#include <cassert>
 #include <string_view>
 #include <utility>
 
@@ -11,17 +12,18 @@ namespace letterbox {
 
 namespace {
 
-// A sentinel whose host is gone must not keep the others' answers waiting.
+// How long a sentinel may take. One whose host is gone must not hold up the others' answers for
+// long.
 constexpr uint64_t kPatienceMs = 1000;
 constexpr uint64_t kAgainMs = 400;
 constexpr uint64_t kAgainSpreadMs = 200;
 
-// Which failover made it the master: of the names and values in a row by which a sentinel describes
-// a master.
+// The number of the failover that made this server the master. `description` is a sentinel's reply:
+// names and values in turn.
 uint64_t config_epoch(const Reply& description) {
   for (size_t i = 0; i + 1 < description.size(); i += 2) {
     if (description[i].text() == "config-epoch") {
-      return static_cast<uint64_t>(description[i + 1].integer());
+      return description[i + 1].number();
     }
   }
   return 0;
@@ -41,7 +43,7 @@ MasterFinder::MasterFinder(Loop& loop, const RedisLogin& login, Log& log, Found 
     sentinel.login.resolver = login.resolver;
     sentinels_.push_back(std::move(sentinel));
   }
-  // Connections refer to their logins, which by now stay where they are.
+  // Connections refer to their logins. The vector is complete, so the logins no longer move.
   for (auto& [sentinel_login, redis] : sentinels_) {
     redis = std::make_unique<RedisConnection>(loop, sentinel_login, log, "letterbox-sentinel",
                                               RedisConnection::Events{});
@@ -62,9 +64,9 @@ void MasterFinder::look() {
   for (const auto& sentinel : sentinels_) ask(*sentinel.redis);
 }
 
-// The epoch before the address: if a failover falls between the two, the new master comes with the
-// old number, which changes nothing until the next round. The old master with the new number would
-// be believed.
+// Asks for the epoch before the address. If a failover falls between the two, the new master comes
+// with the old epoch, which changes nothing until the next round. The other way round, the old
+// master would come with the new epoch, and would be believed.
 void MasterFinder::ask(RedisConnection& sentinel) {
   sentinel.command({"SENTINEL", "master", name_}, [this, &sentinel](const Reply& reply) {
     heard_ = heard_ || reply.came();
@@ -87,6 +89,7 @@ void MasterFinder::ask_where(RedisConnection& sentinel, uint64_t epoch) {
 }
 
 void MasterFinder::answered() {
+  assert(asked_ > 0 && words_.size() <= sentinels_.size());
   if (--asked_ > 0) return;
   next_ = loop_.at(loop_.clock().steady_ms() + kAgainMs + random_below(kAgainSpreadMs), [this] {
     next_.reset();

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Asks the sentinels where the master is: all of them at once, since the one that is asked first
-// may be the one that died with the master. If they disagree, as they do for a second or two after
-// a failover, the one that knows of the latest failover is believed, and it stays believed in later
-// rounds: a sentinel that was cut off never leads back to the old master (MasterChoice says what
-// does).
+// Asks the sentinels for the master's address. It asks all of them at once, since a single one may
+// have died with the master. The sentinels disagree for a second or two after a failover. Then the
+// sentinel that knows of the latest failover is believed, also in later rounds: a sentinel that was
+// cut off never leads back to the old master (MasterChoice says what does).
 //
-// It asks at each look(), and by itself twice a second: a master that was replaced in good health
-// goes on taking writes for seconds, and nothing but the sentinels says that these will be lost.
-// For the loop's thread alone.
+// It asks at each look(), and by itself twice a second. A master that was replaced in good health
+// goes on taking writes for seconds, and only the sentinels tell that these will be lost. For the
+// loop's thread alone.
 #pragma once
 
 #include <cstddef>
@@ -30,17 +29,17 @@ namespace letterbox {
 
 class MasterFinder {
  public:
-  // What came of a round: the master, or a sentence why there is none.
+  // The result of a round: the master, or a sentence that says why there is none.
   using Found = std::function<void(const Result<RedisAddress, std::string>& master)>;
 
-  // `login` and `log` must outlive it. REQUIRES: login.address names sentinels.
+  // `login` and `log` must outlive the MasterFinder. REQUIRES: login.address names sentinels.
   MasterFinder(Loop& loop, const RedisLogin& login, Log& log, Found found);
   ~MasterFinder();
   MasterFinder(const MasterFinder&) = delete;
   MasterFinder& operator=(const MasterFinder&) = delete;
 
-  // Has `found` called soon, possibly before it returns. While a round is under way it starts no
-  // other.
+  // Has `found` called soon, possibly before look() returns. While a round is under way, look()
+  // starts no other.
   void look();
 
  private:
@@ -59,9 +58,9 @@ class MasterFinder {
   const Found found_;
   std::vector<Sentinel> sentinels_;
 
-  // Of the round that is under way.
+  // The round that is under way:
   size_t asked_ = 0;    // sentinels that have yet to answer
-  bool heard_ = false;  // one of them did
+  bool heard_ = false;  // a sentinel has answered
   std::vector<MasterChoice::Word> words_;
 
   MasterChoice choice_;

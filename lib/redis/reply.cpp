@@ -11,10 +11,11 @@ namespace letterbox {
 
 namespace {
 
-// This node is no master any more, or not yet: look for it again.
-constexpr std::array<std::string_view, 4> kElsewhere{"READONLY", "MASTERDOWN", "UNBLOCKED",
-                                                     "LOADING"};
-// It is the right one, but can't take a write now: memory, disk, replicas, a script that hangs.
+// This server is not the master any more, or not yet: look for the master again.
+constexpr std::array<std::string_view, 6> kElsewhere{"READONLY", "MASTERDOWN", "UNBLOCKED",
+                                                     "LOADING",  "MOVED",      "ASK"};
+// This server is the master, but can't take a write now: memory, disk, replicas, a script that
+// hangs.
 constexpr std::array<std::string_view, 6> kNotNow{"OOM",  "MISCONF",  "NOREPLICAS",
                                                   "BUSY", "TRYAGAIN", "CLUSTERDOWN"};
 
@@ -69,6 +70,10 @@ int64_t Reply::integer() const {
 
 size_t Reply::size() const {
   return reply_ != nullptr && reply_->type == REDIS_REPLY_ARRAY ? reply_->elements : 0;
+}
+
+bool Reply::is_empty_array() const {
+  return reply_ != nullptr && reply_->type == REDIS_REPLY_ARRAY && reply_->elements == 0;
 }
 
 Reply Reply::operator[](size_t i) const { return Reply(reply_->element[i]); }

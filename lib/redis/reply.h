@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What Redis answered, as a view: valid only during the callback that gets it.
+// A view of what Redis answered: valid only during the callback that gets it.
 #pragma once
 
 #include <cstddef>
@@ -24,21 +24,25 @@ class Reply {
 
   Failure failure() const { return failure_; }
   bool ok() const { return failure_ == Failure::none; }
-  // Redis said something, be it an error; the connection stands.
+  // A reply came, possibly an error reply; the connection is intact.
   bool came() const { return reply_ != nullptr; }
-  // Of an error reply, its text.
+  // The text of an error reply, or "no connection"; empty for any other reply.
   std::string_view error() const;
-  // The error's first word is one of those by which Redis says: not here, not now.
+  // The error's first word says that this server is not the master, or not yet ready: the
+  // connection must be dropped and made again.
   bool must_reconnect() const;
   bool no_script() const;
 
   bool is_nil() const;
-  // Of a string or status reply; empty for any other.
+  // The text of a string or status reply; empty for any other.
   std::string_view text() const;
-  // Of an integer reply, or a string of digits; 0 for any other.
+  // The number of an integer reply, or of a string of digits; 0 for any other.
   int64_t integer() const;
-  // Of an array reply: its length (0 for any other) and elements. REQUIRES: i < size().
+  // The same, of what is never negative.
+  uint64_t number() const { return static_cast<uint64_t>(integer()); }
+  // The length of an array reply (0 for any other), and its elements. REQUIRES: i < size().
   size_t size() const;
+  bool is_empty_array() const;
   Reply operator[](size_t i) const;
 
  private:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "secret/base64url.h"
 
+#include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstdint>
 
 namespace letterbox {
@@ -31,6 +33,7 @@ std::string base64url(std::string_view bytes) {
     for (count += 8; count >= 6; count -= 6) text += kDigits[held >> (count - 6) & 63];
   }
   if (count > 0) text += kDigits[held << (6 - count) & 63];
+  assert(text.size() == (bytes.size() * 4 + 2) / 3);
   return text;
 }
 
@@ -51,7 +54,28 @@ std::optional<std::string> from_base64url(std::string_view text) {
     }
   }
   if ((held & ((1U << count) - 1)) != 0) return std::nullopt;
+  assert(bytes.size() == text.size() * 3 / 4);
   return bytes;
+}
+
+std::string base64(std::string_view bytes) {
+  std::string text = base64url(bytes);
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  text.resize((text.size() + 3) / 4 * 4, '=');
+  return text;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0 || text.find_first_of("-_") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string digits(text.substr(0, text.find('=')));
+  if (text.size() - digits.size() > 2) return std::nullopt;
+  if (text.find_first_not_of('=', digits.size()) != std::string_view::npos) return std::nullopt;
+  std::replace(digits.begin(), digits.end(), '+', '-');
+  std::replace(digits.begin(), digits.end(), '/', '_');
+  return from_base64url(digits);
 }
 
 }  // namespace letterbox

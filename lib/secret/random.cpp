@@ -3,11 +3,14 @@
 
 #include <openssl/rand.h>
 
+#include <cassert>
+#include <climits>
 #include <stdexcept>
 
 namespace letterbox {
 
 std::string random_secret(size_t bytes) {
+  assert(bytes <= INT_MAX);
   std::string secret(bytes, '\0');
   auto* out = reinterpret_cast<unsigned char*>(secret.data());
   if (RAND_priv_bytes(out, static_cast<int>(bytes)) != 1) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Chance for secrets, which nobody can foresee. (For spreading things in time: base/random.h.)
+// Random bytes for secrets, which no attacker can predict. (To spread things in time:
+// base/random.h.)
 #pragma once
 
 #include <cstddef>
@@ -8,8 +9,8 @@
 
 namespace letterbox {
 
-// So many bytes from the system's generator. Throws std::runtime_error where it has none to give:
-// there is no secret to go on with then. Any thread.
+// This many bytes from the system's random generator. Throws std::runtime_error if the generator
+// fails: the caller can't go on without a secret. Any thread.
 std::string random_secret(size_t bytes);
 
 }  // namespace letterbox

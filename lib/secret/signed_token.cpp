@@ -3,16 +3,17 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <cmath>
 #include <utility>
 
+#include "base/limits.h"
 #include "model/json_members.h"
 #include "model/names.h"
 #include "secret/base64url.h"
@@ -23,7 +24,6 @@ namespace {
 
 using Kind = JsonMember::Kind;
 
-constexpr size_t kTokenMax = 8192;
 constexpr size_t kSecretMin = 32;  // as long as the digest, RFC 7518 demands
 constexpr int kRsaBitsMin = 2048;
 
@@ -38,7 +38,7 @@ const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-// Nothing where it is none. Never asks a terminal for a password.
+// The public key in PEM; null if there is none. Never asks a terminal for a password.
 PublicKey read_pem(std::string_view text) {
   const std::unique_ptr<BIO, Free> bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   const auto no_password = [](char*, int, int, void*) { return -1; };
@@ -47,7 +47,8 @@ PublicKey read_pem(std::string_view text) {
   return key;
 }
 
-// A public key in another dress than PEM. As a secret it would be one that everybody knows.
+// Whether this is a public key in another format than PEM. If it were used as a secret, the secret
+// would be public.
 bool is_public_key(std::string_view contents) {
   for (const std::string_view start : {"{", "ssh-", "ecdsa-", "MII", "MCowBQYDK2Vw"}) {
     if (contents.starts_with(start)) return true;
@@ -74,15 +75,7 @@ bool verified(EVP_PKEY* key, const EVP_MD* digest, std::string_view signature,
   return good;
 }
 
-std::string hmac_sha256(std::string_view secret, std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), bytes_of(text), text.size(),
-       digest.data(), &size);
-  return {digest.begin(), digest.begin() + size};
-}
-
-// HEADER.CLAIMS.SIGNATURE, each but `signed_text` still in base64url.
+// HEADER.CLAIMS.SIGNATURE, each still in base64url. `signed_text` is HEADER.CLAIMS.
 struct Parts {
   std::string_view header;
   std::string_view claims;
@@ -91,7 +84,7 @@ struct Parts {
 };
 
 std::optional<Parts> split(std::string_view token) {
-  if (token.size() > kTokenMax) return std::nullopt;
+  if (token.size() > kTokenBytes) return std::nullopt;
   const size_t first = token.find('.');
   const size_t last = token.rfind('.');
   if (first == last || token.find('.', first + 1) != last) return std::nullopt;
@@ -99,8 +92,8 @@ std::optional<Parts> split(std::string_view token) {
                token.substr(last + 1), token.substr(0, last)};
 }
 
-// Which algorithm a token says it was signed by; nothing where its header is none that we
-// understand the whole of, which is what `crit` asks for.
+// The algorithm that the token's header names. None if the header is malformed, or has `crit`: that
+// names extensions which must be understood, and Letterbox understands none.
 std::optional<std::string> algorithm(std::string_view header) {
   const auto text = from_base64url(header);
   if (!text) return std::nullopt;
@@ -119,8 +112,8 @@ struct Claims {
   std::vector<std::string> aud;
 };
 
-// A NumericDate of RFC 7519: seconds since 1970, with decimals or an exponent if the signer likes.
-// What is out of all reason is brought to the end of it, where it is judged like any other.
+// A NumericDate of RFC 7519: seconds since 1970, possibly with decimals or an exponent. A number
+// out of all reason becomes the nearest one in range, which is judged like any other.
 std::optional<uint64_t> read_date_ms(const JsonMember& member) {
   constexpr double kLatest = 1e12;
   if (member.kind != Kind::number) return std::nullopt;
@@ -130,7 +123,7 @@ std::optional<uint64_t> read_date_ms(const JsonMember& member) {
   return static_cast<uint64_t>(std::llround(std::clamp(seconds, 0.0, kLatest) * 1000));
 }
 
-// A member that may be absent. False where it is there and no date.
+// Reads a member that may be absent. False if it is there but no date.
 bool read_date_if_any(const JsonMembers& members, std::string_view name,
                       std::optional<uint64_t>& date_ms) {
   const auto found = members.find(name);
@@ -253,6 +246,7 @@ Result<Signed, Unfit> SignedTokens::check(std::string_view token, uint64_t now_m
   auto claims = read_claims(parts->claims);
   if (!claims) return Unfit::malformed;
   if (const auto unfit = judge(*claims, rules_, now_ms)) return *unfit;
+  assert(!claims->sub.empty() && claims->exp_ms + rules_.leeway_ms > now_ms);
   return Signed{std::move(claims->sub), claims->iat_ms, claims->exp_ms + rules_.leeway_ms};
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Signed tokens: JSON Web Tokens (RFC 7519) in the compact form of RFC 7515, made by a back end
-// that shares a key with us, so that nobody need be asked who a client is.
+// Signed tokens: JSON Web Tokens (RFC 7519) in the compact form of RFC 7515. A back end that shares
+// a key with Letterbox makes them, so that Letterbox need not ask it who a client is.
 #pragma once
 
 #include <cstdint>
@@ -15,47 +15,47 @@
 
 namespace letterbox {
 
-// What a token that may be believed says. Times are of the wall clock, milliseconds since 1970.
+// The claims of a token that passed the check. Times are wall clock, in milliseconds since 1970.
 struct Signed {
   std::string user;                   // `sub`
   std::optional<uint64_t> issued_ms;  // `iat`
-  uint64_t expires_ms;  // from when on it is refused: `exp` and the leeway. Later than the check.
+  uint64_t expires_ms;  // when the token ends: `exp` plus the leeway; later than the check
 };
 
 // Why a token is refused.
 enum class Unfit {
-  malformed,       // no token at all, or without `exp` or `sub`
-  unknown_key,     // signed by nobody we know, or by another algorithm than the key is for
-  not_yet,         // `nbf` or `iat` is still to come
+  malformed,       // no token, or without `exp` or `sub`
+  unknown_key,     // signed by an unknown key, or by another algorithm than its key is for
+  not_yet,         // `nbf` or `iat` is in the future
   expired,         // `exp` has passed
-  other_audience,  // it is for somebody else
-  lives_too_long,  // `exp` is further away than is allowed
-  bad_user,        // `sub` is no user's name
+  other_audience,  // `aud` does not have our audience
+  lives_too_long,  // `exp` is further away than Rules::life_max_ms
+  bad_user,        // `sub` is not a valid user name
 };
 
 // Constant after construction; any thread.
 class SignedTokens {
  public:
   struct Rules {
-    std::string audience;  // one of a token's `aud` must be it; empty: any, or none
+    std::string audience;  // one of a token's `aud` must equal it; empty: no check
     uint64_t life_max_ms;  // how far away `exp` may be
     uint64_t leeway_ms;    // how much the signer's clock may differ from ours
   };
 
-  // Checks nothing: there is no key.
+  // Has no key, so every token is refused.
   SignedTokens() = default;
 
-  // The contents of key files as they stand: each a public key in PEM (RSA of 2048 bits or more,
-  // for RS256; Ed25519, for EdDSA), or else a secret for HS256 of at least 32 bytes, from which a
-  // final end of line is taken off. The error says what is wrong with which of them (the first is
-  // key 1), and none of what is in it.
+  // Takes the contents of key files, unchanged. Each is a public key in PEM (RSA of at least 2048
+  // bits, for RS256; Ed25519, for EdDSA), or else a secret of at least 32 bytes for HS256, from
+  // which a final line end is removed. The error says what is wrong with which key (the first is
+  // key 1), and nothing of its contents.
   static Result<SignedTokens, std::string> with(const std::vector<std::string>& key_files_contents,
                                                 Rules rules);
 
   bool any() const { return !keys_.empty(); }
 
-  // Nothing in `token` is believed, or even read, before a key has vouched for it, but the name of
-  // its algorithm, which must be that of the key. At most 8 KiB.
+  // Until a key has verified the signature, only the token's header is read. The algorithm that it
+  // names must be the key's. A token has at most 8 KiB.
   Result<Signed, Unfit> check(std::string_view token, uint64_t now_ms) const;
 
  private:

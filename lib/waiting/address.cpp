@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "waiting/address.h"
 
+#include <cassert>
 #include <utility>
 
+#include "base/limits.h"
+#include "base/rare.h"
+#include "base/text.h"
 #include "mailbox/keys.h"
 #include "model/message.h"
 #include "waiting/room.h"
 
 namespace letterbox {
 
-namespace {
-
-constexpr uint64_t kAskSeconds = 20;
-constexpr std::string_view kAskSecondsText = "20";
-constexpr size_t kAtOnce = 100;
-constexpr std::string_view kAtOnceText = "100";
-// What stands at an address expires ten minutes after its first element came (push.lua). A program
-// that has not emptied it for this long looks at everything.
-constexpr uint64_t kUnreadMs = 300'000;
-
-}  // namespace
-
 void hear_own_pushes(RedisStore& store, Desk& desk, Room& room) {
-  store.tell_here(
+  store.pushes().tell_here(
       {.rung = [&desk, &room](std::string_view user,
                               const Ring& ring) { room.rung(desk, user, ring); },
        .in_doubt = [&desk, &room](
@@ -30,16 +22,22 @@ void hear_own_pushes(RedisStore& store, Desk& desk, Room& room) {
 }
 
 Address::Address(const ListenerHost& host, Room& room, std::string_view program)
-    : Listener(host, room, "letterbox-address"), key_(address_key(program)) {}
+    : Listener(host, room, "letterbox-address"), key_(address_key(program, host.commands.part())) {}
 
 void Address::came_up() { many_at_once_ = true; }
 
-std::vector<std::string> Address::users() const { return room_.users(); }
+std::vector<std::string> Address::users() const {
+  auto users = room_.users();
+  std::erase_if(users, [part = host_.commands.part()](const std::string& user) {
+    return part_of(user) != part;
+  });
+  return users;
+}
 
 void Address::ask() {
   if (blocked_ || !up()) return;
   const uint64_t now = loop().clock().steady_ms();
-  const bool may_have_expired = now > emptied_ms_.value_or(now) + kUnreadMs;
+  const bool may_have_expired = now > emptied_ms_.value_or(now) + kUnemptiedMs;
   if (may_have_expired || !emptied_ms_) emptied_ms_ = now;
   blocked_ = true;
   state_ = State::hears;
@@ -53,13 +51,14 @@ void Address::ask() {
 
 void Address::ask_for_many() {
   redis_->command(
-      {"BLMPOP", kAskSecondsText, "1", key_, "LEFT", "COUNT", kAtOnceText},
+      {"BLMPOP", kTextOf<kListenSeconds>, "1", key_, "LEFT", "COUNT", kTextOf<kHeardRings>},
       [this](const Reply& reply) {
         blocked_ = false;
         if (!reply.ok()) {
-          // If the connection is lost, or about to be, it asks as it comes back.
+          // If the connection is lost, or about to be dropped, up_again() asks.
           if (!reply.came() || reply.must_reconnect()) return;
           // Redis 6.2 does not know it, or it is not allowed.
+          rare<"Redis refuses to give many rings at once">();
           many_at_once_ = false;
           return ask();
         }
@@ -67,12 +66,12 @@ void Address::ask_for_many() {
         ask();
         take(reply.size() == 2 ? reply[1] : reply);
       },
-      kAskSeconds * 1000);
+      kListenSeconds * 1000);
 }
 
 void Address::ask_for_one() {
   redis_->command(
-      {"BLPOP", key_, kAskSecondsText},
+      {"BLPOP", key_, kTextOf<kListenSeconds>},
       [this](const Reply& reply) {
         if (!reply.ok()) {
           blocked_ = false;
@@ -83,12 +82,13 @@ void Address::ask_for_one() {
         blocked_ = false;
         ask();
       },
-      kAskSeconds * 1000);
+      kListenSeconds * 1000);
 }
 
-// Nothing is asked in between, so that rings come in their order.
+// The next BLPOP goes out only after the LPOP has returned, so rings come in their order.
 void Address::heard_one(std::string_view element) {
-  redis_->command({"LPOP", key_, kAtOnceText}, [this](const Reply& reply) {
+  assert(blocked_);
+  redis_->command({"LPOP", key_, kTextOf<kHeardRings>}, [this](const Reply& reply) {
     blocked_ = false;
     ask();
     take(reply);
@@ -97,13 +97,16 @@ void Address::heard_one(std::string_view element) {
 }
 
 void Address::take(const Reply& elements) {
-  if (elements.size() < kAtOnce) emptied_ms_ = loop().clock().steady_ms();
+  if (elements.size() < kHeardRings) emptied_ms_ = loop().clock().steady_ms();
   for (size_t i = 0; i < elements.size(); ++i) heard(elements[i].text());
 }
 
 void Address::heard(std::string_view element) {
   const auto rings = parse_addressed(element);
-  if (rings.empty()) return look();
+  if (rings.empty()) {
+    rare<"an address was given up, and all of it is looked at">();
+    return look();
+  }
   for (const auto& [user, ring] : rings) room_.rung(host_.desk, user, ring);
 }
 

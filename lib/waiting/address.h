@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Where a program is rung: a list of its own in Redis, of which this takes many rings at a time,
-// however many mailboxes the program watches. What another program pushes, or this one by a
-// connection that broke, comes by here. KEYS.md.
+// A program's address: its own list in Redis, which carries the rings for every mailbox that the
+// program watches. An Address takes up to 100 elements from the list at a time. Two kinds of pushes
+// ring there: those of other programs, and those of this program that it has itself given up
+// waiting for. KEYS.md describes the list.
 //
-// On the thread of its host's loop.
+// Everything here runs on the thread of its host's loop.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +19,14 @@
 
 namespace letterbox {
 
-// What a worker's store pushes to mailboxes that this program watches itself rings in the room.
+// From now on each message that this worker's store pushes to a mailbox watched by this program
+// rings in the room directly, without the address.
 void hear_own_pushes(RedisStore& store, Desk& desk, Room& room);
 
 class Address final : public Listener {
  public:
-  // `program` as RedisStore was told it.
+  // For the mailboxes of the host's part of the data. `program` is the name that RedisStore was
+  // given.
   Address(const ListenerHost& host, Room& room, std::string_view program);
 
  private:
@@ -38,8 +41,8 @@ class Address final : public Listener {
   void heard(std::string_view element);
 
   const std::string key_;
-  bool many_at_once_ = true;            // BLMPOP is there: Redis 7, and allowed
-  std::optional<uint64_t> emptied_ms_;  // when nothing was left there last; steady
+  bool many_at_once_ = true;            // Redis knows BLMPOP (version 7) and allows it
+  std::optional<uint64_t> emptied_ms_;  // when the list was last emptied; steady
 };
 
 }  // namespace letterbox

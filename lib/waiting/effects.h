@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the waiting room has decided, to be done once its mutex is released: Room::carry_out.
+// What the waiting room has decided under its mutex. Room::carry_out does it once the mutex is
+// released.
 #pragma once
 
 #include <map>
@@ -21,13 +22,13 @@ struct Effects {
   // Answers the polls that have ended.
   void answer() const;
 
-  // Their messages are the caller's.
+  // The caller owns the messages in these.
   std::vector<std::pair<PollPtr, Ending>> endings;
-  std::vector<std::pair<PollPtr, Portion>> portions;  // of streams, which go on
+  std::vector<std::pair<PollPtr, Portion>> portions;  // of streams, which stay open
   std::vector<std::pair<PollPtr, Error>> refusals;
   std::vector<Note> notes;
-  // Polls whose clients' lines are to be written, by the worker that each came by: what else is
-  // written of them is written by the same connection.
+  // Polls whose clients' lines are to be written, grouped by the worker that each poll came by.
+  // Everything that is written about a poll's client goes through that worker's connection.
   std::map<Desk*, std::vector<PollPtr>> debts;
   std::vector<PollPtr> reads;
 };

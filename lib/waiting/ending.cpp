@@ -12,6 +12,9 @@ namespace {
 constexpr std::array<std::string_view, kReasons> kNames{
     "messages", "timeout", "superseded", "shutdown", "kicked", "slow", "gone", "error"};
 
+static_assert(kReasons == static_cast<size_t>(Reason::error) + 1);
+static_assert(!kNames.back().empty(), "each reason has a name");
+
 // Of the text that a message's id adds to its body.
 constexpr size_t kIdMost = 50;
 
@@ -40,6 +43,8 @@ std::string to_json(const Ending& ending) {
   out += name(ending.reason);
   out += R"(","retry_after_ms":)";
   append_u64(out, ending.retry_after_ms);
+  out += R"(,"collapsed":)";
+  append_u64(out, given.collapsed);
   out += "}\n";
   return out;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How a poll ends: for one of a closed list of reasons, with one JSON document. fcgi/PROTOCOL.md.
+// How a poll ends: with one JSON document (fcgi/PROTOCOL.md), and for one of a closed list of
+// reasons.
 #pragma once
 
 #include <cstddef>
@@ -21,22 +22,23 @@ enum class Reason {
   shutdown,    // the program ends
   kicked,
   slow,   // a stream: its client does not take what is written to it
-  gone,   // the client went away: nobody is answered
+  gone,   // the client went away: no answer is sent
   error,  // answered by an error document
 };
 inline constexpr size_t kReasons = 8;
 
 std::string_view name(Reason reason);
 
-// What a client is given at once. The messages are the caller's.
+// The messages that a client is given in one piece. The caller owns them.
 struct Portion {
   std::span<const Message> messages = {};
-  Cursor cursor = {};   // where the client stands then
-  uint64_t missed = 0;  // messages before that which it will not get
-  bool reset = false;   // its cursor meant nothing
+  Cursor cursor = {};      // the client's position after these messages
+  uint64_t missed = 0;     // messages before that cursor which the client will not get
+  uint64_t collapsed = 0;  // messages before it that were replaced or retracted
+  bool reset = false;      // the client's cursor meant nothing here
 };
 
-// What a poll answers.
+// The answer to a poll.
 struct Ending {
   Reason reason = Reason::timeout;
   Portion given = {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// One lane: see lanes.h. Everything here is for the thread of its host's loop, except what the
-// mutex of the Lanes guards.
+// One lane: see lanes.h. Everything here is for the thread of its host's loop, except the members
+// that the mutex of the Lanes guards.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@ class Lane final : public Listener {
  public:
   Lane(Lanes& lanes, const ListenerHost& host);
 
-  // The lists have changed: asks anew, soon, if it is blocked on the old ones.
+  // The lists have changed: if a BLPOP over the old lists is at work, the lane interrupts it soon
+  // and asks for the new ones.
   void interrupt_soon();
 
  private:
@@ -33,19 +34,19 @@ class Lane final : public Listener {
   std::shared_ptr<Lane> self() { return std::static_pointer_cast<Lane>(shared_from_this()); }
   void interrupt();
   void interrupt_after(uint64_t ms);
-  void unblock(RedisConnection::Callback callback);
+  void unblock(Redis::Callback callback);
   void answered(const Reply& reply);
 
   Lanes& lanes_;
 
-  std::string client_id_;    // by which CLIENT UNBLOCK knows it
-  size_t turn_ = 0;          // which of its lists comes first
+  std::string client_id_;    // the lane's connection, for CLIENT UNBLOCK
+  size_t turn_ = 0;          // counts the BLPOPs; each list in turn comes first
   bool unblocking_ = false;  // an interrupt is on its way
 
   // Guarded by the mutex of the Lanes.
   std::vector<std::string> keys_;
-  bool stale_ = false;  // keys_ has more than what the BLPOP at work was given, or nothing at all
-  std::shared_ptr<Lane> heir_;  // which has its mailboxes since Redis had no connection for it
+  bool stale_ = false;          // keys_ has a key that the BLPOP at work lacks, or keys_ is empty
+  std::shared_ptr<Lane> heir_;  // the lane that took over this lane's mailboxes; null: none
 };
 
 }  // namespace letterbox

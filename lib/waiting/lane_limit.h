@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// How many lanes there may be: as many as the settings allow, or, once Redis had no connection for
-// one (its `maxclients`), somewhat fewer than it takes, so that others can still log in. Now and
-// then one more is tried, for room may come back. A plain value, guarded by whoever owns it; times
-// are steady, in milliseconds.
+// How many lanes may be open. At first as many as the settings allow. Once Redis had no connection
+// for a lane (its `maxclients`), the limit drops somewhat below what Redis takes, so that other
+// programs can still log in. Later one more lane is tried now and then, for Redis may have room
+// again. A plain value, guarded by its owner; times are steady, in milliseconds.
 #pragma once
 
 #include <algorithm>
@@ -15,17 +15,18 @@ namespace letterbox {
 
 class LaneLimit {
  public:
-  // How long after the first refusal the others are counted: hundreds may have been on their way.
+  // How long after the first refusal the lanes that are up are counted. Hundreds of other attempts
+  // may be on their way until then.
   static constexpr uint64_t kSettleMs = 1000;
   static constexpr uint64_t kTryAgainMs = 60'000;
-  // How soon another one is tried after one that came up.
+  // How soon the next lane is tried after one came up.
   static constexpr uint64_t kTryOnMs = 1000;
-  // One of so many lanes, and one at least, is given back to Redis for others.
+  // One lane in eight, and at least one, is closed, so that Redis has connections for others.
   static constexpr size_t kGivenBack = 8;
 
   explicit LaneLimit(size_t most) : most_(most), allowed_(most) {}
 
-  // Whether one more may be opened beside those that are open.
+  // Whether one more lane may be opened. `open` is the number of open lanes.
   bool one_more(size_t open, uint64_t now) {
     if (open == 0 || open < allowed_) return true;
     if (open >= most_ || settling_ || now < next_try_ms_) return false;
@@ -34,14 +35,14 @@ class LaneLimit {
     return true;
   }
 
-  // Redis had no connection for one. True: settle() is to be called in kSettleMs.
+  // Redis had no connection for a lane. True: the caller must call settle() in kSettleMs.
   [[nodiscard]] bool refused() {
     allowed_ = 0;
     next_try_ms_ = kNever;
     return !std::exchange(settling_, true);
   }
 
-  // So many lanes are up: how many of them are to be closed.
+  // `up` lanes are up. Returns how many of them must be closed.
   size_t settle(size_t up, uint64_t now) {
     settling_ = false;
     const size_t closing = up < 2 ? 0 : std::max<size_t>(up / kGivenBack, 1);

@@ -2,9 +2,11 @@
 #include "waiting/lanes.h"
 
 #include <algorithm>
+#include <cassert>
 #include <tuple>
 #include <utility>
 
+#include "base/rare.h"
 #include "mailbox/keys.h"
 #include "waiting/lane.h"
 #include "waiting/room.h"
@@ -13,7 +15,7 @@ namespace letterbox {
 
 namespace {
 
-// So many lanes may be left without a mailbox until they ask again by themselves.
+// Up to this many lanes, a lane without a mailbox stays open until it asks again by itself.
 constexpr size_t kSpareLanes = 8;
 constexpr uint64_t kNoInterruptsMs = 60'000;
 constexpr uint64_t kLogAgainMs = 3'600'000;
@@ -34,9 +36,10 @@ void Lanes::open(Room& room, std::vector<ListenerHost> hosts, Log& log) {
   room_ = &room;
   log_ = &log;
   hosts_ = std::move(hosts);
+  assert(!hosts_.empty());
 }
 
-// The fullest that has room; else a new one; else, if there may be no more, the emptiest.
+// The fullest lane that has room; if none has, a new lane; if no more may be opened, the emptiest.
 Lanes::LanePtr Lanes::lane_for_one_more() {
   const auto rank = [this](const LanePtr& lane) {
     const size_t keys = lane->keys_.size();
@@ -47,6 +50,7 @@ Lanes::LanePtr Lanes::lane_for_one_more() {
                        [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   const bool room = best != lanes_.end() && (*best)->hears() && (*best)->keys_.size() < each_;
   if (room || !limit_.one_more(lanes_.size(), clock_.steady_ms())) return *best;
+  assert(!hosts_.empty());
   const ListenerHost& host = hosts_[next_host_++ % hosts_.size()];
   auto lane = std::make_shared<Lane>(*this, host);
   lanes_.push_back(lane);
@@ -64,6 +68,7 @@ Lanes::Place Lanes::watch(std::string_view user) {
 
 Lanes::LanePtr Lanes::lane_at(const Place& place) const {
   auto lane = std::static_pointer_cast<Lane>(place);
+  assert(lane && lane->heir_ != lane);
   while (lane->heir_) lane = lane->heir_;
   return lane;
 }
@@ -75,17 +80,19 @@ void Lanes::unwatch(const Place& place, std::string_view user) {
   if (found == lane->keys_.end()) return;
   *found = std::move(lane->keys_.back());
   lane->keys_.pop_back();
-  // When a crowd has left, its connections need not wait for their turn to close.
+  // After a crowd has left, its lanes close at once instead of at the end of their BLPOP.
   if (lane->keys_.empty() && lanes_.size() > kSpareLanes) wake(lane);
 }
 
-bool Lanes::hears(const Place& place) const {
-  if (std::static_pointer_cast<Lane>(place)->hears()) return true;
-  Lock lock(mutex_);
-  return lane_at(place)->hears();
+bool Lanes::place_hears(const Place& place) {
+  const auto lane = std::static_pointer_cast<Lane>(place);
+  if (lane->hears()) return true;
+  const Lanes& its = lane->lanes_;
+  Lock lock(its.mutex_);
+  return its.lane_at(place)->hears();
 }
 
-// Once is enough, however much changes before the lane has asked again.
+// One interrupt is enough, however many keys change before the lane asks again.
 void Lanes::wake(const LanePtr& lane) {
   if (std::exchange(lane->stale_, true)) return;
   lane->host_.desk.loop.post([lane] { lane->interrupt_soon(); });
@@ -122,9 +129,9 @@ void Lanes::came_up() {
 
 void Lanes::forbid_interrupts() { no_interrupts_until_ms_ = clock_.steady_ms() + kNoInterruptsMs; }
 
-// --- where Redis has no room -----------------------------------------------------------------
+// --- if Redis has no more connections --------------------------------------------------------
 
-// Where there is no other lane, this one goes on trying, and its mailboxes are looked at.
+// If there is no other lane, this one goes on trying, and its mailboxes are looked at.
 void Lanes::refused(const LanePtr& lane) {
   const auto users = users_of(*lane);
   {
@@ -133,6 +140,7 @@ void Lanes::refused(const LanePtr& lane) {
       lane->host_.desk.loop.at(clock_.steady_ms() + LaneLimit::kSettleMs, [this] { settle(); });
     }
     if (!lane->heir_) {
+      rare<"Redis has no connection for a lane">();
       const auto heir = heir_of(lane);
       if (!heir) return;
       hand_over(lane, heir);
@@ -141,7 +149,7 @@ void Lanes::refused(const LanePtr& lane) {
   refusals_.add();
   lane->close();
   bury(lane);
-  // It may have been up once, and was given what nobody heard.
+  // The lane may have been up before, and Redis may have given it elements that it never read.
   room_->missed_rings(lane->host_.desk, users);
 }
 
@@ -156,6 +164,7 @@ Lanes::LanePtr Lanes::heir_of(const LanePtr& lane) const {
 }
 
 void Lanes::hand_over(const LanePtr& lane, const LanePtr& heir) {
+  assert(heir && heir != lane && !lane->heir_ && !heir->heir_);
   heir->keys_.insert(heir->keys_.end(), lane->keys_.begin(), lane->keys_.end());
   lane->keys_.clear();
   lane->heir_ = heir;
@@ -164,7 +173,8 @@ void Lanes::hand_over(const LanePtr& lane, const LanePtr& heir) {
   wake(heir);
 }
 
-// By now it is known how many lanes Redis takes. Some are closed, so that others may log in.
+// The number of lanes that Redis takes is known by now. Some of them are closed, so that other
+// clients of Redis may log in.
 void Lanes::settle() {
   std::vector<LanePtr> up;
   size_t mailboxes = 0;
@@ -176,6 +186,7 @@ void Lanes::settle() {
   const uint64_t now = clock_.steady_ms();
   const size_t closing = limit_.settle(up.size(), now);
   for (size_t i = 0; i < closing; ++i) {
+    rare<"a lane is closed so that others may log in">();
     hand_over(up[i], heir_of(up[i]));
     wake(up[i]);
   }

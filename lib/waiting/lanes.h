@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MIT
 //
-// The quiet lanes of the waiting room. A lane is one Redis connection blocked in one BLPOP over the
-// lists of several users. Messages ring at the program's address (address.h); lanes hear what
-// somebody pushes into a user's list by hand, what hung there before anybody watched, and what
-// programs of a version without addresses hang there. Polls hold no connection of their own: N of
-// them need N/128 lanes or so, and what comes back says whose list it was.
+// The quiet lanes of the waiting room, for one part of the data (mailbox/keys.h). A lane is one
+// Redis connection blocked in one BLPOP over the lists of several users. Messages ring at the
+// program's address (address.h). Lanes hear three other kinds of elements in a user's list: those
+// pushed by hand, those that were there before any program watched, and those from programs of a
+// version without addresses. Polls hold no connection of their own: N users need about N/128 lanes.
+// Each BLPOP answer names the list that the element came from.
 //
 // BLPOP costs Redis about half a microsecond a key each time it is asked and answered. Lanes are
-// filled one after the other, so that a crowd that comes interrupts few of them: a lane that must
-// take in another mailbox is woken by CLIENT UNBLOCK and asks again; one that may leave a mailbox
-// out does so the next time it asks.
+// filled one after the other, so that a crowd of new users interrupts few of them. A lane that must
+// add a mailbox is woken by CLIENT UNBLOCK and asks again. A lane that may drop a mailbox does so
+// the next time it asks.
 //
-// Redis may have fewer connections than lanes are wanted (`maxclients`). Then the mailboxes of a
-// lane that was refused go to those that are up, and no more are opened for a while: lane_limit.h.
+// Redis may have fewer connections (`maxclients`) than the wanted number of lanes. Then the
+// mailboxes of a refused lane go to a lane that is up, and no new lanes are opened for a while:
+// lane_limit.h.
 //
-// A lane lives on one worker's loop; which lists it listens to is shared, under the mutex.
+// A lane lives on one worker's loop. Which lists it listens to is shared between threads, under the
+// mutex.
 #pragma once
 
 #include <atomic>
@@ -24,6 +27,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/sync.h"
@@ -38,42 +42,44 @@ class Lane;
 class Lanes final : public Bells {
  public:
   // `most` lanes at once; another one is opened when all have `each` mailboxes.
-  Lanes(const Clock& clock, size_t most, size_t each = 128);
+  Lanes(const Clock& clock, size_t most, size_t each = kLaneMailboxes);
   // REQUIRES: the hosts' loops have stopped, and are still there.
   ~Lanes() override;
 
-  // Before anything is watched. Lanes are spread over the hosts in turn.
+  // Must be called before watch(). Lanes are spread over the hosts in turn.
   void open(Room& room, std::vector<ListenerHost> hosts, Log& log);
 
   Place watch(std::string_view user) override EXCLUDES(mutex_);
   void unwatch(const Place& place, std::string_view user) override EXCLUDES(mutex_);
-  bool hears(const Place& place) const override EXCLUDES(mutex_);
+  bool hears(const Place& place) const override { return place_hears(place); }
+  // The same, for a place at any Lanes.
+  static bool place_hears(const Place& place);
 
-  // Lanes that are open now.
+  // The number of open lanes.
   size_t size() const EXCLUDES(mutex_);
-  // Lanes that Redis had no connection for.
+  // The number of lanes that Redis had no connection for.
   uint64_t refusals() const { return refusals_.value(); }
 
  private:
   friend class Lane;
   using LanePtr = std::shared_ptr<Lane>;
 
-  // Whose lists are listened to at that place by now.
+  // The lane that now listens for a place: the one that watch() gave, or its heir.
   LanePtr lane_at(const Place& place) const REQUIRES(mutex_);
   LanePtr lane_for_one_more() REQUIRES(mutex_);
   LanePtr heir_of(const LanePtr& lane) const REQUIRES(mutex_);
   void hand_over(const LanePtr& lane, const LanePtr& heir) REQUIRES(mutex_);
   void strike_off(const LanePtr& lane) REQUIRES(mutex_);
-  // Redis had no connection for it. On its loop.
+  // Redis had no connection for the lane. On the lane's loop.
   void refused(const LanePtr& lane) EXCLUDES(mutex_);
   void settle() EXCLUDES(mutex_);
   void came_up() EXCLUDES(mutex_);
-  // Whether a lane may be woken by CLIENT UNBLOCK: where that is refused it is not tried again for
-  // a while, by any.
+  // Whether a lane may be woken by CLIENT UNBLOCK. If Redis refuses that once, no lane tries it
+  // again for kNoInterruptsMs.
   bool may_interrupt() const { return clock_.steady_ms() >= no_interrupts_until_ms_; }
   void forbid_interrupts();
   static void wake(const LanePtr& lane);
-  // The keys to ask for; empty: the lane has been struck off and closes.
+  // The keys for the next BLPOP. Empty: the lane has been struck off and must close.
   std::vector<std::string> keys_of(const LanePtr& lane) EXCLUDES(mutex_);
   std::vector<std::string> users_of(const Lane& lane) const EXCLUDES(mutex_);
   bool stale(const Lane& lane) const EXCLUDES(mutex_);
@@ -91,9 +97,9 @@ class Lanes final : public Bells {
 
   mutable Mutex mutex_;
   LaneLimit limit_ GUARDED_BY(mutex_);
-  uint64_t log_again_ms_ GUARDED_BY(mutex_) = 0;  // that Redis has no room; steady
+  uint64_t log_again_ms_ GUARDED_BY(mutex_) = 0;  // of the next warning; steady
   std::vector<LanePtr> lanes_ GUARDED_BY(mutex_);
-  std::vector<LanePtr> struck_off_ GUARDED_BY(mutex_);  // and not closed yet
+  std::vector<LanePtr> struck_off_ GUARDED_BY(mutex_);  // lanes that are not closed yet
   size_t next_host_ GUARDED_BY(mutex_) = 0;
 };
 

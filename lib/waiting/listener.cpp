@@ -2,7 +2,9 @@
 #include "waiting/listener.h"
 
 #include <algorithm>
+#include <cassert>
 
+#include "base/rare.h"
 #include "base/text.h"
 #include "waiting/room.h"
 
@@ -10,18 +12,19 @@ namespace letterbox {
 
 namespace {
 
-// After what Redis refused, doubled up to 8 s.
+// The first wait after a refused command. It doubles up to 8 s.
 constexpr uint64_t kRefusedMs = 500;
 constexpr unsigned kRefusedDoublings = 4;
-// How often the polls of a deaf listener are looked at.
+// How often a deaf listener has its users' polls looked at.
 constexpr uint64_t kLookMs = 500;
-// Attempts to connect that fail while Redis is there: by the second one it has no room. (The first
-// one may be the first to notice that Redis goes.)
+// After this many failed attempts in a row while Redis is up, Redis has no room for the connection.
+// (The first failure may be the first sign that Redis is going away.)
 constexpr unsigned kFailuresBelieved = 2;
 
 }  // namespace
 
 void Listener::start() {
+  assert(!redis_);
   RedisConnection::Events events;
   events.up = [this] { up_again(); };
   events.down = [this] {
@@ -53,22 +56,23 @@ void Listener::up_again() {
   ask();
 }
 
-// What its old connection takes nobody gets to see. (If Redis was started again meanwhile, or
-// another one is the master, none there is both. A socket file loses no connection half, and would
-// be everybody's address.)
+// Redis may still serve the old connection, and no program reads what it takes. So the new
+// connection kills it. (If Redis was restarted meanwhile, or another server is the master now, no
+// connection there has both the same id and the same address. A unix socket is skipped: it can't
+// lose one end, and all its connections have the same address.)
 void Listener::end_predecessor() {
   const std::string id = std::exchange(seen_as_id_, {});
   if (id.empty() || seen_as_address_.ends_with(":0")) return;
   redis_->command({"CLIENT", "KILL", "ID", id, "ADDR", seen_as_address_}, [](const Reply&) {});
 }
 
-// While Redis itself is away, that is nothing of this listener's own: nobody hears then, and the
-// room is told once it is back.
+// If Redis itself is away the failure is not the listener's own: all listeners are cut off then,
+// and the room is told once Redis is back.
 void Listener::failed() {
   failures_ = host_.commands.up() ? failures_ + 1 : 0;
   if (failures_ > 0) deafen();
   if (failures_ < kFailuresBelieved) return;
-  // Not from inside the connection's own callback: it may be closed.
+  // no_room() may close the connection, which its own callback must not do. So it is posted.
   loop().post([self = shared_from_this()] { self->no_room(); });
 }
 
@@ -90,11 +94,12 @@ void Listener::look_later() {
   });
 }
 
-// Somebody has put something that is no list where one should be, or Redis is busy with a script.
+// A key holds something that is no list, or Redis is busy with a script.
 void Listener::refused(const Reply& reply) {
-  // If the connection is lost, or about to be, up_again() asks.
+  // If the connection is lost, or about to be dropped, up_again() asks.
   if (!reply.came() || reply.must_reconnect()) return;
   deafen();
+  rare<"Redis refuses to be listened to">();
   const uint64_t wait = kRefusedMs << std::min(refusals_++, kRefusedDoublings);
   loop().at(loop().clock().steady_ms() + wait, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->ask();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// A Redis connection that does nothing but listen for rings: what lanes and the address have in
-// common. It is *deaf* while Redis is there but not for it, or not yet for all of its mailboxes:
-// then their polls are looked at every half second. After it was down they are looked at once, as
-// soon as Redis knows that its old connection has ended: that may still be served before the new
-// one, minutes long where the network has lost its end.
+// A Redis connection that only listens for rings: the common part of lanes and the address. A
+// listener is *deaf* while Redis is up but refuses the connection, or while it does not yet listen
+// for all of its mailboxes. While it is deaf, its users' polls are looked at every half second.
+// After its connection was down, they are looked at once, as soon as Redis knows that the old
+// connection has ended: Redis may serve the old connection before the new one, for minutes if the
+// network has lost its end.
 //
-// On the thread of its host's loop, but for hears().
+// Everything but hears() is for the thread of the host's loop.
 #pragma once
 
 #include <atomic>
@@ -23,11 +24,12 @@ namespace letterbox {
 
 class Room;
 
-// A worker as listeners need it: its desk, and a connection of its own, which they follow.
+// The part of a worker that listeners need: its desk, and a connection of its own, which the
+// listeners follow.
 struct ListenerHost {
   Desk& desk;
-  RedisConnection& commands;
-  RedisFigures* figures = nullptr;  // of the listeners that are its guests
+  Redis& commands;
+  RedisFigures* figures = nullptr;  // shared by this worker's listeners
 };
 
 class Listener : public std::enable_shared_from_this<Listener> {
@@ -35,7 +37,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   virtual ~Listener() = default;
 
   void start();
-  // Ends its connection: it hears nothing from now on.
+  // Ends the connection. The listener hears nothing from now on.
   void close() { redis_.reset(); }
   // Any thread.
   bool hears() const { return state_ != State::deaf; }
@@ -43,27 +45,27 @@ class Listener : public std::enable_shared_from_this<Listener> {
  protected:
   enum class State { hears, connecting, deaf };
 
-  // `name` is what CLIENT LIST shows. `room` is there as long as this.
+  // `name` is what CLIENT LIST shows. `room` must outlive the listener.
   Listener(const ListenerHost& host, Room& room, std::string name)
       : host_(host), room_(room), name_(std::move(name)) {}
 
-  // It is connected, and will ask.
+  // The connection is up; ask() follows.
   virtual void came_up() {}
   // The connection is lost.
   virtual void went_down() {}
-  // Redis is there, but refused to connect this twice.
+  // Redis is up, but this listener's last two attempts to connect failed.
   virtual void no_room() {}
-  // Asks Redis by a command that blocks, if none is at work.
+  // Sends Redis a blocking command, if none is at work.
   virtual void ask() = 0;
-  // Whose rings it hears.
+  // The users whose rings this listener hears.
   virtual std::vector<std::string> users() const = 0;
 
   Loop& loop() const { return host_.desk.loop; }
   bool up() const { return redis_ && redis_->up(); }
-  // It may have missed rings: its users' polls are looked at.
+  // Rings may have been missed: has the polls of its users looked at.
   void look();
   void deafen();
-  // Redis has refused what was asked: asks again ever more seldom, and is deaf till then.
+  // Redis has refused a command. Asks again after a wait that doubles, and is deaf until then.
   void refused(const Reply& reply);
   void accepted() { refusals_ = 0; }
 
@@ -71,7 +73,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   Room& room_;
   std::unique_ptr<RedisConnection> redis_;
   std::atomic<State> state_{State::connecting};
-  bool blocked_ = false;  // what it asked is on its way or at work
+  bool blocked_ = false;  // the blocking command is on its way or at work
 
  private:
   void up_again();
@@ -80,13 +82,13 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void look_later();
 
   const std::string name_;
-  // Of its connection, as Redis sees it: together no other one ever has them.
+  // The connection's id and address, as Redis sees them. No other connection ever has both.
   std::string seen_as_id_;
   std::string seen_as_address_;
-  bool was_down_ = false;  // since it last asked
-  bool looking_ = false;   // look_later() was called, and is not through
-  unsigned failures_ = 0;  // attempts in a row while Redis was there
-  unsigned refusals_ = 0;  // in a row
+  bool was_down_ = false;  // since up_again() last ran
+  bool looking_ = false;   // a timer of look_later() is running
+  unsigned failures_ = 0;  // failed attempts in a row while Redis was up
+  unsigned refusals_ = 0;  // refused commands in a row
 };
 
 }  // namespace letterbox

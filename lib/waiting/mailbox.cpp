@@ -4,26 +4,19 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/limits.h"
+
 namespace letterbox {
 
 namespace {
 
-// A client that comes back within this time for what it has just been given is in a loop, or has
-// lost an answer: as often as this it is believed, then it is held back, ever longer.
+// A client that asks again within this time for what it was just given is in a loop, or has lost an
+// answer. Its first three repeats are answered at once. Each later one is held back, for 125 ms at
+// first, then twice as long, up to 1 s.
 constexpr uint64_t kLoopMs = 1000;
 constexpr unsigned kRepeatsBelieved = 3;
 constexpr uint64_t kHoldFirstMs = 125;
 constexpr uint64_t kHoldMostMs = 1000;
-
-// Notes of who watches until when run out this much later than the watching does.
-constexpr uint64_t kNoteMarginMs = 1000;
-// And so much later while a poll waits: so that its successors need not renew them each time.
-constexpr uint64_t kNoteAheadMs = 60'000;
-// A client's line is written at once if it lacks as many messages, or bytes of them.
-constexpr size_t kDebtMessages = 8;
-constexpr size_t kDebtBytes = 1024;
-// It must not seem to be gone before its line is written, which may take as long.
-constexpr uint64_t kParkedMarginMs = 2000;
 
 bool is_parked(const Client& client) {
   return client.poll && client.poll->state() == Poll::State::parked;
@@ -41,24 +34,27 @@ uint64_t Client::hold_ms(const Question& asked, uint64_t now_ms) {
   repeats_ = soon || under_way ? repeats_ + 1 : 0;
   if (repeats_ <= kRepeatsBelieved) return 0;
   const unsigned doublings = std::min(repeats_ - kRepeatsBelieved - 1, 3U);
+  static_assert(kHoldFirstMs << 3U == kHoldMostMs, "it is held back ever longer, up to a second");
   return std::min(kHoldFirstMs << doublings, kHoldMostMs);
 }
 
 void Client::leaves(bool given, uint64_t now_ms) {
+  assert(poll);
   poll.reset();
   since_ms = now_ms;
   if (given) given_ms_ = now_ms;
 }
 
-// What a client has acknowledged is dropped with its mailbox's next push or note: after many bytes
-// that is not left for later.
+// Acknowledged messages are dropped with the mailbox's next push or note. After a message of more
+// than kDebtBytes the client's next note is not postponed.
 void Client::given(size_t bytes) {
+  assert(bytes > 0 && poll);
   ++debt_.messages;
   debt_.bytes += bytes;
   written_ = written_ && bytes <= kDebtBytes;
 }
 
-// --- who polls it --------------------------------------------------------------------------------
+// --- clients -------------------------------------------------------------------------------------
 
 Client* Mailbox::find(std::string_view client) {
   const auto found = std::find_if(clients_.begin(), clients_.end(),
@@ -90,7 +86,7 @@ bool Mailbox::anybody_waits() const {
 
 void Mailbox::rang(const Ring& ring) {
   ++rings_;
-  // (A message that was lost may be later than this one: only who reads or looks knows what is the
+  // (A missed message may be later than this one. Only a read or a look knows which message is the
   // newest.)
   current_ = current_ && ring.kind == Ring::Kind::message;
   if (current_) newest_ = std::max(newest_, ring.id);
@@ -103,6 +99,7 @@ void Mailbox::missed_rings() {
 }
 
 bool Mailbox::was_read(const Poll& poll, const Cursor& newest) {
+  assert(poll.rings_seen <= rings_);
   if (poll.rings_seen != rings_) return false;
   if (poll.watches) {
     current_ = true;
@@ -112,12 +109,13 @@ bool Mailbox::was_read(const Poll& poll, const Cursor& newest) {
 }
 
 Mailbox::Sight Mailbox::was_seen(Client& client, const Glimpse& seen, const Instant& now) {
+  assert(&client.mailbox == this && is_parked(client));
   const Cursor& at = client.poll->cursor;
-  // If the store keeps its cursor, that must be the one which its poll waits with.
+  // If the store keeps this client's cursor, it must be the cursor that the poll waits with.
   const bool kept_right = client.by_cursor || (seen.noted && seen.cursor == at);
   if (seen.newest != at || !kept_right || seen.raw) return Sight::news;
   watch_noted_ = seen.watch_until;
-  // What was pushed while nobody was noted as watching rang nowhere, or will not.
+  // A push that finds no valid note of this program does not ring here.
   if (seen.watch_until <= now.wall_ms + kNoteMarginMs) return Sight::news;
 
   const bool watch_noted = watch_until(now) <= seen.watch_until + kNoteAheadMs;
@@ -156,6 +154,7 @@ bool Mailbox::must_be_noted(const Client& client, const Instant& now) const {
 }
 
 Note Mailbox::note_of(Client& client, const Instant& now) {
+  assert(&client.mailbox == this);
   Note note;
   note.user = user_;
   note.client = client.name;
@@ -175,9 +174,10 @@ Note Mailbox::acknowledgement_of(Client& client, const Instant& now) {
 }
 
 Note Mailbox::lapse(Client& client, const Instant& now) {
+  assert(!client.poll);
   Note note = note_of(client, now);
   watch_noted_ = note.watch_until;
-  // It is watched for no longer than that, from some moment on: who comes next reads.
+  // If no poll waits, the watch ends at the noted time, so the next poll must read the mailbox.
   current_ = current_ && anybody_waits();
   return note;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What is to be written to a stream while somebody is writing to it already. Several workers may
-// ring one stream at once, and nothing is written while the room's mutex is held: so one of them
-// writes, and the others leave here, in order, what it is to write next. Under the room's mutex.
+// What must still be written to a stream that a worker is writing to. Several workers may ring one
+// stream at once, and nothing is written while the room's mutex is held. So one worker writes, and
+// the others leave here, in order, what it must write next. Under the room's mutex.
 #pragma once
 
 #include <cstddef>
@@ -32,24 +32,20 @@ class OwnPortion {
   Portion portion_;
 };
 
-// A stream that was given as many messages ends, and its client comes back: so it acknowledges long
-// before its mailbox is full of what it has already.
-inline constexpr size_t kStreamMost = 500;
-
 struct Outbox {
   using Entry = std::variant<OwnPortion, Ending, Error>;
 
-  // Leaves something to whoever is writing; false: nobody is.
+  // Leaves an entry to the worker that is writing; false: no worker is.
   template <class... Arguments>
   bool leave(Arguments&&... arguments) {
     if (writing) entries.emplace_back(std::forward<Arguments>(arguments)...);
     return writing;
   }
 
-  bool opened = false;         // something was written, if only that the stream stands
-  bool writing = false;        // somebody is at it
-  std::vector<Entry> entries;  // which that one is to write as well
-  size_t messages = 0;         // written in all
+  bool opened = false;         // something was written, at least that the stream is open
+  bool writing = false;        // a worker is writing
+  std::vector<Entry> entries;  // what that worker must write next
+  size_t messages = 0;         // written to the stream in all
 };
 
 }  // namespace letterbox

@@ -31,7 +31,7 @@ bool may_become(Poll::State from, Poll::State to) {
 }  // namespace
 
 ReplyTo::Taken ReplyTo::write(const Portion&) {
-  assert(false);  // a poll is answered, and that is all
+  assert(false);  // only a stream is written to before its end
   return Taken::all;
 }
 

@@ -11,8 +11,9 @@ namespace letterbox {
 
 namespace {
 
-// What a read is likely to bring moves by an eighth towards what the last one brought: if full
-// mailboxes are read for, a worker has `of_worker` reads under way for a dozen reads at most.
+// After each read, the estimate of a worker's bytes a read moves by an eighth towards what that
+// read brought. If the mailboxes turn out to be full, the worker has `of_worker` reads under way
+// for a dozen reads at most.
 constexpr size_t kMemory = 8;
 
 }  // namespace
@@ -30,6 +31,7 @@ void ReadTurns::step_out(const Poll& poll) {
   const auto own = std::find_if(waiting.begin(), waiting.end(),
                                 [&](const PollPtr& one) { return one.get() == &poll; });
   assert(own != waiting.end());
+  assert(waiting_ > 0);
   waiting.erase(own);
   --waiting_;
   settle(entry);
@@ -45,6 +47,7 @@ ReadTurns::PollPtr ReadTurns::next(const Desk& worker) {
 
   const auto first = readable(user);
   assert(first != user.waiting.end());
+  assert(waiting_ > 0);
   PollPtr poll = std::move(*first);
   user.waiting.erase(first);
   --waiting_;
@@ -58,6 +61,7 @@ ReadTurns::PollPtr ReadTurns::next(const Desk& worker) {
 void ReadTurns::returned(const Desk& worker, const Poll& poll, size_t bytes) {
   Worker& reader = of(worker);
   assert(reader.reads > 0);
+  assert(under_way_ >= reader.reads);
   --reader.reads;
   --under_way_;
   reader.likely_bytes = (reader.likely_bytes * (kMemory - 1) + bytes) / kMemory;
@@ -80,7 +84,7 @@ bool ReadTurns::may_read(const Worker& worker) const {
          (worker.reads + 1) * worker.likely_bytes <= limits_.bytes;
 }
 
-// The oldest of a user's polls that may be read for.
+// The oldest of a user's polls that may read.
 std::list<ReadTurns::PollPtr>::iterator ReadTurns::readable(User& user) const {
   if (user.clients.size() >= limits_.of_user) return user.waiting.end();
   return std::find_if(user.waiting.begin(), user.waiting.end(), [&](const PollPtr& one) {
@@ -89,10 +93,11 @@ std::list<ReadTurns::PollPtr>::iterator ReadTurns::readable(User& user) const {
   });
 }
 
-// After each change of a user: it has a place in the order if one of its polls may be read for, the
-// last one if it had none; and it is forgotten if nothing is left of it.
+// Called after each change of a user. A user has a place in the order if one of its polls may read;
+// a new place is the last one. A user without polls and reads is forgotten.
 void ReadTurns::settle(Users::value_type& entry) {
   User& user = entry.second;
+  assert(user.clients.size() <= std::max<size_t>(limits_.of_user, 1));
   const bool may = readable(user) != user.waiting.end();
   if (may && !user.in_turn) user.in_turn = order_.insert(order_.end(), &entry);
   if (!may && user.in_turn) {

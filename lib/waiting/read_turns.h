@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// Whose turn it is to be read for. A read may bring a mebibyte, and then Redis does nothing else
-// for some milliseconds. So few reads are under way at once, and the other polls wait here. The
-// waiting room uses it, under its mutex. Invariants:
-//   1. At most one read of a client is under way, `of_user` of a user, and `of_worker` of a worker,
-//      fewer if they are likely to bring more than `bytes`; but a worker may always have one.
-//   2. Users take turns, one poll each; a user's polls in the order in which they came. A hundred
-//      polls of one user hold up the only poll of another by one read.
-//   3. If a worker asks next(), until that is null, after each line_up() and each returned() of its
-//      own, no poll waits that may be read for, unless a read is under way.
+// Says which poll reads its mailbox next. A read may bring a mebibyte, and Redis does nothing else
+// for some milliseconds then. So few reads are under way at once, and the other polls wait here.
+// The waiting room uses it, under its mutex. Invariants:
+//   1. At most one read a client, `of_user` reads a user and `of_worker` reads a worker are under
+//      way. A worker has fewer if they are likely to bring more than `bytes`, but it may always
+//      have one.
+//   2. Users take turns, one poll each. A user's polls read in the order in which they came. So a
+//      hundred polls of one user hold up the only poll of another by one read.
+//   3. If a worker calls next() until it returns null, after each line_up() and each returned() of
+//      its own, then no poll that may read waits unless a read is under way.
 #pragma once
 
 #include <cstddef>
@@ -21,16 +22,18 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/limits.h"
+
 namespace letterbox {
 
 struct Desk;
 struct Poll;
 
 struct ReadLimits {
-  size_t of_worker = 16;           // reads under way
-  size_t of_user = 2;              // reads under way
-  size_t bytes = 4'194'304;        // that a worker's reads under way are likely to bring
-  size_t bytes_first = 1'048'576;  // that a worker's first read is likely to bring
+  size_t of_worker = kWorkerReads;    // reads under way
+  size_t of_user = kUserReads;        // reads under way
+  size_t bytes = kWorkerReadBytes;    // that a worker's reads under way are likely to bring
+  size_t bytes_first = kAnswerBytes;  // that a worker's first read is likely to bring
 };
 
 class ReadTurns {
@@ -43,12 +46,12 @@ class ReadTurns {
 
   // The poll waits its turn. REQUIRES: it does not wait here yet.
   void line_up(const PollPtr& poll);
-  // It waits no longer. REQUIRES: it waits here.
+  // The poll waits no longer. REQUIRES: it waits here.
   void step_out(const Poll& poll);
 
-  // The poll that a worker is to read for now, and which waits no longer; null: none.
+  // The poll whose read the worker must begin now; it waits here no longer. Null: none.
   PollPtr next(const Desk& worker);
-  // A worker's read for a poll that next() gave it is through, and has brought so many bytes.
+  // The worker's read for a poll from next() is through, and has brought this many bytes.
   void returned(const Desk& worker, const Poll& poll, size_t bytes);
 
   size_t waiting() const { return waiting_; }
@@ -61,12 +64,12 @@ class ReadTurns {
 
   struct User {
     std::list<PollPtr> waiting;
-    std::vector<std::string> clients;        // whose reads are under way
-    std::optional<Order::iterator> in_turn;  // if one of its polls may be read for
+    std::vector<std::string> clients;        // with a read under way
+    std::optional<Order::iterator> in_turn;  // set if one of its polls may read
   };
   struct Worker {
     size_t reads = 0;         // under way
-    size_t likely_bytes = 0;  // that its next read brings: by its last ones
+    size_t likely_bytes = 0;  // of its next read, estimated from its last ones
   };
 
   Worker& of(const Desk& worker);
@@ -75,8 +78,8 @@ class ReadTurns {
   void settle(Users::value_type& entry);
 
   const ReadLimits limits_;
-  Users users_;  // with a poll that waits or is read for
-  Order order_;  // users with a poll that may be read for; whose turn it is comes first
+  Users users_;  // users with a poll that waits or reads
+  Order order_;  // users with a poll that may read, the next one first
   std::map<const Desk*, Worker> workers_;
   size_t waiting_ = 0;
   size_t under_way_ = 0;

@@ -6,19 +6,13 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/random.h"
+#include "base/rare.h"
 
 namespace letterbox {
 
 namespace {
-
-// A poll superseded sooner than this after it was parked is answered only then: two programs that
-// fight over one client name take turns once a second instead of thousands of times.
-constexpr uint64_t kFightMs = 1000;
-// How long a client may be between two polls before it is noted as away: it is usually back sooner,
-// and its note rides along with its acknowledgement.
-// (The longest round trip that a page is likely to have, and the pause after a timeout.)
-constexpr uint64_t kLapseMs = 500;
 
 // Where a poll stands in the schedule while it is in a state; none: nowhere.
 std::optional<Schedule::Kind> kind_of(Poll::State state) {
@@ -39,15 +33,17 @@ std::optional<Schedule::Kind> kind_of(Poll::State state) {
   return std::nullopt;
 }
 
-// When to come back. Spread, so that those who were answered together do not return together.
+// After how many ms the client should come back. Spread, so that clients that were answered
+// together do not return together.
 uint64_t pause_ms(const Poll& poll, Reason reason, size_t crowd) {
   switch (reason) {
     case Reason::timeout:
       // (The next messages wait for a busy stream's client.)
-      if (poll.outbox.messages >= kStreamMost) return 0;
+      if (poll.outbox.messages >= kStreamMessages) return 0;
       return poll.question.timeout_ms > 0 ? 1 + random_below(250) : 0;
     case Reason::superseded:
-      // (A browser's stream comes back by itself, whoever took its place.)
+      // (A browser reopens its stream by itself, even if a newer stream of the client took its
+      // place.)
       return poll.question.stream || poll.state() == Poll::State::late
                  ? kFightMs + random_below(kFightMs)
                  : 0;
@@ -70,17 +66,17 @@ Error Room::overloaded(std::string message) {
 }
 
 Error Room::too_many_reads() {
-  return overloaded("more is to be read for others first than this server takes on");
+  return overloaded("more reads are waiting than this server takes on");
 }
 
-// --- who comes in --------------------------------------------------------------------------------
+// --- how polls enter -----------------------------------------------------------------------------
 
 void Room::enter(Desk& desk, Question question, std::shared_ptr<ReplyTo> reply_to) {
   const auto poll = std::make_shared<Poll>(*this, desk, std::move(question), std::move(reply_to));
   poll->cursor = poll->question.after;
   poll->deadline_ms = clock_.steady_ms() + poll->question.timeout_ms;
-  // Before others can see the poll, and answer it. Its going can't be told before this returns:
-  // both are this thread's.
+  // This comes before other threads can see the poll and answer it. gone() can't be called before
+  // enter() returns: both run on this thread.
   const bool here = poll->reply_to->when_gone(poll);
   Effects todo;
   bool wake = false;
@@ -104,14 +100,15 @@ void Room::come_in(Client& client, const PollPtr& poll, Effects& todo) {
   const Question& asked = poll->question;
   const uint64_t now = clock_.steady_ms();
   const uint64_t hold = client.hold_ms(asked, now);
-  // One after the other they are held back for as long as the first of them, or none would ever be
-  // read for.
+  // A poll that supersedes a slowed one is held back only until the same time. Otherwise none of
+  // them would ever read.
   const bool slowed = client.poll && client.poll->state() == Poll::State::slowed;
   schedule_.remove(client.away);
   if (const PollPtr older = std::exchange(client.poll, poll)) supersede(older, todo);
   client.cursor = asked.after;
   client.by_cursor = asked.by_cursor && !asked.foreign;
-  // Who comes in while all places are taken is answered what is there, and turned away otherwise.
+  // A poll that enters while all places are taken is given the messages that are there, and is
+  // turned away if there are none.
   poll->may_park = asked.timeout_ms > 0 && places_taken_ < limits_.parked;
   if (poll->may_park) ++places_taken_;
 
@@ -123,6 +120,7 @@ void Room::come_in(Client& client, const PollPtr& poll, Effects& todo) {
     park(mailbox, poll, todo);
     note_return(client, todo);
   } else if (hold > 0) {
+    rare<"a client asks again and again for what it was given">();
     if (!slowed) client.held_until_ms = now + hold;
     move(poll, Poll::State::slowed, client.held_until_ms);
   } else {
@@ -138,23 +136,28 @@ Mailbox& Room::mailbox_of(std::string_view user) {
   return *mailbox;
 }
 
-// Whether who stands there needs no read. (Not while nobody hears what is put into its list.)
+// Whether a client at this cursor needs no read. (While no lane hears the mailbox's list, it does.)
 bool Room::has_everything(const Mailbox& mailbox, const Cursor& at) const {
   const bool heard = !mailbox.watched || bells_.hears(*mailbox.watched);
   return heard && mailbox.is_up_to_date(at);
 }
 
-// A client more than there may be takes the place of the one that has been without a poll for
-// longest; nothing if each has one.
+// If the user has as many clients as are allowed, a new one takes the place of the client that has
+// been without a poll for longest. Null: each client has a poll.
 Client* Room::client_of(const Question& question, Effects& todo) {
   Mailbox& mailbox = mailbox_of(question.user);
   if (Client* client = mailbox.find(question.client)) return client;
   const bool full = mailbox.clients().size() >= limits_.clients;
   Client* leaves = full ? mailbox.longest_away() : nullptr;
-  if (full && leaves == nullptr) return nullptr;
+  if (full && leaves == nullptr) {
+    rare<"all clients of a user are polling, and another one comes">();
+    return nullptr;
+  }
   Client& client = mailbox.clients().emplace_back(mailbox, question.client);
   if (leaves != nullptr) {
+    rare<"a client takes the place of another">();
     // (One that rests was noted as away when it lapsed.)
+    assert(!leaves->poll && leaves->away);
     const bool noted = (*leaves->away)->second.kind == Schedule::Kind::rest;
     if (!noted) note(*leaves, todo);
     forget(*leaves);
@@ -166,10 +169,12 @@ void Room::supersede(const PollPtr& older, Effects& todo) {
   const bool fighting = older->was_parked && clock_.steady_ms() < older->parked_ms + kFightMs;
   switch (older->state()) {
     case Poll::State::reading:
+      rare<"a poll is superseded while it reads">();
       older->superseded = true;
       break;
     case Poll::State::parked:
       if (fighting) {
+        rare<"two programs fight over a client">();
         move(older, Poll::State::late, older->parked_ms + kFightMs);
       } else {
         end(older, {.reason = Reason::superseded}, todo);
@@ -188,7 +193,7 @@ void Room::supersede(const PollPtr& older, Effects& todo) {
   }
 }
 
-// --- who is rung ---------------------------------------------------------------------------------
+// --- what a ring does ----------------------------------------------------------------------------
 
 void Room::rung(Desk& desk, std::string_view user, const Ring& ring) {
   assert(ring.kind != Ring::Kind::raw);
@@ -197,7 +202,7 @@ void Room::rung(Desk& desk, std::string_view user, const Ring& ring) {
   bool wake = false;
   {
     Lock lock(mutex_);
-    // Nobody waits here any more: the message stands in the list, for whoever comes.
+    // No client waits here any more. The message stays in the list, for the next poll.
     Mailbox* mailbox = find(user);
     if (mailbox == nullptr) return;
     mailbox->rang(ring);
@@ -215,9 +220,10 @@ void Room::ring_client(Client& client, const Ring& ring, const Message& message,
   const bool carried = ring.kind == Ring::Kind::message && poll->question.by_cursor;
   const bool same_epoch = carried && (at.epoch == ring.id.epoch || at == Cursor{});
   const uint64_t expires = ring.element.expires;
-  if (same_epoch && ring.id.seq <= at.seq) return;  // it has that one
+  if (same_epoch && ring.id.seq <= at.seq) return;  // the client has that message
   const bool next = same_epoch && ring.id.seq == at.seq + 1;
   if (!next || (expires != 0 && expires <= clock_.wall_ms())) return read_again(poll, todo);
+  assert(at < ring.id);
   if (poll->question.stream) {
     give(poll, {.messages = {&message, 1}, .cursor = ring.id}, todo);
     return;
@@ -238,8 +244,9 @@ std::optional<uint64_t> Room::tick(Desk& desk) {
     while (const auto* due = schedule_.due(now.steady_ms)) {
       come_due(Schedule::Entry(*due), now, todo);
     }
-    // (No more are kept warm than may be parked.)
+    // (At most as many clients rest as polls may be parked.)
     while (schedule_.count(Schedule::Kind::rest) > limits_.parked) {
+      rare<"more clients rest than polls may wait">();
       forget(*schedule_.first(Schedule::Kind::rest)->client);
     }
     next = next_tick_ = schedule_.next_due();
@@ -248,7 +255,7 @@ std::optional<uint64_t> Room::tick(Desk& desk) {
   return next;
 }
 
-// Whatever was due stands there no longer.
+// In every case the entry that was due is removed from the schedule.
 void Room::come_due(const Schedule::Entry& due, const Instant& now, Effects& todo) {
   const auto& [kind, poll, client] = due;
   switch (kind) {
@@ -264,17 +271,17 @@ void Room::come_due(const Schedule::Entry& due, const Instant& now, Effects& tod
       return read_again(poll, todo);
     case Schedule::Kind::debt:
       schedule_.remove(client->due);
-      // (One between two polls is noted as it comes back, or lapses.)
+      // (A client between two polls is noted when it comes back, or lapses.)
       if (client->poll && client->poll->state() == Poll::State::parked) {
         todo.debts[&client->poll->desk].push_back(client->poll);
       }
       return;
     case Schedule::Kind::lapse:
+      assert(!client->poll && client->away);
       schedule_.remove(client->due);
       todo.notes.push_back(client->mailbox.lapse(*client, now));
       schedule_.remove(client->away);
-      return schedule_.add(client->away, client->since_ms + Mailbox::kWarmMs, Schedule::Kind::rest,
-                           *client);
+      return schedule_.add(client->away, client->since_ms + kWarmMs, Schedule::Kind::rest, *client);
     case Schedule::Kind::rest:
       return forget(*client);
   }
@@ -299,7 +306,7 @@ void Room::close(Desk& desk) {
   carry_out(desk, todo);
 }
 
-// Whether something has become due before whoever ticks means to come back.
+// Whether something is due sooner than tick() is to be called next.
 bool Room::sooner() {
   const auto next = schedule_.next_due();
   if (!next || (next_tick_ && *next_tick_ <= *next)) return false;
@@ -307,7 +314,7 @@ bool Room::sooner() {
   return true;
 }
 
-// --- who goes ------------------------------------------------------------------------------------
+// --- how clients leave ---------------------------------------------------------------------------
 
 void Room::leave(const PollPtr& poll) {
   Effects todo;
@@ -341,8 +348,9 @@ void Room::kick(Desk& desk, std::string_view user, std::string_view key) {
   carry_out(desk, todo);
 }
 
-// It will not be back in a moment: nothing is kept warm for it.
+// The client will not be back soon, so nothing is kept warm for it.
 void Room::dismiss(Client& client, Effects& todo) {
+  assert(!client.poll);
   client.since_ms = 0;
   note(client, todo);
   forget(client);
@@ -359,6 +367,7 @@ void Room::acknowledge(Client& client, const Instant& now, Effects& todo) {
 }
 
 void Room::forget(Client& client) {
+  assert(!client.poll);
   schedule_.remove(client.away);
   schedule_.remove(client.due);
   Mailbox& mailbox = client.mailbox;
@@ -371,6 +380,7 @@ void Room::forget(Client& client) {
 // --- what becomes of a poll ----------------------------------------------------------------------
 
 void Room::park(Mailbox& mailbox, const PollPtr& poll, Effects& todo) {
+  assert(poll->may_park && mailbox.user() == poll->question.user);
   if (!poll->was_parked) poll->parked_ms = clock_.steady_ms();
   poll->was_parked = true;
   if (poll->question.stream && !poll->outbox.opened) give(poll, {.cursor = poll->cursor}, todo);
@@ -387,13 +397,14 @@ Reason Room::out_of_time(const Poll& poll) {
   return poll.question.outlives_admission ? Reason::kicked : Reason::timeout;
 }
 
-// A stream was given its messages before.
+// A stream has been given its messages before it ends.
 void Room::end(const PollPtr& poll, Ending ending, Effects& todo) {
   assert(!poll->question.stream || ending.given.messages.empty());
   ending.retry_after_ms = pause_ms(*poll, ending.reason, inside_);
   ending.given.cursor = poll->cursor;
   if (!poll->question.stream) {
     ending.given.missed = poll->missed;
+    ending.given.collapsed = poll->collapsed;
     ending.given.reset = poll->reset;
     count(ending.given);
   }
@@ -405,6 +416,7 @@ void Room::count(const Portion& given) {
   delivered_.messages.add(given.messages.size());
   for (const auto& message : given.messages) delivered_.bytes.add(message.body.size());
   delivered_.missed.add(given.missed);
+  delivered_.collapsed.add(given.collapsed);
 }
 
 void Room::refuse(const PollPtr& poll, const Error& error, Effects& todo) {
@@ -420,9 +432,12 @@ void Room::turn_away(const PollPtr& poll, const Error& error, Effects& todo) {
   if (client != nullptr) forget(*client);
 }
 
-// The one exit: whatever happens to a poll, it passes here once.
+// The one exit: every poll passes here once, however it ends.
 void Room::finish(const PollPtr& poll, Reason reason) {
   move(poll, Poll::State::ended);
+  assert(inside_ > 0);
+  assert(!poll->question.stream || streams_ > 0);
+  assert(!poll->may_park || places_taken_ > 0);
   --inside_;
   if (poll->question.stream) --streams_;
   if (poll->may_park) --places_taken_;
@@ -433,14 +448,16 @@ void Room::finish(const PollPtr& poll, Reason reason) {
   schedule_.add(client->away, client->since_ms + kLapseMs, Schedule::Kind::lapse, *client);
 }
 
-// A poll's every transition, and where it stands then.
+// Every transition of a poll, and its place in the schedule.
 void Room::move(const PollPtr& poll, Poll::State to, uint64_t due_ms) {
+  assert(poll->place.has_value() == kind_of(poll->state()).has_value());
   const bool steps_out = poll->state() == Poll::State::queued && to != Poll::State::reading;
-  if (steps_out) turns_.step_out(*poll);  // (else it was its turn)
+  if (steps_out) turns_.step_out(*poll);  // (else next() has taken it out)
   schedule_.remove(poll->place);
   poll->become(to);
   if (to == Poll::State::queued) turns_.line_up(poll);
   if (const auto kind = kind_of(to)) schedule_.add(poll->place, due_ms, *kind, poll);
+  assert(poll->place.has_value() == kind_of(poll->state()).has_value());
 }
 
 // --- outside of the mutex ------------------------------------------------------------------------
@@ -448,7 +465,8 @@ void Room::move(const PollPtr& poll, Poll::State to, uint64_t due_ms) {
 void Room::carry_out(Desk& desk, const Effects& todo) {
   todo.answer();
   for (const auto& [poll, portion] : todo.portions) write(desk, poll, portion);
-  // Who has gone is noted before others are read for: there may be room for one client more then.
+  // A client that has gone is noted before other polls read: that may make room for one more
+  // client.
   for (const auto& note : todo.notes) write_note(desk, note);
   for (const auto& [at, polls] : todo.debts) {
     if (at == &desk) {
@@ -460,14 +478,14 @@ void Room::carry_out(Desk& desk, const Effects& todo) {
   for (const auto& poll : todo.reads) read(desk, poll);
 }
 
-// --- who is here ---------------------------------------------------------------------------------
+// --- which polls are here ------------------------------------------------------------------------
 
 Mailbox* Room::find(std::string_view user) const {
   const auto found = mailboxes_.find(user);
   return found != mailboxes_.end() ? found->second.get() : nullptr;
 }
 
-// The client whose poll this is; null: a newer one has taken its place, or it has gone.
+// The client whose poll this is. Null: a newer poll has taken its place, or the client has gone.
 Client* Room::find(const PollPtr& poll) const {
   Mailbox* mailbox = find(poll->question.user);
   return mailbox != nullptr ? mailbox->find(*poll) : nullptr;
@@ -483,7 +501,7 @@ std::vector<std::shared_ptr<const Admission>> Room::admissions(std::string_view 
       if (client.poll) all.push_back(client.poll->question.admission);
     }
   }
-  // Keys are texts: they are made once a client, while nobody waits for the mutex.
+  // Keys are strings, so they are made once a client, and after the mutex is released.
   std::unordered_set<std::string> keys;
   std::erase_if(all, [&](const auto& admission) {
     return !admission || !keys.insert(admission->claim.key()).second;
@@ -532,6 +550,8 @@ size_t Room::mailboxes() const {
 Room::Crowd Room::take_crowd() {
   Lock lock(mutex_);
   const size_t now = mailboxes_.size();
+
+  assert(most_mailboxes_ >= now);
   return {now, std::exchange(most_mailboxes_, now)};
 }
 

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// The waiting room: who waits for which mailbox, and who is answered when it rings.
+// The waiting room: which polls wait for which mailbox, and which are answered when it rings.
 //
 // A poll enters, its mailbox is read, and if there was nothing it parks until the mailbox rings,
 // its time is up, a newer poll of the same user and client takes its place, its client goes away,
-// or the program ends. What is known of a mailbox is in mailbox.h, what is due in schedule.h, what
-// is done once the mutex is released in effects.h. Invariants:
+// or the program ends. mailbox.h has what is known of a mailbox, schedule.h what is due, and
+// effects.h what is done once the mutex is released. Invariants:
 // clang-format off
-//   1. Enter first, read second: a ring that comes while a poll is read for is counted, and the
-//      poll is read for again. So no message falls between the look and the wait.
-//   2. A client that has everything, as its mailbox says, is parked without asking Redis: its
-//      acknowledgement is all that is sent, by and by. It is why a busy client costs one script a
-//      message instead of two.
-//   3. A poll is answered by whoever takes it to State::ended, under the mutex. While the mutex is
-//      held nothing is sent, and no store is called.
+//   1. Enter first, read second. A ring that comes while a poll reads is counted, and the poll
+//      reads again. So no message falls between the look and the wait.
+//   2. A client that has every message, as far as its mailbox knows, is parked without asking
+//      Redis. Only its acknowledgement is sent, some time later. So a busy client costs one script
+//      a message instead of two.
+//   3. A poll goes to State::ended once, under the mutex. It is answered once the mutex is
+//      released: by the thread that ended it, or by the thread that is writing to its stream. While
+//      the mutex is held nothing is sent, and no store is called.
 // clang-format on
-// Any worker may call; it gives its own desk.
-// room.cpp: who comes in, who is rung, how a wait ends. room_reads.cpp: what the store is asked and
-// told. room_streams.cpp: what is written to a stream. room_looks.cpp: who has news after rings
-// that went unheard.
+// Any worker's thread may call, with its own desk. room.cpp: how polls enter, ring and end.
+// room_reads.cpp: what the store is asked and told. room_streams.cpp: what is written to a stream.
+// room_looks.cpp: which polls have news after missed rings.
 #pragma once
 
 #include <array>
@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/metrics.h"
 #include "base/sync.h"
 #include "model/message.h"
@@ -47,69 +48,71 @@
 namespace letterbox {
 
 struct RoomLimits {
-  size_t parked = 100'000;  // polls that wait at once
-  size_t clients = 100;     // of one user
+  size_t parked = kParkedPolls;   // polls that wait at once
+  size_t clients = kUserClients;  // of one user
 };
 
 class Room {
  public:
-  // `wake` is called when the next deadline has come nearer: whoever calls tick() must look again.
+  // `wake` is called when the next deadline has come nearer: tick() must then be called again.
   Room(const Clock& clock, Bells& bells, std::function<void()> wake, const RoomLimits& limits = {});
 
-  // A poll comes in. It is answered now or later.
+  // A poll enters. It is answered now or later.
   void enter(Desk& desk, Question question, std::shared_ptr<ReplyTo> reply_to) EXCLUDES(mutex_);
 
-  // There is something new in a mailbox. Rings may come in another order than their messages.
+  // A mailbox rings: it has something new. Rings may come in another order than their messages.
   void rung(Desk& desk, std::string_view user, const Ring& ring) EXCLUDES(mutex_);
-  // A lane took something out of a user's list.
+  // A lane took an element out of a user's list.
   void found(Desk& desk, std::string_view user, std::string_view element) EXCLUDES(mutex_);
 
-  // Whoever listens for these users lost sight of them for a while: what rang then, nobody heard.
-  // Or the store may lack what was to be written of them. Their polls are looked at by and by.
-  // REQUIRES: this is the thread of the desk's loop.
+  // Rings for these users may have been missed for a while, or the store may lack what was to be
+  // written about them. Their parked polls are looked at in portions. REQUIRES: this is the thread
+  // of the desk's loop.
   void missed_rings(Desk& desk, const std::vector<std::string>& users) EXCLUDES(mutex_);
 
-  // By what the polls of a user came in, each once; and whose polls there are.
+  // The distinct admissions of a user's polls; and the users with a mailbox here.
   std::vector<std::shared_ptr<const Admission>> admissions(std::string_view user) const
       EXCLUDES(mutex_);
   std::vector<std::string> users() const EXCLUDES(mutex_);
-  // Ends every poll of a user that came in by that claim (its key), with Reason::kicked.
+  // Ends each poll of a user whose admission has the claim with this key, with Reason::kicked.
   void kick(Desk& desk, std::string_view user, std::string_view key) EXCLUDES(mutex_);
 
-  // A stream's client has everything up to `after`, wherever its stream is. `then` hears whether
-  // the store knows.
+  // A stream's client has every message up to `after`. Its stream may be at another program. `then`
+  // hears whether the store has noted that.
   void acknowledge(Desk& desk, std::string_view user, std::string_view client, const Cursor& after,
                    Store::Then<bool> then) EXCLUDES(mutex_);
 
-  // Ends what is due. Returns the steady time at which to come back, if ever.
+  // Does what is due. Returns the steady time at which it must be called again; none: nothing is
+  // due later.
   std::optional<uint64_t> tick(Desk& desk) EXCLUDES(mutex_);
 
   // Answers every poll, and from now on each that comes, with Reason::shutdown.
   void close(Desk& desk) EXCLUDES(mutex_);
 
-  // Polls in the room, parked or reading.
+  // Polls in the room, in any state but ended.
   size_t size() const EXCLUDES(mutex_);
-  // Mailboxes whose clients wait or were here a moment ago: now, and the most there ever were since
-  // this was asked last.
+  // Mailboxes whose clients wait here, or did a moment ago: how many now, and the most at once
+  // since the last call of take_crowd().
   struct Crowd {
     size_t now = 0;
     size_t most = 0;
   };
   Crowd take_crowd() EXCLUDES(mutex_);
   size_t mailboxes() const EXCLUDES(mutex_);
-  // How many ended for which reason.
+  // How many polls ended for this reason.
   uint64_t ended(Reason reason) const { return ended_.at(static_cast<size_t>(reason)); }
-  // Polls that wait, streams among them; and all streams.
+  // Polls that wait, streams included; and all streams.
   size_t parked() const EXCLUDES(mutex_);
   size_t streams() const EXCLUDES(mutex_);
-  // Polls that wait their turn to be read for; and reads under way.
+  // Polls that wait their turn to read; and reads under way.
   size_t waiting_reads() const EXCLUDES(mutex_);
   size_t reads_under_way() const EXCLUDES(mutex_);
-  // What was given to those that ended.
+  // What clients were given, by answers and on streams.
   struct Figures {
     Counter messages;
     Counter bytes;
-    Counter missed;  // messages of which a client was told that it will not get them
+    Counter missed;     // messages that clients were told they will not get
+    Counter collapsed;  // messages that were replaced or retracted before a client got them
   };
   const Figures& delivered() const { return delivered_; }
 
@@ -118,7 +121,7 @@ class Room {
   using PollPtr = std::shared_ptr<Poll>;
   struct Look;
 
-  // --- who comes in, who is rung, how a wait ends
+  // --- how polls enter, ring and end
   void come_in(Client& client, const PollPtr& poll, Effects& todo) REQUIRES(mutex_);
   Mailbox& mailbox_of(std::string_view user) REQUIRES(mutex_);
   bool has_everything(const Mailbox& mailbox, const Cursor& at) const REQUIRES(mutex_);
@@ -148,7 +151,7 @@ class Room {
   Client* find(const PollPtr& poll) const REQUIRES(mutex_);
   bool sooner() REQUIRES(mutex_);
 
-  // More than this server takes on.
+  // The error of a limit that this server has reached.
   static Error overloaded(std::string message);
   static Error too_many_reads();
 
@@ -177,7 +180,7 @@ class Room {
   void write_acknowledgement(Desk& desk, const Note& note);
   void write_debts(Desk& desk, const std::vector<PollPtr>& polls) EXCLUDES(mutex_);
 
-  // --- who has news
+  // --- which polls have news
   void look_on(Desk& desk) EXCLUDES(mutex_);
   std::vector<Look> next_looks(Desk& desk, bool& lists) EXCLUDES(mutex_);
   void looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Glimpses>& seen)
@@ -203,9 +206,9 @@ class Room {
       GUARDED_BY(mutex_);
   size_t most_mailboxes_ GUARDED_BY(mutex_) = 0;
   Schedule schedule_ GUARDED_BY(mutex_);
-  ReadTurns turns_ GUARDED_BY(mutex_);  // of the polls that are queued
+  ReadTurns turns_ GUARDED_BY(mutex_);  // for the queued polls
 
-  // When whoever ticks means to come back.
+  // When tick() is to be called next, as its caller was told.
   std::optional<uint64_t> next_tick_ GUARDED_BY(mutex_);
 
   std::array<std::atomic<uint64_t>, kReasons> ended_{};

@@ -3,17 +3,19 @@
 // After rings that nobody heard: which parked polls have news. After an outage that may be all of
 // them, so they are looked at in portions, by one light look each, and only those with news are
 // read. A poll stays parked meanwhile, and its mailbox is not current until it was looked at.
+#include <cassert>
 #include <utility>
 
 #include "base/random.h"
+#include "base/rare.h"
 #include "waiting/room.h"
 
 namespace letterbox {
 
 namespace {
 
-// Mailboxes looked at by one worker at once, and the pause after each look, in which Redis has time
-// for others.
+// How many mailboxes a worker looks at in one portion, and the pause after each portion, in which
+// Redis has time for other work.
 constexpr size_t kPortion = 200;
 constexpr uint64_t kPauseMs = 5;
 constexpr uint64_t kLookAgainMs = 300;  // if the store was away
@@ -24,7 +26,7 @@ void to_look_at(Desk& desk, Mailbox& mailbox) {
 
 }  // namespace
 
-// A parked poll that is being looked at, and how often its mailbox had rung by then.
+// A parked poll that is being looked at, and its mailbox's rings() when the look began.
 struct Room::Look {
   PollPtr poll;
   uint64_t rings_seen = 0;
@@ -43,12 +45,12 @@ void Room::missed_rings(Desk& desk, const std::vector<std::string>& users) {
   look_on(desk);
 }
 
-// One portion is asked for at a time. The reads that it causes take turns with all others.
+// One portion is asked for at a time. The reads that it causes take turns with all other reads.
 void Room::look_on(Desk& desk) {
   while (!desk.looking && !desk.to_look_at.empty()) {
     bool lists = false;
     auto looks = next_looks(desk, lists);
-    if (looks.empty()) continue;  // nobody is parked there any more
+    if (looks.empty()) continue;  // no poll is parked there any more
     std::vector<Store::Parked> clients;
     clients.reserve(looks.size());
     for (const auto& look : looks) {
@@ -62,7 +64,7 @@ void Room::look_on(Desk& desk) {
   }
 }
 
-// `lists`: some of these mailboxes have nobody who would hear what hangs in their lists.
+// Sets `lists` if no lane hears the list of one of these mailboxes.
 std::vector<Room::Look> Room::next_looks(Desk& desk, bool& lists) {
   std::vector<Look> looks;
   Lock lock(mutex_);
@@ -85,9 +87,11 @@ void Room::looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Gl
   {
     Lock lock(mutex_);
     const Instant now(clock_);
+    assert(desk.looking && (!seen || seen->size() == looks.size()));
     for (size_t i = 0; i < looks.size(); ++i) {
       const auto& [poll, rings_seen] = looks[i];
       if (poll->state() != Poll::State::parked) continue;
+      assert(find(poll) != nullptr);
       Client& client = *find(poll);
       Mailbox& mailbox = client.mailbox;
       if (!seen) {
@@ -100,6 +104,7 @@ void Room::looked(Desk& desk, const std::vector<Look>& looks, const Or<Store::Gl
         case Mailbox::Sight::nothing_new:
           break;
         case Mailbox::Sight::note_lost:
+          rare<"Redis has lost a note of a parked client">();
           acknowledge(client, now, todo);
           break;
         case Mailbox::Sight::news:

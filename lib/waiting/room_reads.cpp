@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: MIT
 //
-// What the waiting room asks the store for, by whose turn it is, what it makes of the answers, and
-// what it tells the store, so that a message is kept for who is to get it.
+// What the waiting room asks the store, and in which order; what it does with the answers; and what
+// it tells the store, so that a message is kept for the clients that still need it.
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/random.h"
+#include "base/rare.h"
 #include "waiting/room.h"
 
 namespace letterbox {
 
 namespace {
 
-// How long a poll that has only just come waits its turn, at most. It may be parked for 50 s in all
-// and must be answered within the minute that nginx waits.
-constexpr uint64_t kTurnMs = 20'000;
 // If the store was away: a read for a parked poll, and an adoption, which then waits ever longer.
 constexpr uint64_t kAgainMs = 300;
 constexpr uint64_t kAdoptAgainMostMs = 10'000;
 
 // A client's line is written so much after it first came back with something to be written; with
 // those of others, so that the room need not wake for each.
-constexpr uint64_t kDebtMs = 1000;
 constexpr uint64_t kDebtsTogetherMs = 10;
 constexpr uint64_t debt_due_ms(uint64_t since_ms) {
   return (since_ms + kDebtMs + kDebtsTogetherMs - 1) / kDebtsTogetherMs * kDebtsTogetherMs;
@@ -35,19 +34,20 @@ size_t bytes_of(const Reading& reading) {
 
 }  // namespace
 
-// --- whose turn it is ----------------------------------------------------------------------------
+// --- the order of reads --------------------------------------------------------------------------
 
-// Has a poll read for when it is its turn. One that was parked waits for that as long as it would
-// have been parked.
+// Has a poll read when it is its turn. A poll that was parked waits for its turn until its
+// deadline, a new one for kTurnMs at most.
 void Room::read(Desk& desk, const PollPtr& poll) {
   Effects todo;
   {
     Lock lock(mutex_);
     if (poll->state() != Poll::State::reading) return;
     if (!poll->was_parked && turns_.waiting() >= limits_.parked) {
+      rare<"more polls wait to read than may">();
       turn_away(poll, too_many_reads(), todo);
     } else {
-      const uint64_t until = clock_.steady_ms() + kTurnMs;
+      const uint64_t until = clock_.steady_ms() + kReadTurnMs;
       move(poll, Poll::State::queued, poll->was_parked ? poll->deadline_ms : until);
     }
   }
@@ -55,7 +55,7 @@ void Room::read(Desk& desk, const PollPtr& poll) {
   take_turns(desk);
 }
 
-// A store may answer before it returns, and then this is called from within itself.
+// A store may answer before its call returns. Then this function is called from within itself.
 void Room::take_turns(Desk& desk) {
   if (std::exchange(desk.reading, true)) return;
   bool wake = false;
@@ -80,6 +80,7 @@ void Room::take_turns(Desk& desk) {
 }
 
 ReadRequest Room::request_for(Poll& poll) {
+  assert(poll.state() == Poll::State::reading);
   const Instant now(clock_);
   const Question& asked = poll.question;
   ReadRequest request;
@@ -88,11 +89,14 @@ ReadRequest Room::request_for(Poll& poll) {
   request.limit = asked.limit;
   if (asked.by_cursor) request.after = poll.cursor;
   request.foreign = asked.foreign && !poll.reset;
-  if (asked.stream) request.acknowledged = Cursor{};
+  request.stream = asked.stream;
+  // What the client is known to have: neither what its stream was given since, nor what its poll
+  // has passed over. A client that asks again with its own cursor must be told of that once more.
+  const bool ahead = asked.by_cursor && poll.cursor != asked.after;
+  if (asked.stream || ahead) request.acknowledged = Cursor{};
   if (poll.may_park) request.park_until = now.wall(poll.deadline_ms);
   if (Mailbox* mailbox = find(asked.user)) {
-    // What a stream was given meanwhile its client may not have yet.
-    const Client* client = asked.stream ? mailbox->find(poll) : nullptr;
+    const Client* client = request.acknowledged ? mailbox->find(poll) : nullptr;
     if (client != nullptr && client->by_cursor) request.acknowledged = client->cursor;
     poll.rings_seen = mailbox->rings();
     request.watch_until = mailbox->note_watch(now);
@@ -125,12 +129,16 @@ void Room::read_done(Desk& desk, const PollPtr& poll, const Reading& reading) {
   bool wake = false;
   {
     Lock lock(mutex_);
-    Mailbox* mailbox = find(poll->question.user);
+    // (While a client has this poll its mailbox stays. Else it may be a new one, which counts its
+    // rings from 0 again, and of which this read says nothing.)
+    Client* client = find(poll);
+    Mailbox* mailbox = client != nullptr ? &client->mailbox : nullptr;
     const bool undisturbed = mailbox != nullptr && mailbox->was_read(*poll, reading.newest);
-    if (Client* client = find(poll)) {
+    if (client != nullptr) {
       schedule_.remove(client->due);
       const uint64_t parked_until = poll->may_park ? Instant(clock_).wall(poll->deadline_ms) : 0;
-      // (What a stream is given it has not acknowledged, and it is parked all the same.)
+      // (A stream's client has not acknowledged what the stream is given, and the stream is parked
+      // anyway.)
       const size_t given = poll->question.stream ? 0 : reading.messages.size();
       mailbox->line_written(*client, given, parked_until);
     }
@@ -143,10 +151,11 @@ void Room::read_done(Desk& desk, const PollPtr& poll, const Reading& reading) {
   if (wake) wake_();
 }
 
-// After a read: ends the poll, parks it, or has it read for once more. `undisturbed` is its mailbox
-// if nothing rang meanwhile.
+// After a read: ends the poll, parks it, or has it read once more. `undisturbed` is its mailbox if
+// nothing rang during the read, else null.
 void Room::go_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& reading, Effects& todo) {
   poll->missed += reading.missed;
+  poll->collapsed += reading.collapsed;
   poll->reset = poll->reset || reading.reset;
   if (poll->question.stream) return stream_on(poll, undisturbed, reading, todo);
   poll->cursor = reading.cursor;
@@ -159,7 +168,8 @@ void Room::go_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& readi
   } else if (clock_.steady_ms() >= poll->deadline_ms) {
     end(poll, {.reason = out_of_time(*poll)}, todo);
   } else if (undisturbed == nullptr || reading.cursor < reading.newest) {
-    // (The read was cut at its limit, and everything in it had expired.)
+    // (The mailbox rang meanwhile; or the read was cut at its limit, and no message was left of
+    // what it found.)
     read_again(poll, todo);
   } else if (!poll->may_park) {
     turn_away(poll, overloaded("as many polls are waiting as this server takes on"), todo);
@@ -168,8 +178,8 @@ void Room::go_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& readi
   }
 }
 
-// A poll that was parked stays: Redis will be back, and then it is read for again. One that has
-// only just come is told.
+// A poll that was parked stays, as does a stream that is open, and tries to read again until Redis
+// is back. A new poll is refused.
 void Room::read_failed(Desk& desk, const PollPtr& poll, const Error& error) {
   Effects todo;
   bool again = false;
@@ -189,6 +199,7 @@ void Room::read_failed(Desk& desk, const PollPtr& poll, const Error& error) {
     } else if (!again) {
       end(poll, {.reason = out_of_time(*poll)}, todo);
     } else {
+      rare<"the read of a parked poll fails">();
       mailbox->doubt();
       park(*mailbox, poll, todo);
     }
@@ -207,7 +218,7 @@ void Room::read_failed(Desk& desk, const PollPtr& poll, const Error& error) {
   });
 }
 
-// --- what was put in by hand ---------------------------------------------------------------------
+// --- elements that were pushed by hand -----------------------------------------------------------
 
 void Room::found(Desk& desk, std::string_view user, std::string_view element) {
   const Ring ring = parse_ring(element);
@@ -218,11 +229,12 @@ void Room::found(Desk& desk, std::string_view user, std::string_view element) {
   }
 }
 
-// The element is in nobody's hands but ours: it is not given up, but tried ever more seldom, since
-// its mailbox may be broken for good.
+// The element is nowhere but in this program, so it is tried until it is adopted. The wait doubles
+// each time, since the mailbox may be broken for good.
 void Room::adopt(Desk& desk, const std::string& user, const std::string& raw, uint64_t again_ms) {
   desk.store.adopt(user, raw, [this, &desk, user, raw, again_ms](const Or<Pushed>& pushed) {
     if (pushed) return;
+    rare<"a raw element can't be adopted now">();
     desk.loop.at(clock_.steady_ms() + again_ms, [this, &desk, user, raw, again_ms] {
       adopt(desk, user, raw, std::min(2 * again_ms, kAdoptAgainMostMs));
     });
@@ -230,6 +242,7 @@ void Room::adopt(Desk& desk, const std::string& user, const std::string& raw, ui
 }
 
 void Room::adopt_then_read(Desk& desk, const PollPtr& poll) {
+  rare<"raw elements are adopted before a poll reads">();
   desk.store.adopt_all(poll->question.user, [this, &desk, poll](const Or<bool>& adopted) {
     if (!adopted) {
       read_failed(desk, poll, adopted.error());
@@ -241,8 +254,9 @@ void Room::adopt_then_read(Desk& desk, const PollPtr& poll) {
 
 // --- what the store is told ----------------------------------------------------------------------
 
-// A client has come back, is up to date, and parks. Its cursor will come with its next poll too, so
-// its line, by which the store knows what may go, is written when that saves something.
+// A client has come back, is up to date, and parks. By the clients' lines the store knows which
+// messages it may drop. The client's next poll brings its cursor again, so its line is written only
+// when that saves something.
 void Room::note_return(Client& client, Effects& todo) {
   const Instant now(clock_);
   if (client.mailbox.must_be_noted(client, now)) {
@@ -283,15 +297,17 @@ void Room::write_note(Desk& desk, const Note& note, Store::Then<bool> then) {
       const Mailbox* mailbox = find(note.user);
       taken_back = mailbox != nullptr && mailbox->is_taken_back_by(note, Instant(clock_));
     }
+    if (taken_back) rare<"a note has taken back what was noted since">();
     if (!noted || taken_back) missed_rings(desk, {note.user});
     if (then) then(noted ? Or<bool>(true) : noted.error());
   });
 }
 
 void Room::write_acknowledgement(Desk& desk, const Note& note) {
+  assert(note.only_acknowledges && note.after);
   desk.store.acknowledge(note.user, note.client, *note.after, note.park_until,
                          [this, &desk, user = note.user](const Or<bool>& there) {
-                           // (False: somebody has emptied the store.)
+                           // (False: the store does not know the client any more.)
                            if (!there || !*there) missed_rings(desk, {user});
                          });
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// What is written to a stream, and when. Its client acknowledges by the cursor with which it comes
-// back, or by POST /ack: what was written in between stays in the store.
+// What is written to a stream, and when. The client acknowledges by the cursor with which it comes
+// back, or by POST /ack. Until then the store keeps what was written.
 #include <cassert>
 #include <utility>
 
+#include "base/limits.h"
+#include "base/rare.h"
 #include "waiting/room.h"
 
 namespace letterbox {
@@ -16,13 +18,17 @@ void Room::give(const PollPtr& poll, const Portion& portion, Effects& todo) {
   outbox.opened = true;
   outbox.messages += portion.messages.size();
   count(portion);
-  if (outbox.leave(std::in_place_type<OwnPortion>, portion)) return;
+  if (outbox.leave(std::in_place_type<OwnPortion>, portion)) {
+    rare<"two workers write to one stream">();
+    return;
+  }
   outbox.writing = true;
   todo.portions.emplace_back(poll, portion);
 }
 
-// Writes a portion, and then whatever others have left to be written meanwhile.
+// Writes a portion, and then what other workers have left in the outbox meanwhile.
 void Room::write(Desk& desk, const PollPtr& poll, const Portion& portion) {
+  assert(poll->question.stream);
   ReplyTo& to = *poll->reply_to;
   auto taken = to.write(portion);
   Effects todo;
@@ -54,13 +60,14 @@ void Room::wrote(const PollPtr& poll, ReplyTo::Taken taken, Effects& todo) {
   if (poll->state() == Poll::State::sending && taken == Taken::all) return sent(poll, todo);
   if (poll->state() != Poll::State::parked) return;
   if (taken == Taken::too_little) {
+    rare<"a stream is slower than what is written to it">();
     end(poll, {.reason = Reason::slow}, todo);
-  } else if (poll->outbox.messages >= kStreamMost) {
+  } else if (poll->outbox.messages >= kStreamMessages) {
     end(poll, {.reason = Reason::timeout}, todo);
   }
 }
 
-// What a stream was last given from the store has been taken, so it goes on.
+// The client has taken what its stream was last given from the store, so the stream goes on.
 void Room::sent(const PollPtr& poll, Effects& todo) {
   Client* client = find(poll);
   assert(client != nullptr);
@@ -85,21 +92,29 @@ void Room::sent(const PollPtr& poll) {
   if (wake) wake_();
 }
 
-// After a read. What it found is written, and taken, before there is another: a client that is
-// slow to take a full mailbox has one portion of it under way.
+// After a read. What it found is written to the client, and the next read comes only after the
+// client has taken it. So a client that is slow to take a full mailbox has one portion of it under
+// way.
 void Room::stream_on(const PollPtr& poll, Mailbox* undisturbed, const Reading& reading,
                      Effects& todo) {
   if (poll->superseded) return end(poll, {.reason = Reason::superseded}, todo);
   const bool anything = !reading.messages.empty() || reading.missed > 0 || reading.reset;
   if (anything) {
-    give(poll, {reading.messages, reading.cursor, reading.missed, reading.reset}, todo);
+    give(poll,
+         {.messages = reading.messages,
+          .cursor = reading.cursor,
+          .missed = reading.missed,
+          .reset = reading.reset},
+         todo);
   }
+  // (A client is not told what was collapsed: it sees that ids are left out.)
+  delivered_.collapsed.add(reading.collapsed);
   poll->cursor = reading.cursor;
   if (closing_) {
     end(poll, {.reason = Reason::shutdown}, todo);
   } else if (clock_.steady_ms() >= poll->deadline_ms) {
     end(poll, {.reason = out_of_time(*poll)}, todo);
-  } else if (poll->outbox.messages >= kStreamMost) {
+  } else if (poll->outbox.messages >= kStreamMessages) {
     end(poll, {.reason = Reason::timeout}, todo);
   } else if (!poll->may_park) {
     turn_away(poll, overloaded("as many polls are waiting as this server takes on"), todo);
@@ -122,7 +137,7 @@ void Room::acknowledge(Desk& desk, std::string_view user, std::string_view clien
     Client* here = mailbox != nullptr ? mailbox->find(client) : nullptr;
     const bool streams = here != nullptr && here->poll && here->poll->question.stream;
     if (streams) {
-      // (From the past it says nothing new, and from the future nothing at all.)
+      // (A cursor from the past says nothing new. One from the future is ignored.)
       const bool new_here = !here->by_cursor || here->cursor < after;
       if (new_here && after <= here->poll->cursor) {
         here->cursor = after;

@@ -15,8 +15,9 @@ void Schedule::add(Place& place, uint64_t due_ms, Entry entry) {
 
 void Schedule::remove(Place& place) {
   if (!place) return;
-  // What keeps the place may be gone with the entry.
+  // The poll that holds `place` may be destroyed with the entry.
   const auto entry = *std::exchange(place, std::nullopt);
+  assert(!line(entry->second.kind).empty());
   lines_.at(static_cast<size_t>(entry->second.kind)).erase(entry);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What is due in the waiting room, and when: one queue of polls and clients, each entry of a kind.
-// The room uses it, under its mutex. Times are steady, in ms.
+// What is due in the waiting room, and when. Each entry is a poll or a client, and of one kind. The
+// room uses it, under its mutex. Times are steady, in ms.
 #pragma once
 
 #include <array>
@@ -18,21 +18,21 @@ struct Poll;
 
 class Schedule {
  public:
-  // What happens when an entry is due. The first four are of polls, the others of clients.
+  // What happens when an entry is due. The first four kinds are for polls, the others for clients.
   enum class Kind {
     deadline,  // a parked poll is answered that its time is up
-    turn,      // a queued poll has waited for too long to be read for
+    turn,      // a queued poll has waited too long for its read
     late,      // a superseded poll is answered
-    slowed,    // a poll that asks again and again is read for
+    slowed,    // a poll that was held back reads
     debt,      // what a client's line in the store lacks is written
     lapse,     // a client that has not come back is noted as away
-    rest,      // ... and is forgotten
+    rest,      // a client that has not come back is forgotten
   };
   static constexpr size_t kKinds = 7;
 
   struct Entry {
     Kind kind;
-    std::shared_ptr<Poll> poll;  // or
+    std::shared_ptr<Poll> poll;  // null: the entry is a client
     Client* client = nullptr;
   };
 
@@ -40,21 +40,21 @@ class Schedule {
   using Line = std::multimap<uint64_t, Entry>;
 
  public:
-  // Where something stands. It is kept by what stands there: a poll stands in one place at most.
+  // Where an entry stands. The entry's poll or client holds it. A poll has one place at most.
   using Place = std::optional<Line::iterator>;
 
-  // A poll's or a client's. REQUIRES: `place` is empty.
+  // Adds an entry for a poll or a client. REQUIRES: `place` is empty.
   void add(Place& place, uint64_t due_ms, Kind kind, const std::shared_ptr<Poll>& poll) {
     add(place, due_ms, {kind, poll, nullptr});
   }
   void add(Place& place, uint64_t due_ms, Kind kind, Client& client) {
     add(place, due_ms, {kind, nullptr, &client});
   }
-  // Empties `place`, if it is not yet.
+  // Removes the entry and empties `place`. An empty `place` stays as it is.
   void remove(Place& place);
 
-  // What is due by then, the earliest first; of a kind, at any time. It stays until it is removed.
-  // Null: nothing.
+  // due(): the earliest entry that is due by `now_ms`. first(): the earliest entry of a kind, due
+  // or not. An entry stays until it is removed. Null: there is none.
   const Entry* due(uint64_t now_ms) const;
   const Entry* first(Kind kind) const;
 
@@ -66,7 +66,7 @@ class Schedule {
   const Line& line(Kind kind) const { return lines_.at(static_cast<size_t>(kind)); }
   const Line* earliest() const;
 
-  // One a kind: what is added to it is mostly due last, and then costs no search.
+  // One line a kind: most new entries are the last of their kind, and then cost no search.
   std::array<Line, kKinds> lines_;
 };
 

@@ -55,7 +55,7 @@ struct Accesses {
     return worker.await<Or<bool>>(
         [&](const auto& then) { access.issue("alice", hash, token, kMost, then); });
   }
-  // A token of alice's. A millisecond later, so that each has its time.
+  // A token of alice's. Waits a millisecond first, so that each token has a time of its own.
   void issue(const std::string& hash, uint64_t life = kHour, Token token = {}) {
     REQUIRE(try_issue(hash, life, std::move(token)));
     clock.pass(1);
@@ -91,7 +91,7 @@ struct Accesses {
   // "NUMBER USER" of each notice.
   std::vector<std::string> notices() {
     std::vector<std::string> all;
-    for (const Value& entry : worker.ask({"XRANGE", kNoticesKey, "-", "+"}).items) {
+    for (const Value& entry : worker.ask({"XRANGE", shared_keys(0).notices, "-", "+"}).items) {
       const auto fields = entry.items.at(1).texts();
       all.push_back(fields.at(1) + " " + fields.at(3));
     }
@@ -112,9 +112,23 @@ struct Accesses {
   RedisAccess access{worker.redis, clock, kSignedLife};
 };
 
+TEST_CASE_FIXTURE(Accesses, "one question tells whether any of many users has a standing") {
+  const std::vector<std::string> users{"bob", "alice", "carol"};
+  const auto any = [&] {
+    return worker.await<Or<bool>>([&](const auto& then) { access.any_stands(users, then); });
+  };
+  issue("1");
+  CHECK_FALSE(any().value());
+  lock().value();
+  CHECK(any().value());
+  unlock().value();
+  revoke().value();
+  CHECK(any().value());
+}
+
 // --- tokens ------------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Accesses, "a token lets its user in, with all that was said of it") {
+TEST_CASE_FIXTURE(Accesses, "a token lets its user in, with all that the request for it said") {
   Token token;
   token.client = "tab";
   token.data = R"({"a b":[" ",null],"c":"\n"})";
@@ -128,14 +142,14 @@ TEST_CASE_FIXTURE(Accesses, "a token lets its user in, with all that was said of
 }
 
 TEST_CASE_FIXTURE(Accesses,
-                  "a token that was never handed out, or to somebody else, lets nobody in") {
+                  "a token that was never issued, or is another user's, admits no client") {
   issue("1");
   CHECK(refusal(by_token("2")) == Code::bad_token);
   CHECK(refusal(by_token("1", "bob")) == Code::bad_token);
   CHECK(refusal(by_token("", "alice")) == Code::bad_token);
 }
 
-TEST_CASE_FIXTURE(Accesses, "to ask leaves nothing behind for a user of whom nothing is known") {
+TEST_CASE_FIXTURE(Accesses, "asking about an unknown user leaves nothing behind") {
   CHECK(admit(vouched(), "192.0.2.1"));
   CHECK_FALSE(admit(by_token("1"), "192.0.2.1"));
   CHECK(worker.ask({"DBSIZE"}).integer == 0);
@@ -151,7 +165,7 @@ TEST_CASE_FIXTURE(Accesses,
   const uint64_t now = clock.wall_ms();
   REQUIRE(admit(by_token("a"), "192.0.2.1"));
   clock.pass(1000);
-  REQUIRE(admit(by_token("a")));  // a look: no use
+  REQUIRE(admit(by_token("a")));  // a look does not count as use
   const auto listed = tokens();
   REQUIRE(listed);
   REQUIRE(listed->size() == 2);
@@ -172,9 +186,10 @@ TEST_CASE_FIXTURE(Accesses,
   CHECK(tokens()->back().address == "2001:db8::1");
 }
 
-TEST_CASE_FIXTURE(Accesses, "who has no tokens has an empty list") { CHECK(tokens()->empty()); }
+TEST_CASE_FIXTURE(Accesses, "a user without tokens has an empty list") { CHECK(tokens()->empty()); }
 
-TEST_CASE_FIXTURE(Accesses, "a token that has ended lets nobody in, is not listed, and goes") {
+TEST_CASE_FIXTURE(Accesses,
+                  "a token that has ended admits no client, is not listed, and is removed") {
   issue("1", 1000);
   issue("2");
   clock.pass(997);
@@ -186,7 +201,7 @@ TEST_CASE_FIXTURE(Accesses, "a token that has ended lets nobody in, is not liste
   CHECK(worker.ask({"HLEN", tokens_kept}).integer == 1);
 }
 
-TEST_CASE_FIXTURE(Accesses, "a new token clears away those that have ended, and tells nobody") {
+TEST_CASE_FIXTURE(Accesses, "a new token clears away those that have ended, without a notice") {
   issue("1", 1000);
   issue("2", 1000);
   issue("3");
@@ -198,7 +213,7 @@ TEST_CASE_FIXTURE(Accesses, "a new token clears away those that have ended, and 
 }
 
 TEST_CASE_FIXTURE(Accesses,
-                  "of more tokens than there may be the oldest goes, and every program is told") {
+                  "a token above the limit removes the oldest, and every program is told") {
   for (const auto hash : {"9", "1", "5"}) issue(hash);
   CHECK(notices().empty());
   issue("0");
@@ -216,7 +231,7 @@ TEST_CASE_FIXTURE(Accesses, "a user's tokens are kept until the last of them end
   CHECK(ends_in(tokens_kept, 3 * kHour));
 }
 
-TEST_CASE_FIXTURE(Accesses, "one token is taken back by its id, and every program is told") {
+TEST_CASE_FIXTURE(Accesses, "one token is revoked by its id, and every program is told") {
   issue("1");
   issue("2");
   CHECK(revoke("alice.1").value() == 1);
@@ -226,7 +241,7 @@ TEST_CASE_FIXTURE(Accesses, "one token is taken back by its id, and every progra
   CHECK(notices() == Notices{"1 alice"});
 }
 
-TEST_CASE_FIXTURE(Accesses, "an id that nobody has takes nothing back, and nobody is told") {
+TEST_CASE_FIXTURE(Accesses, "an unknown id revokes nothing, and no program is told") {
   issue("1");
   for (const auto id : {"alice.2", "alice.", "alice", "1", "alice.1 ", "%S+"}) {
     CHECK(revoke(id).value() == 0);
@@ -235,7 +250,7 @@ TEST_CASE_FIXTURE(Accesses, "an id that nobody has takes nothing back, and nobod
   CHECK(notices().empty());
 }
 
-TEST_CASE_FIXTURE(Accesses, "all tokens are taken back, signed ones of before among them") {
+TEST_CASE_FIXTURE(Accesses, "all tokens are revoked, older signed ones among them") {
   issue("1");
   issue("2");
   const Claim before = signed_at(clock.wall_ms());
@@ -253,16 +268,83 @@ TEST_CASE_FIXTURE(Accesses, "all tokens are taken back, signed ones of before am
   CHECK(ends_in(standing_kept, kSignedLife));
 }
 
+// --- sliding tokens ----------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Accesses, "each use prolongs a sliding token to its life, and a look does not") {
+  Token token;
+  token.slide_ms = kHour;
+  token.client = "tab";
+  token.data = "{}";
+  issue("1", kHour, token);
+  issue("2", kHour);
+  clock.pass(kHour / 2);
+  const auto before = tokens()->front().expires_ms;
+  CHECK(admit(by_token("1"))->expires_ms == before);
+  const auto admission = admit(by_token("1"), "192.0.2.1");
+  REQUIRE(admission);
+  CHECK(admission->expires_ms == clock.wall_ms() + kHour);
+  CHECK(admission->slide_ms == kHour);
+  CHECK(admission->client == "tab");
+  CHECK(admission->data == "{}");
+  CHECK(admit(by_token("2"), "192.0.2.1")->slide_ms == 0);
+  clock.pass(kHour - 1);
+  CHECK(refusal(by_token("2")) == Code::bad_token);
+  CHECK(admit(by_token("1"), "192.0.2.1")->expires_ms == clock.wall_ms() + kHour);
+  CHECK(tokens()->front().slide_ms == kHour);
+  clock.pass(kHour);
+  CHECK(refusal(by_token("1")) == Code::bad_token);
+}
+
+TEST_CASE_FIXTURE(Accesses, "the key of tokens lives as long as a token that slides") {
+  Token token;
+  token.slide_ms = kHour;
+  issue("1", kHour, token);
+  worker.ask({"PEXPIRE", tokens_kept, "400000"});
+  CHECK(ends_in(tokens_kept, 400'000));
+  REQUIRE(admit(by_token("1"), "192.0.2.1"));
+  CHECK(ends_in(tokens_kept, kHour));
+  worker.ask({"PEXPIRE", tokens_kept, std::to_string(2 * kHour)});
+  REQUIRE(admit(by_token("1"), "192.0.2.1"));
+  CHECK(ends_in(tokens_kept, 2 * kHour));
+}
+
+TEST_CASE_FIXTURE(Accesses, "a user who is locked or was kicked prolongs no token") {
+  Token token;
+  token.slide_ms = kHour;
+  issue("1", kHour, token);
+  const auto before = tokens()->front().expires_ms;
+  SUBCASE("locked") { REQUIRE(lock()); }
+  SUBCASE("kicked") { REQUIRE(kick()); }
+  SUBCASE("kicked at the moment when it was made") {
+    worker.ask(
+        {"HSET", standing_kept, "kicked", std::to_string(tokens()->front().created_ms) + " 0 "});
+  }
+  SUBCASE("kicked, nobody can say when") { worker.ask({"HSET", standing_kept, "kicked", "x"}); }
+  clock.pass(1000);
+  CHECK_FALSE(admit(by_token("1"), "192.0.2.1"));
+  CHECK(tokens()->front().expires_ms == before);
+}
+
+TEST_CASE_FIXTURE(Accesses, "a user who was kicked before a sliding token was made prolongs it") {
+  REQUIRE(kick());
+  clock.pass(1);
+  Token token;
+  token.slide_ms = kHour;
+  issue("1", kHour, token);
+  clock.pass(1000);
+  CHECK(admit(by_token("1"), "192.0.2.1")->expires_ms == clock.wall_ms() + kHour);
+}
+
 // --- locks and kicks ---------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Accesses, "a lock of whoever was kicked before has no end either") {
+TEST_CASE_FIXTURE(Accesses, "a lock has no end, also if its user was kicked before") {
   CHECK(kick(60'000, "too loud").value());
   CHECK(worker.ask({"PTTL", standing_kept}).integer > 0);
   CHECK(lock("has not paid").value());
   CHECK(worker.ask({"PTTL", standing_kept}).integer == -1);
 }
 
-TEST_CASE_FIXTURE(Accesses, "a lock keeps out until it is taken away, however long that is") {
+TEST_CASE_FIXTURE(Accesses, "a lock keeps its user out until it is removed, however long that is") {
   issue("1");
   CHECK(lock("has not paid, für März").value());
   const auto refused = admit(by_token("1"));
@@ -280,20 +362,21 @@ TEST_CASE_FIXTURE(Accesses, "a lock keeps out until it is taken away, however lo
   CHECK(notices() == Notices{"1 alice", "2 alice"});
 }
 
-TEST_CASE_FIXTURE(Accesses, "to unlock who is not locked changes nothing, and nobody is told") {
+TEST_CASE_FIXTURE(Accesses,
+                  "unlocking a user who is not locked changes nothing, and no program is told") {
   CHECK_FALSE(unlock().value());
   CHECK(kick());
   CHECK_FALSE(unlock().value());
   CHECK(notices() == Notices{"1 alice"});
 }
 
-TEST_CASE_FIXTURE(
-    Accesses, "a kick ends all tokens there are, and keeps whoever is vouched for out until then") {
+TEST_CASE_FIXTURE(Accesses,
+                  "a kick ends all tokens of its user, and keeps the user out for its time") {
   issue("1");
   const Claim before = signed_at(clock.wall_ms());
   CHECK(kick(1000, "shouting, again").value());
   const auto refused = admit(by_token("1"));
-  CHECK(refused.error() == Error{Code::kicked, "thrown out: shouting, again"});
+  CHECK(refused.error() == Error{Code::kicked, "kicked: shouting, again"});
   CHECK(refusal(before) == Code::kicked);
   CHECK(refusal(vouched()) == Code::kicked);
   CHECK(standing()->kicked->at_ms == clock.wall_ms());
@@ -309,12 +392,13 @@ TEST_CASE_FIXTURE(
   CHECK(notices() == Notices{"1 alice"});
 }
 
-TEST_CASE_FIXTURE(Accesses, "a kick is known for as long as what it ended could have lived") {
+TEST_CASE_FIXTURE(Accesses,
+                  "a kick is kept for as long as anything that it ended could have lived") {
   SUBCASE("a signed token") {
     CHECK(kick());
     CHECK(ends_in(standing_kept, kSignedLife));
   }
-  SUBCASE("a token that was handed out") {
+  SUBCASE("an issued token") {
     issue("1", 20 * kHour);
     CHECK(kick());
     CHECK(ends_in(standing_kept, 20 * kHour));
@@ -323,7 +407,7 @@ TEST_CASE_FIXTURE(Accesses, "a kick is known for as long as what it ended could 
     CHECK(kick(30 * kHour));
     CHECK(ends_in(standing_kept, 30 * kHour));
   }
-  SUBCASE("a longer one of before") {
+  SUBCASE("a longer kick before it") {
     CHECK(revoke());
     CHECK(worker.ask({"PEXPIRE", standing_kept, std::to_string(40 * kHour)}).ok());
     CHECK(kick());
@@ -331,8 +415,8 @@ TEST_CASE_FIXTURE(Accesses, "a kick is known for as long as what it ended could 
   }
 }
 
-TEST_CASE_FIXTURE(Accesses,
-                  "whoever is unlocked is as before, kicked until then and without old tokens") {
+TEST_CASE_FIXTURE(
+    Accesses, "an unlock restores what was before: a kick until its time, without the old tokens") {
   const Claim before = signed_at(clock.wall_ms());
   CHECK(lock());
   CHECK(kick(30 * kHour));
@@ -345,19 +429,20 @@ TEST_CASE_FIXTURE(Accesses,
   CHECK(refusal(before) == Code::bad_token);
 }
 
-TEST_CASE_FIXTURE(Accesses, "notices are counted, of all users, and are kept for a day") {
+TEST_CASE_FIXTURE(Accesses, "the notices of all users are counted together, and kept for a day") {
   CHECK(lock());
   CHECK(kick());
   worker.await<Or<bool>>([&](const auto& then) { access.lock("bob", "", then); }).value();
   CHECK(notices() == Notices{"1 alice", "2 alice", "3 bob"});
-  CHECK(ends_in(std::string(kNoticesKey), 24 * kHour));
-  CHECK(ends_in(std::string(kNoticeCountKey), 24 * kHour));
+  CHECK(ends_in(shared_keys(0).notices, 24 * kHour));
+  CHECK(ends_in(shared_keys(0).notice_count, 24 * kHour));
 }
 
 // --- what may go wrong -------------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(
-    Accesses, "something else in the place of tokens is said to be there, and goes with them all") {
+    Accesses,
+    "a foreign value at the key of tokens is reported, and goes with a revocation of all") {
   worker.ask({"SET", tokens_kept, "x"});
   CHECK(refusal(by_token("1")) == Code::broken_data);
   CHECK(try_issue("2").error().code == Code::broken_data);
@@ -373,8 +458,7 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(
-    Accesses,
-    "a token of which nothing can be read lets nobody in, and goes with the next one made") {
+    Accesses, "a token that can't be parsed admits no client, and goes with the next one issued") {
   SUBCASE("no record") { worker.ask({"HSET", tokens_kept, "1", "x"}); }
   SUBCASE("one without its end") { worker.ask({"HSET", tokens_kept, "1", "alice.1 5"}); }
   SUBCASE("an empty one") { worker.ask({"HSET", tokens_kept, "1", ""}); }
@@ -388,14 +472,14 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(Accesses,
-                  "something else in the place of a standing keeps out until there is a new one") {
+                  "a foreign value at the key of a standing keeps its user out until a new order") {
   worker.ask({"SET", standing_kept, "x"});
   CHECK(refusal(vouched()) == Code::broken_data);
   CHECK(standing().error().code == Code::broken_data);
   CHECK(standing().error().message.find(standing_kept) != std::string::npos);
   CHECK(revoke().error().code == Code::broken_data);
   CHECK(worker.downs == 0);
-  SUBCASE("an unlocking") {
+  SUBCASE("an unlock") {
     CHECK(unlock().value());
     CHECK(admit(vouched()));
   }
@@ -409,7 +493,7 @@ TEST_CASE_FIXTURE(Accesses,
   }
 }
 
-TEST_CASE_FIXTURE(Accesses, "a standing of which nothing can be read keeps out rather than in") {
+TEST_CASE_FIXTURE(Accesses, "a standing that can't be parsed keeps its user out") {
   SUBCASE("a lock") {
     worker.ask({"HSET", standing_kept, "locked", "x"});
     CHECK(refusal(vouched()) == Code::locked);
@@ -442,13 +526,13 @@ TEST_CASE_FIXTURE(Accesses, "a standing of which nothing can be read keeps out r
 }
 
 TEST_CASE_FIXTURE(
-    Accesses, "where nobody can be told, nothing is done, and nobody is said to be locked out") {
+    Accesses, "if no program can be told, nothing is changed, and no answer claims that it is") {
   issue("1");
   issue("2");
   CHECK(lock().value());
   const auto before = worker.ask({"DUMP", standing_kept}).text;
-  SUBCASE("no stream") { worker.ask({"SET", kNoticesKey, "x"}); }
-  SUBCASE("no number") { worker.ask({"SET", kNoticeCountKey, "x"}); }
+  SUBCASE("no stream") { worker.ask({"SET", shared_keys(0).notices, "x"}); }
+  SUBCASE("no number") { worker.ask({"SET", shared_keys(0).notice_count, "x"}); }
   CHECK(lock().error().code == Code::store_unavailable);
   CHECK(kick().error().code == Code::store_unavailable);
   CHECK(unlock().error().code == Code::store_unavailable);
@@ -459,7 +543,7 @@ TEST_CASE_FIXTURE(
   CHECK(worker.downs == 0);
 }
 
-TEST_CASE("a Redis that is full lets in whoever comes to fetch what fills it") {
+TEST_CASE("a Redis that is full admits the clients that fetch what fills it") {
   RedisServer server;
   Accesses full(server);
   full.issue("1");
@@ -469,7 +553,7 @@ TEST_CASE("a Redis that is full lets in whoever comes to fetch what fills it") {
   CHECK(full.try_issue("2").error().code == Code::store_unavailable);
 }
 
-TEST_CASE("while Redis is away nobody is let in, and nothing is said to be done") {
+TEST_CASE("while Redis is away no client is admitted, and no answer claims success") {
   RedisServer server;
   Accesses left(server);
   server.stop();

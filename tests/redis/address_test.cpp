@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Programs that are rung at their addresses, on a real Redis: whatever becomes of an address, each
-// poll gets its messages, each once and in their order.
+// Programs that are rung at their addresses, on a real Redis: whatever happens to an address, each
+// poll gets its messages, each once and in order.
 #include "waiting/address.h"
 
 #include <doctest/doctest.h>
@@ -23,14 +23,14 @@ namespace {
 
 constexpr std::string_view kAddress = "letterbox-address";
 
-// As if it were a Redis 6.2.
+// Makes the worker take Redis for a 6.2.
 void forbid_taking_many(const RedisServer& server) {
   RedisWorker admin(server.login(), kClock);
   REQUIRE(admin.comes_up());
   REQUIRE(admin.ask({"ACL", "SETUSER", "default", "-blmpop"}).ok());
 }
 
-// Holds a loop's thread as it is, until it is let go.
+// Blocks a loop's thread until it is released.
 class Standstill {
  public:
   explicit Standstill(Loop& loop) {
@@ -58,7 +58,7 @@ TEST_CASE("rings that pile up while their program is busy are all heard") {
   RedisServer server;
   bool many = true;
   SUBCASE("a hundred at a time") {}
-  SUBCASE("where Redis gives one, and then the others") {
+  SUBCASE("one, and then the others") {
     many = false;
     forbid_taking_many(server);
   }
@@ -73,7 +73,7 @@ TEST_CASE("rings that pile up while their program is busy are all heard") {
   for (size_t i = 0; i < guests.size(); ++i) {
     pushed.push_back(house.push(name(i), i % 50 == 7 ? longer_than_a_ring : std::to_string(i)));
   }
-  const std::string key = address_key("house");
+  const std::string key = address_key("house", 0);
   CHECK(house.pusher.ask({"LLEN", key}).integer > 200);
   busy.end();
   for (size_t i = 0; i < guests.size(); ++i) {
@@ -89,7 +89,7 @@ TEST_CASE("rings that pile up while their program is busy are all heard") {
 
 // --- two programs ------------------------------------------------------------------------------
 
-// One client of a user at one of the programs, that polls till it has everything.
+// One client of a user at one of the programs, which polls until it has everything.
 struct Reader {
   PollHouse& polls;
   std::string user;
@@ -112,7 +112,7 @@ struct Reader {
   }
 };
 
-// So many messages to each user, by the store of a program or of somebody else.
+// Pushes `each` messages to each user, by the store of one of the programs or of another program.
 void push_all(RedisWorker& pusher, const std::vector<std::string>& users, uint64_t each,
               std::atomic<uint64_t>& taken) {
   pusher.loop.post([&pusher, &users, each, &taken] {
@@ -147,7 +147,7 @@ TEST_CASE("two programs that push and hold polls of the same users deliver every
     readers.push_back({other, user, "phone"});
     readers.push_back({other, user, "tablet"});
   }
-  // A client that nobody knows yet has no message kept for it: so they come first.
+  // No message is kept for a client that is not known yet: so the clients come first.
   for (auto& reader : readers) reader.poll();
   REQUIRE(eventually(
       [&] { return house.polls.room.parked() + other.room.parked() == readers.size(); }));
@@ -164,8 +164,8 @@ TEST_CASE("two programs that push and hold polls of the same users deliver every
   CHECK(taken == all * users.size());
 }
 
-// (What one of those does: it is named in `base` without an address, and takes rings out of the
-// user's own list. It asks first, so Redis serves it first.)
+// (Does what an old program does: it is named in `base` without an address, and takes rings out of
+// the user's own list. It asks first, so Redis serves it first.)
 TEST_CASE("a program of a version without addresses and a newer one both hear of a push") {
   RedisServer server;
   House house(4, server);
@@ -178,7 +178,7 @@ TEST_CASE("a program of a version without addresses and a newer one both hear of
         {"BLPOP", key, "20"},
         [&](const Reply& reply) { heard.set_value(std::string(reply[1].text())); }, 20'000);
   });
-  // (As if a program had been there already, besides the address.)
+  // (The old program counts as there already, in addition to the address.)
   REQUIRE(eventually([&] { return house.at_rest(1, 0); }));
   const auto guest = house.polls.poll("alice", Cursor{});
   REQUIRE(eventually([&] { return house.at_rest(2, 1); }));
@@ -201,7 +201,7 @@ TEST_CASE("a program of a version without addresses and a newer one both hear of
 
 // --- what an address has lost ------------------------------------------------------------------
 
-TEST_CASE("what is pushed while an address has lost its connection is delivered") {
+TEST_CASE("a message that is pushed while an address has lost its connection is delivered") {
   House house(2);
   Cursor after;
   for (int i = 0; i < 30; ++i) {
@@ -218,7 +218,7 @@ TEST_CASE("what is pushed while an address has lost its connection is delivered"
   }
 }
 
-// A house whose way to Redis can be lost on its own side alone.
+// A house whose way to Redis can be lost on the program's side alone.
 struct HalfLost {
   explicit HalfLost(size_t lanes) : house(lanes, server, relay.login()) {}
 
@@ -239,7 +239,7 @@ struct HalfLost {
   House house;
 };
 
-TEST_CASE("what rings at an address is heard though Redis takes its lost connection for alive") {
+TEST_CASE("a ring at an address is heard though Redis takes the lost connection for alive") {
   HalfLost half(2);
   const auto guest = half.house.polls.poll("alice", Cursor{});
   REQUIRE(eventually([&] { return half.house.at_rest(1, 1); }));
@@ -248,8 +248,7 @@ TEST_CASE("what rings at an address is heard though Redis takes its lost connect
   CHECK(House::cursor_of(guest->answer()) == pushed);
 }
 
-TEST_CASE(
-    "what is put into a list is heard though Redis takes the lane's lost connection for alive") {
+TEST_CASE("an element in a list is heard though Redis takes the lane's lost connection for alive") {
   HalfLost half(1);
   const auto guest = half.house.polls.poll("alice", Cursor{});
   REQUIRE(eventually([&] { return half.house.at_rest(1, 1); }));
@@ -258,11 +257,11 @@ TEST_CASE(
   CHECK(field(guest->answer(), "count") == "1");
 }
 
-TEST_CASE("an address that has everything be looked at finds what rang nowhere") {
+TEST_CASE("an address that has all polls looked at finds a message that rang nowhere") {
   House house(4);
   std::string element;
-  SUBCASE("since too much rang there") { element = "1795287660456 *\n"; }
-  SUBCASE("since it can't be read") { element = "by hand"; }
+  SUBCASE("after too many rings") { element = "1795287660456 *\n"; }
+  SUBCASE("after an element that can't be parsed") { element = "by hand"; }
   std::vector<std::shared_ptr<Guest>> guests;
   for (const auto* user : {"alice", "bob", "carol"}) {
     guests.push_back(house.polls.poll(user, Cursor{}));
@@ -273,20 +272,20 @@ TEST_CASE("an address that has everything be looked at finds what rang nowhere")
   const Cursor second = house.push_untold("bob");
   CHECK(guests[0]->waits());
   CHECK(guests[1]->waits());
-  CHECK(house.pusher.ask({"RPUSH", address_key("house"), element}).ok());
+  CHECK(house.pusher.ask({"RPUSH", address_key("house", 0), element}).ok());
   CHECK(House::cursor_of(guests[0]->answer()) == first);
   CHECK(House::cursor_of(guests[1]->answer()) == second);
   CHECK(guests[2]->waits());
 }
 
-TEST_CASE("an address that somebody made something else is listened to again") {
+TEST_CASE("an address whose key held a foreign value is listened to again") {
   RedisServer server;
   House house(2, server);
-  const std::string key = address_key("house");
+  const std::string key = address_key("house", 0);
   const auto guest = house.polls.poll("alice", Cursor{});
   REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
   house.pusher.ask({"SET", key, "by hand"});
-  // What waits for a list does not notice that. It does as it asks anew.
+  // A blocked BLPOP does not notice that. The next one does.
   for (const auto& id : house.connections(std::string(kAddress))) {
     CHECK(house.pusher.ask({"CLIENT", "KILL", "ID", id}).ok());
   }
@@ -297,8 +296,8 @@ TEST_CASE("an address that somebody made something else is listened to again") {
     const Cursor untold = house.push("bob");
     CHECK(House::cursor_of(bob->answer()) == untold);
   }
-  SUBCASE("once it was put right") { house.pusher.ask({"DEL", key}); }
-  SUBCASE("since a push puts it right") {}
+  SUBCASE("once it is removed") { house.pusher.ask({"DEL", key}); }
+  SUBCASE("once a push removes it") {}
   const Cursor pushed = house.push("alice");
   CHECK(House::cursor_of(guest->answer()) == pushed);
   CHECK(eventually([&] { return house.polls.address->hears(); }));

@@ -23,7 +23,7 @@ namespace {
 
 const SystemClock kClock;
 
-// On the server that is shared, everything else gone from it.
+// On the shared server, emptied of everything else.
 struct Connected {
   Connected() {
     REQUIRE(worker.comes_up());
@@ -38,7 +38,7 @@ using std::chrono::steady_clock;
 
 // --- commands ----------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Connected, "what is asked in one turn is answered in order, each once") {
+TEST_CASE_FIXTURE(Connected, "commands of one turn are answered in order, each once") {
   static constexpr size_t kCommands = 2000;
   const auto answers = worker.await<std::vector<int64_t>>([&](const auto& then) {
     const auto all = std::make_shared<std::vector<int64_t>>();
@@ -54,7 +54,7 @@ TEST_CASE_FIXTURE(Connected, "what is asked in one turn is answered in order, ea
 }
 
 TEST_CASE_FIXTURE(Connected,
-                  "any bytes go there and come back, also more than a socket holds at once") {
+                  "any bytes go to Redis and come back, also more than a socket holds at once") {
   std::string bytes(8'000'000, '\0');
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7 % 256);
   CHECK(worker.ask({"SET", "bytes", bytes}).ok());
@@ -75,7 +75,7 @@ TEST_CASE_FIXTURE(Connected, "a reply is a text, a number, nothing, or a list of
   CHECK(worker.ask({"PING"}).text == "PONG");
 }
 
-TEST_CASE_FIXTURE(Connected, "a command that is wrong is refused, and the connection stands") {
+TEST_CASE_FIXTURE(Connected, "a command that is wrong is refused, and the connection stays up") {
   worker.ask({"SET", "text", "a"});
   const auto refused = worker.ask({"INCR", "text"});
   CHECK(refused.failure == Reply::Failure::refused);
@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(Connected, "a command that is wrong is refused, and the connec
   CHECK(worker.downs == 0);
 }
 
-TEST_CASE_FIXTURE(Connected, "a command that is meant to block has patience of its own") {
+TEST_CASE_FIXTURE(Connected, "a command that blocks has a patience of its own") {
   RedisLogin login = server.login();
   login.patience_ms = 100;
   RedisWorker hasty(login, kClock);
@@ -115,17 +115,20 @@ TEST_CASE_FIXTURE(Connected,
   }
 }
 
-TEST_CASE_FIXTURE(Connected, "each script is known by the hash that Redis gives it") {
+TEST_CASE_FIXTURE(Connected, "each script is called by the hash that Redis gives it") {
   for (const Script* script :
        {&lua::push, &lua::read, &lua::view, &lua::remove, &lua::note, &lua::reign}) {
-    CHECK(worker.ask({"SCRIPT", "LOAD", script->source}).text == script->sha1);
+    for (const Script* form : {script, script->guarded}) {
+      CHECK(worker.ask({"SCRIPT", "LOAD", form->source}).text == form->sha1);
+    }
   }
 }
 
 // --- outages -----------------------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(
-    Connected, "a connection that Redis closes comes back, and what was pending is answered away") {
+    Connected,
+    "a connection that Redis closes comes back, and pending commands are answered away") {
   RedisWorker other(server.login(), kClock);
   REQUIRE(other.comes_up());
   const std::string id = std::to_string(worker.ask({"CLIENT", "ID"}).integer);
@@ -173,7 +176,8 @@ TEST_CASE(
     REQUIRE(eventually([&] { return worker.downs == restart; }));
     const auto before = steady_clock::now();
     CHECK(worker.ask({"INCR", "restarts"}).failure == Reply::Failure::away);
-    CHECK(steady_clock::now() - before < milliseconds(5'000));  // it is not waited for
+    CHECK(steady_clock::now() - before <
+          milliseconds(5'000));  // the answer does not wait for Redis
     server.start();
     REQUIRE(worker.comes_up());
     CHECK(worker.ups == restart + 1);
@@ -189,7 +193,8 @@ TEST_CASE("a Redis that does not answer is away when patience ends, and is back 
   CHECK(worker.ask({"PING"}).failure == Reply::Failure::away);
   CHECK(steady_clock::now() - before >= milliseconds(199));
   CHECK(eventually([&] { return worker.downs == 1; }));
-  // Connecting works still: the kernel does it. Nobody is up before he was answered.
+  // Connecting still works: the kernel does it. The connection is not up before its login was
+  // answered.
   CHECK_FALSE(worker.is_up());
   server.thaw();
   REQUIRE(worker.comes_up());
@@ -224,7 +229,7 @@ TEST_CASE("a Redis that is a replica from the beginning is not up, whatever it a
   CHECK(worker.comes_up());
 }
 
-TEST_CASE("a Redis that hangs is away also for those who ask nothing") {
+TEST_CASE("a Redis that hangs is away also for a connection that asks nothing") {
   RedisServer server;
   RedisWorker worker(server.impatient_login(), kClock);
   REQUIRE(worker.comes_up());
@@ -234,7 +239,7 @@ TEST_CASE("a Redis that hangs is away also for those who ask nothing") {
   CHECK(worker.comes_up());
 }
 
-TEST_CASE("a Redis that is out of memory can't be written to now, the connection stands") {
+TEST_CASE("a Redis that is out of memory refuses writes, and the connection stays up") {
   RedisServer server;
   RedisWorker worker(server.login(), kClock);
   REQUIRE(worker.comes_up());
@@ -242,7 +247,7 @@ TEST_CASE("a Redis that is out of memory can't be written to now, the connection
   worker.ask({"CONFIG", "SET", "maxmemory", "1"});
   CHECK(worker.ask({"SET", "a", "b"}).failure == Reply::Failure::away);
   CHECK_FALSE(worker.push("alice"));
-  CHECK_FALSE(worker.push("somebody new"));
+  CHECK_FALSE(worker.push("a new user"));
   worker.ask({"CONFIG", "SET", "maxmemory", "0"});
   CHECK(worker.push("alice"));
   CHECK(worker.downs == 0);
@@ -318,7 +323,7 @@ struct Followers {
   std::atomic<int> downs{0};
 };
 
-TEST_CASE("those who follow come up after their leader, are dropped with it, and come back") {
+TEST_CASE("followers come up after their leader, are dropped with it, and come back") {
   RedisServer server;
   RedisWorker admin(server.login(), kClock);
   RedisWorker worker(server.login(), kClock);
@@ -332,7 +337,7 @@ TEST_CASE("those who follow come up after their leader, are dropped with it, and
   CHECK(worker.ups == 2);
 }
 
-TEST_CASE("one that follows comes back by itself where its leader stays up") {
+TEST_CASE("a follower comes back by itself if its leader stays up") {
   RedisServer server;
   RedisWorker worker(server.login(), kClock);
   REQUIRE(worker.comes_up());
@@ -351,7 +356,7 @@ TEST_CASE("one that follows comes back by itself where its leader stays up") {
   CHECK(worker.downs == 0);
 }
 
-TEST_CASE("who follows hears of a Redis that hangs from its leader, however long it would block") {
+TEST_CASE("a follower hears from its leader that Redis hangs, however long it would block") {
   RedisServer server;
   RedisWorker worker(server.impatient_login(), kClock);
   REQUIRE(worker.comes_up());
@@ -370,7 +375,7 @@ TEST_CASE("who follows hears of a Redis that hangs from its leader, however long
   CHECK(eventually([&] { return followers.ups == 2; }));
 }
 
-TEST_CASE("while Redis is away it is the leader alone that tries, ever more slowly") {
+TEST_CASE("while Redis is away only the leader tries to connect, less and less often") {
   RedisServer server;
   RedisWorker worker(server.login(), kClock);
   REQUIRE(worker.comes_up());
@@ -379,7 +384,7 @@ TEST_CASE("while Redis is away it is the leader alone that tries, ever more slow
   server.stop();
   REQUIRE(eventually([&] { return followers.downs == 50; }));
 
-  // Somebody in its place who takes connections, and hangs up.
+  // A server in its place that accepts connections, and hangs up.
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string path = server.login().address.path;
@@ -397,7 +402,7 @@ TEST_CASE("while Redis is away it is the leader alone that tries, ever more slow
     }
     return attempts >= 5;
   }));
-  // Between five attempts there is at least half of 100, 200, 400 and 800 ms.
+  // The back-off between five attempts is at least half of 100, 200, 400 and 800 ms.
   CHECK(steady_clock::now() - begin >= milliseconds(750));
   CHECK(followers.ups == 50);
 }
@@ -440,7 +445,7 @@ TEST_CASE("a connection logs in with the password alone") {
   CHECK(worker.ask({"PING"}).ok());
 }
 
-TEST_CASE("what is wrong with a login is reported, and tried again ever more slowly") {
+TEST_CASE("a login that fails is reported, and tried again less and less often") {
   RedisServer server;
   RedisWorker admin(server.login(), kClock);
   REQUIRE(admin.comes_up());
@@ -478,10 +483,10 @@ TEST_CASE("what is wrong with a login is reported, and tried again ever more slo
     served = served || worker.ask({"PING"}).ok();
     return attempts() >= before + 5;
   }));
-  // At least half of 50, 100, 200 and 400 ms.
+  // The back-off is at least half of 50, 100, 200 and 400 ms.
   CHECK(steady_clock::now() - begin >= milliseconds(375));
   CHECK(worker.ups == 0);
-  // Nothing is done as somebody else, or in another database.
+  // Nothing is done as another user, or in another database.
   CHECK_FALSE(served);
 
   std::string text(4096, '\0');
@@ -492,7 +497,7 @@ TEST_CASE("what is wrong with a login is reported, and tried again ever more slo
   CHECK(text.find("wrong") == std::string::npos);  // a password is never logged
 }
 
-TEST_CASE("a password that is put right is used from the next attempt on") {
+TEST_CASE("a corrected password is used from the next attempt on") {
   RedisServer server;
   RedisWorker admin(server.login(), kClock);
   REQUIRE(admin.comes_up());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Waiting for a condition, with a deadline that only a failure ever reaches.
+// Waiting for a condition, with a deadline that only a failure reaches.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@ namespace letterbox::test {
 
 inline constexpr std::chrono::seconds kDeadline{10};
 
-// Whether `condition` came true. It is looked at again and again.
+// Whether `condition` came true. It is tried again and again.
 template <class Condition>
 [[nodiscard]] bool eventually(const Condition& condition) {
   const auto end = std::chrono::steady_clock::now() + kDeadline;

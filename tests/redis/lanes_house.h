@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A PollHouse on a Redis that holds nothing else, and somebody who pushes.
+// A PollHouse on a Redis that holds nothing else, and a program that pushes.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -22,7 +22,7 @@ class House {
  public:
   explicit House(size_t lanes, RedisServer& server = RedisServer::shared())
       : House(lanes, server, server.login()) {}
-  // Its polls' way to Redis is another one.
+  // The polls may reach Redis another way.
   House(size_t lanes, RedisServer& server, const RedisLogin& login)
       : pusher(server.login(), kClock), polls(emptied(login), lanes) {}
 
@@ -31,27 +31,28 @@ class House {
     REQUIRE(pushed);
     return pushed->id;
   }
-  // Stores a message, and tells nobody: as if what rang had been lost.
-  // REQUIRES: something was pushed, so that Redis knows the script.
+  // Stores a message without a ring, as if the ring had been lost. REQUIRES: there was a push, so
+  // that Redis knows the script.
   Cursor push_untold(const std::string& user) {
-    const std::string key = address_key("house");
+    const std::string key = address_key("house", 0);
     const std::string_view to = user;
     REQUIRE(pusher.await<bool>([&](const auto& then) {
       pusher.redis.command({"MULTI"}, [](const Reply&) {});
-      pusher.store.push_each({&to, 1}, make_element("mail", "1", 0, 0), [](const auto&) {});
+      pusher.store.push_each({&to, 1}, make_element("mail", "1", 0, 0), {}, [](const auto&) {});
+      pusher.store.pushes().flush();
       pusher.redis.command({"DEL", key}, [](const Reply&) {});
       pusher.redis.command({"EXEC"}, [then](const Reply& reply) { then(reply.ok()); });
     }));
     return pusher.view(user).value().newest;
   }
-  // Whether so many lanes are blocked now, besides the address, and so many polls parked.
+  // Whether exactly that many lanes, and the address, are blocked now, and that many polls parked.
   bool at_rest(size_t lanes, size_t waiting) {
     const size_t blocked = lanes + 1;
     return polls.room.size() == waiting && polls.room.parked() == waiting &&
            pusher.ask({"INFO", "clients"})
                    .text.find("blocked_clients:" + std::to_string(blocked)) != std::string::npos;
   }
-  // The ids of the connections of that name.
+  // The ids of the connections with that name.
   std::vector<std::string> connections(const std::string& name) {
     std::vector<std::string> ids;
     std::istringstream list(pusher.ask({"CLIENT", "LIST"}).text);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Lanes and addresses that Redis has no connection for, or does not let do what they do: whoever
-// waits hears all the same.
+// Lanes and addresses for which Redis has no connection, or which may not run their commands: every
+// parked poll still hears of its messages.
 #include <doctest/doctest.h>
 
 #include <future>
@@ -18,7 +18,7 @@
 namespace letterbox::test {
 namespace {
 
-// What INFO says behind these words, one after the other.
+// What INFO says after these words, in turn.
 int figure(House& house, const char* section, std::initializer_list<std::string_view> words) {
   const std::string text = house.pusher.ask({"INFO", section}).text;
   size_t at = 0;
@@ -30,15 +30,21 @@ int figure(House& house, const char* section, std::initializer_list<std::string_
   return std::stoi(text.substr(at));
 }
 
-// From now on so many more may be connected than are.
+// The address connects only after the house has been built.
+void await_address(House& house) {
+  REQUIRE(eventually([&] { return !house.connections("letterbox-address").empty(); }));
+}
+
+// From now on that many more connections may be made.
 void let_in(House& house, int more) {
   const int most = figure(house, "clients", {"connected_clients:"}) + more;
   REQUIRE(house.pusher.ask({"CONFIG", "SET", "maxclients", std::to_string(most)}).ok());
 }
 
-TEST_CASE("the mailboxes of lanes that Redis has no connection for are heard of by the others") {
+TEST_CASE("if Redis has no connection for some lanes, the others hear for their mailboxes") {
   RedisServer server;
   House house(100, server);
+  await_address(house);
   let_in(house, 8);
   std::vector<Cursor> after(200);
   for (int round = 0; round < 3; ++round) {
@@ -47,11 +53,11 @@ TEST_CASE("the mailboxes of lanes that Redis has no connection for are heard of 
       guests.push_back(house.polls.poll("user" + std::to_string(i), after[i]));
     }
     REQUIRE(eventually([&] { return house.polls.room.parked() == after.size(); }));
-    // The first time they are pushed to while lanes are still being refused.
+    // The first push to them is made while lanes are still being refused.
     if (round > 0) {
       REQUIRE(eventually([&] { return house.polls.lanes.size() <= 7; }));
       CHECK(house.polls.lanes.refusals() > 0);
-      // Room is left for somebody else.
+      // Room is left for another program.
       RedisWorker other(server.login(), kClock);
       CHECK(other.comes_up());
     }
@@ -64,9 +70,10 @@ TEST_CASE("the mailboxes of lanes that Redis has no connection for are heard of 
   }
 }
 
-TEST_CASE("where Redis has no connection for any lane, mailboxes are looked at till it has") {
+TEST_CASE("if Redis has no connection for any lane, mailboxes are looked at until it has") {
   RedisServer server;
   House house(8, server);
+  await_address(house);
   let_in(house, 0);
   Cursor after;
   for (int i = 0; i < 3; ++i) {
@@ -112,8 +119,9 @@ struct TwoLanes {
   std::string first;
 };
 
-TEST_CASE_FIXTURE(TwoLanes,
-                  "a lane that has lost its connection, and gets none, is heard for by another") {
+TEST_CASE_FIXTURE(
+    TwoLanes,
+    "if a lane has lost its connection and gets none, another one hears for its mailboxes") {
   std::vector<Bells::Place> places(8);
   for (size_t i = 0; i < places.size(); ++i) {
     places[i] = house.polls.lanes.watch("other" + std::to_string(i));
@@ -130,7 +138,8 @@ TEST_CASE_FIXTURE(TwoLanes,
 }
 
 // (A program of a version without addresses pushes like that: it rings in the list.)
-TEST_CASE_FIXTURE(TwoLanes, "what Redis had popped for a lane that gets no connection is found") {
+TEST_CASE_FIXTURE(TwoLanes,
+                  "a ring that Redis had popped for a lane that gets no connection is found") {
   house.push("other");  // so that Redis knows the script
   RedisWorker& worker = *house.polls.workers.front();
   std::promise<void> go_on;
@@ -142,7 +151,7 @@ TEST_CASE_FIXTURE(TwoLanes, "what Redis had popped for a lane that gets no conne
   REQUIRE(eventually([&] { return house.polls.lanes.size() == 1; }));
 }
 
-TEST_CASE("where Redis has no connection for the address, polls are looked at till it has") {
+TEST_CASE("if Redis has no connection for the address, polls are looked at until it has") {
   RedisServer server;
   House house(2, server);
   const auto first = house.polls.poll("alice", Cursor{});
@@ -163,7 +172,7 @@ TEST_CASE("where Redis has no connection for the address, polls are looked at ti
   CHECK_FALSE(house.polls.address->hears());
   let_in(house, 8);
   CHECK(eventually([&] { return house.polls.address->hears(); }));
-  // What has rung there meanwhile is old by now.
+  // Rings from before are old by now.
   const auto guest = house.polls.poll("alice", after);
   REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
   CHECK(guest->waits());
@@ -171,7 +180,7 @@ TEST_CASE("where Redis has no connection for the address, polls are looked at ti
   CHECK(House::cursor_of(guest->answer()) == pushed);
 }
 
-TEST_CASE("lanes that may not be interrupted take in mailboxes all the same, and seldom try") {
+TEST_CASE("lanes that may not be interrupted still take in mailboxes, and try seldom") {
   RedisServer server;
   House house(4, server);
   std::vector<std::shared_ptr<Guest>> guests;
@@ -180,7 +189,7 @@ TEST_CASE("lanes that may not be interrupted take in mailboxes all the same, and
   }
   REQUIRE(eventually([&] { return house.at_rest(4, guests.size()); }));
   house.pusher.ask({"ACL", "SETUSER", "default", "-client|unblock"});
-  // Each on another lane, as far as there are any.
+  // Each on another lane, while there are any.
   for (int i = 0; i < 6; ++i) {
     const std::string user = "user" + std::to_string(i);
     const auto guest = house.polls.poll(user, Cursor{});
@@ -192,7 +201,7 @@ TEST_CASE("lanes that may not be interrupted take in mailboxes all the same, and
     }
     CHECK(field(guest->answer(), "reason") == "messages");
   }
-  // Once a minute, by all lanes together.
+  // Once a minute, over all lanes.
   const int refused = figure(house, "commandstats", {"cmdstat_client|unblock:", "rejected_calls="});
   CHECK(refused >= 1);
   CHECK(refused <= 2);

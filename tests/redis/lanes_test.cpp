@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The waiting room on its lanes and a real Redis: whoever waits is woken, whatever happens to
+// The waiting room on its lanes and a real Redis: every parked poll is woken, whatever happens to
 // Redis.
 #include "waiting/lanes.h"
 
@@ -19,7 +19,7 @@
 namespace letterbox::test {
 namespace {
 
-// Longer than a lane waits before it interrupts again, on the thread on which it would.
+// Longer than a lane waits between two interruptions; runs on the thread that would interrupt.
 void let_pass(RedisWorker& worker) {
   worker.await<bool>(
       [&](const auto& then) { worker.loop.at(worker.loop.now_ms() + 20, [then] { then(true); }); });
@@ -44,7 +44,7 @@ TEST_CASE("a push wakes a parked poll with its message, again and again") {
   }
 }
 
-TEST_CASE("a push says that somebody is waiting, and after he has left that nobody is") {
+TEST_CASE("a push says that a client is waiting, and after it has left that none is") {
   House house(8);
   const auto guest = house.polls.poll("alice", Cursor{});
   REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
@@ -73,7 +73,7 @@ TEST_CASE("clients with and without a cursor are all woken by one push") {
   for (const auto& guest : guests) CHECK(House::cursor_of(guest->answer()) == pushed);
 }
 
-TEST_CASE("five hundred users on eight lanes are all woken, and each by his own message") {
+TEST_CASE("five hundred users on eight lanes are all woken, and each by its own message") {
   House house(8);
   std::vector<Cursor> after(500);
   for (int round = 0; round < 3; ++round) {
@@ -81,7 +81,7 @@ TEST_CASE("five hundred users on eight lanes are all woken, and each by his own 
     for (size_t i = 0; i < after.size(); ++i) {
       guests.push_back(house.polls.poll("user" + std::to_string(i), after[i]));
     }
-    // Once nobody is disturbed, then while they still come in.
+    // Once undisturbed, then while they still come in.
     if (round != 1) REQUIRE(eventually([&] { return house.at_rest(8, after.size()); }));
     for (size_t i = 0; i < after.size(); ++i) {
       house.push("user" + std::to_string(i), std::to_string(i));
@@ -130,7 +130,7 @@ TEST_CASE("a lane that has taken in a mailbox is interrupted no more") {
   }));
 }
 
-TEST_CASE("what was pushed before its mailbox was listened to is found") {
+TEST_CASE("a message that was pushed before its mailbox was listened to is found") {
   House house(1);
   const auto other = house.polls.poll("other", Cursor{});
   for (int i = 0; i < 30; ++i) {
@@ -138,7 +138,7 @@ TEST_CASE("what was pushed before its mailbox was listened to is found") {
     const Cursor first = house.push(user);
     const auto late = house.polls.poll(user, Cursor{});
     CHECK(House::cursor_of(late->answer()) == first);
-    // He is up to date, so the store is not asked again.
+    // The client is up to date, so the store is not asked again.
     const auto guest = house.polls.poll(user, first);
     const Cursor second = house.push(user);
     CHECK(House::cursor_of(guest->answer()) == second);
@@ -146,7 +146,7 @@ TEST_CASE("what was pushed before its mailbox was listened to is found") {
   CHECK(other->waits());
 }
 
-TEST_CASE("what somebody pushes by hand wakes a parked poll") {
+TEST_CASE("an element that is pushed by hand wakes a parked poll") {
   House house(8);
   Cursor after;
   for (const auto* text : {"by hand", "and again"}) {
@@ -160,7 +160,7 @@ TEST_CASE("what somebody pushes by hand wakes a parked poll") {
   }
 }
 
-TEST_CASE("what somebody pushed by hand while nobody waited is in the next answer") {
+TEST_CASE("an element that was pushed by hand while no client waited is in the next answer") {
   House house(8);
   house.pusher.ask({"RPUSH", mailbox_key("alice"), "one", "two", "three"});
   Cursor after;
@@ -176,12 +176,11 @@ TEST_CASE("what somebody pushed by hand while nobody waited is in the next answe
   CHECK(texts.find("\"three\"") != std::string::npos);
 }
 
-TEST_CASE(
-    "nothing is lost, doubled or out of order when twenty users are pushed to by two at once") {
+TEST_CASE("two programs push to twenty users, and no message is lost, doubled or out of order") {
   House house(4);
   RedisWorker second(RedisServer::shared().login(), kClock);
   REQUIRE(second.comes_up());
-  constexpr uint64_t kEach = 100;  // of each pusher to each user
+  constexpr uint64_t kEach = 100;  // from each pusher to each user
   struct Reader {
     std::string user;
     std::string client;
@@ -195,7 +194,7 @@ TEST_CASE(
       readers.push_back({"user" + std::to_string(i), client});
     }
   }
-  // A client that nobody knows yet has no message kept for it: so they come first.
+  // No message is kept for a client that is not known yet: so the clients come first.
   for (auto& reader : readers) {
     reader.guest = house.polls.poll(reader.user, Cursor{}, reader.client);
   }
@@ -242,7 +241,7 @@ TEST_CASE("a list that is never empty does not keep its lane from the others") {
   std::vector<std::string_view> words{"RPUSH", key};
   words.insert(words.end(), bells.begin(), bells.end());
   house.pusher.ask(words);
-  // By hand: what is pushed is told at the address.
+  // By hand: a push of Letterbox would be told at the address.
   house.pusher.ask({"RPUSH", mailbox_key("quiet"), "text"});
   CHECK(field(quiet->answer(), "count") == "1");
   CHECK(house.pusher.ask({"LLEN", key}).integer > 0);
@@ -251,8 +250,7 @@ TEST_CASE("a list that is never empty does not keep its lane from the others") {
 
 // --- leaving -----------------------------------------------------------------------------------
 
-TEST_CASE(
-    "what is pushed after somebody has left waits for him, and a lane without mailboxes closes") {
+TEST_CASE("a message that comes after a client has left waits for it, and an idle lane closes") {
   House house(8);
   const auto guest = house.polls.poll("alice", Cursor{});
   REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
@@ -264,7 +262,7 @@ TEST_CASE(
   house.pusher.ask({"RPUSH", mailbox_key("alice"), "by hand"});
   CHECK(eventually([&] { return house.at_rest(0, 0); }));
   CHECK(eventually([&] { return house.polls.lanes.size() == 0; }));
-  // Whoever comes next finds it.
+  // The client's next poll finds it.
   CHECK(field(house.polls.poll("alice", Cursor{})->answer(), "reason") == "messages");
 }
 
@@ -288,9 +286,9 @@ TEST_CASE("two programs that watch one mailbox are both woken, push after push")
   }
 }
 
-// --- Redis has its troubles --------------------------------------------------------------------
+// --- Redis has trouble -------------------------------------------------------------------------
 
-TEST_CASE("polls that are parked outlive a restart of Redis, what is pushed then wakes them") {
+TEST_CASE("parked polls outlive a restart of Redis, and a push after it wakes them") {
   RedisServer server(RedisServer::Keeps::everything);
   House house(4, server);
   std::vector<Cursor> after;
@@ -307,7 +305,7 @@ TEST_CASE("polls that are parked outlive a restart of Redis, what is pushed then
     REQUIRE(eventually([&] { return !house.pusher.is_up(); }));
     server.start();
     REQUIRE(house.pusher.comes_up());
-    // Some of the lanes are not yet back when this is pushed.
+    // Some of the lanes are not yet back at this push.
     for (size_t i = 0; i < after.size(); ++i) {
       const Cursor pushed = house.push("user" + std::to_string(i));
       CHECK(pushed == Cursor{after[i].epoch, after[i].seq + 1});
@@ -322,7 +320,7 @@ TEST_CASE("polls that are parked outlive a restart of Redis, what is pushed then
   }
 }
 
-TEST_CASE("where Redis came back empty, what is pushed then is answered as a reset") {
+TEST_CASE("if Redis came back empty, the next push is answered as a reset") {
   RedisServer server;
   House house(4, server);
   const auto guest = house.polls.poll("alice", house.push("alice"));
@@ -335,19 +333,19 @@ TEST_CASE("where Redis came back empty, what is pushed then is answered as a res
   CHECK(field(answer, "data") == "new");
 }
 
-TEST_CASE("what is pushed while the lanes have lost their connections is delivered") {
+TEST_CASE("messages that are pushed while the lanes have lost their connections are delivered") {
   House house(4);
   Cursor after;
   for (int i = 0; i < 20; ++i) {
     const auto guest = house.polls.poll("alice", after);
     REQUIRE(eventually([&] { return house.at_rest(1, 1); }));
     for (const std::string name : {"letterbox-lane", "test"}) {
-      // All but the one that asks.
+      // All except the one that asks.
       const std::string own = std::to_string(house.pusher.ask({"CLIENT", "ID"}).integer);
       for (const auto& id : house.connections(name)) {
         if (id != own) house.pusher.ask({"CLIENT", "KILL", "ID", id});
       }
-      if (i % 2 == 0) break;  // the lanes alone
+      if (i % 2 == 0) break;  // only the lanes
     }
     const Cursor pushed = house.push("alice");
     after = House::cursor_of(guest->answer());
@@ -359,28 +357,28 @@ TEST_CASE("what is pushed while the lanes have lost their connections is deliver
   }
 }
 
-TEST_CASE("what Redis popped for an address whose connection died unread is found, and answered") {
+TEST_CASE("a ring that Redis popped for an address whose connection died unread is found") {
   House house(1);
   PollHouse polls(RedisServer::shared().login(), 1, 1, "alone");
   RedisWorker& worker = *polls.workers.front();
   const auto guest = polls.poll("alice", Cursor{});
   const auto addresses = [&] { return house.connections("letterbox-address"); };
   REQUIRE(eventually([&] { return polls.room.parked() == 1 && addresses().size() == 2; }));
-  // While the thread of the address stands still, nothing that is done here is heard of.
+  // While the thread of the address is blocked, it hears of nothing that is done here.
   std::promise<void> go_on;
   worker.loop.post([&] { go_on.get_future().wait(); });
   for (const auto& id : addresses()) {
     CHECK(house.pusher.ask({"CLIENT", "KILL", "ID", id}).ok());
   }
   const Cursor pushed = house.push("alice");
-  // This is what Redis does for a reader whose end it has not yet noticed.
-  CHECK(house.pusher.ask({"LPOP", address_key("alone")}).text.find(pushed.text()) !=
+  // Redis does this for a reader whose end it has not yet noticed.
+  CHECK(house.pusher.ask({"LPOP", address_key("alone", 0)}).text.find(pushed.text()) !=
         std::string::npos);
   go_on.set_value();
   CHECK(House::cursor_of(guest->answer()) == pushed);
 }
 
-TEST_CASE("a Redis that stands still and goes on wakes whoever was parked") {
+TEST_CASE("a Redis that stops and goes on wakes every parked poll") {
   RedisServer server;
   House house(4, server);
   const auto guest = house.polls.poll("alice", Cursor{});
@@ -395,8 +393,7 @@ TEST_CASE("a Redis that stands still and goes on wakes whoever was parked") {
   CHECK(field(newcomer->answer(), "count") == "1");
 }
 
-TEST_CASE(
-    "a Redis that stands still for longer than patience wakes whoever was parked afterwards") {
+TEST_CASE("a Redis that stops for longer than patience wakes every parked poll afterwards") {
   RedisServer server;
   PollHouse house(server.impatient_login(), 4);
   RedisWorker pusher(server.login(), kClock);
@@ -412,7 +409,7 @@ TEST_CASE(
   CHECK(House::cursor_of(guest->answer()) == pushed);
 }
 
-TEST_CASE("a lane that must take in mailboxes while Redis has paused writing does not crash it") {
+TEST_CASE("a lane that takes in mailboxes while Redis has paused writes does not crash Redis") {
   RedisServer server;
   House house(1, server);
   const auto before = house.polls.poll("alice", Cursor{});
@@ -432,17 +429,17 @@ TEST_CASE("a lane that must take in mailboxes while Redis has paused writing doe
   CHECK(field(after->answer(), "count") == "1");
 }
 
-TEST_CASE("a list that somebody made something else does not make its lane deaf for the others") {
+TEST_CASE("a list whose key holds a foreign value does not make its lane deaf for the others") {
   House house(1);
   const auto alice = house.polls.poll("alice", Cursor{});
   const auto mallory = house.polls.poll("mallory", Cursor{});
   REQUIRE(eventually([&] { return house.at_rest(1, 2); }));
   house.pusher.ask({"SET", mailbox_key("mallory"), "no list"});
-  house.push("alice");  // it wakes the lane, which asks again
+  house.push("alice");  // wakes the lane, which asks again
   const Cursor first = House::cursor_of(alice->answer());
   const auto again = house.polls.poll("alice", first);
-  SUBCASE("while it is so") {}
-  SUBCASE("once it was put right") { house.pusher.ask({"DEL", mailbox_key("mallory")}); }
+  SUBCASE("while it does") {}
+  SUBCASE("once it is removed") { house.pusher.ask({"DEL", mailbox_key("mallory")}); }
   const Cursor pushed = house.push("alice");
   CHECK(House::cursor_of(again->answer()) == pushed);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Mailboxes in a Redis that holds nothing else, and whose time the test owns.
+// Mailboxes in a Redis that holds nothing else, with a clock in the test's hands.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -20,7 +20,7 @@
 
 namespace letterbox::test {
 
-// What a test is small enough to reach.
+// Limits so small that a test can reach them.
 inline MailboxLimits small_limits() {
   MailboxLimits limits;
   limits.messages_kept = 40;
@@ -56,7 +56,7 @@ struct Mailboxes {
     epoch = clock.wall_ms();
   }
 
-  // What must not fail here.
+  // Calls that must not fail here.
   Pushed push(std::string_view data = "1", uint64_t expires = 0) {
     const auto pushed = worker.push("alice", data, expires);
     REQUIRE(pushed);
@@ -83,7 +83,7 @@ struct Mailboxes {
   Cursor id(uint64_t seq) const { return {epoch, seq}; }
   uint64_t in(uint64_t ms) const { return clock.wall_ms() + ms; }
 
-  // What hangs in the list.
+  // The elements of the list.
   std::vector<std::string> list() {
     return worker.ask({"LRANGE", keys.mailbox, "0", "-1"}).texts();
   }

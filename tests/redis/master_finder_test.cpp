@@ -19,7 +19,7 @@ namespace {
 constexpr int kOld = 7001;
 constexpr int kNew = 7002;
 
-// Three sentinels that know of the same master, and a finder that asks them.
+// Three sentinels that know the same master, and a finder that asks them.
 class Finding {
  public:
   Finding() : thread([this] { loop.run(); }) {
@@ -46,7 +46,7 @@ class Finding {
   bool finds(int wanted) {
     return eventually([&] { return port == wanted; });
   }
-  // Whether it stays so for some rounds of the sentinels that answer.
+  // Whether the master stays the same for some rounds of the sentinels that answer.
   bool stays_at(int wanted) {
     const int until = rounds + 4;
     return eventually([&] { return rounds >= until || port != wanted; }) && port == wanted;
@@ -78,8 +78,8 @@ TEST_CASE_FIXTURE(Finding, "the sentinel that knows of a later failover is follo
   CHECK(stays_at(kNew));
 }
 
-TEST_CASE_FIXTURE(Finding,
-                  "a stale sentinel that is left alone does not lead back to the old master") {
+TEST_CASE_FIXTURE(
+    Finding, "a stale sentinel that is the only one left does not lead back to the old master") {
   sentinels[0]->say(kNew, 5);
   sentinels[1]->say(kNew, 5);
   REQUIRE(finds(kNew));
@@ -89,12 +89,12 @@ TEST_CASE_FIXTURE(Finding,
   CHECK(stays_at(kNew));
   CHECK(sentinels[2]->asked() > asked);
   sentinels[0]->cut_off(false);
-  sentinels[0]->say(kOld, 6);  // that is news
+  sentinels[0]->say(kOld, 6);  // the news
   CHECK(finds(kOld));
 }
 
-TEST_CASE_FIXTURE(Finding,
-                  "without a sentinel that answers there is no master, and one brings it back") {
+TEST_CASE_FIXTURE(
+    Finding, "if no sentinel answers there is no master, and one that answers brings it back") {
   REQUIRE(finds(kOld));
   for (const auto& sentinel : sentinels) sentinel->cut_off();
   REQUIRE(finds(0));
@@ -103,7 +103,7 @@ TEST_CASE_FIXTURE(Finding,
 }
 
 TEST_CASE_FIXTURE(Finding,
-                  "sentinels that were told of another master anew are believed as a majority") {
+                  "sentinels that were reset to another master are believed as a majority") {
   REQUIRE(finds(kOld));
   sentinels[0]->say(kNew, 0);
   sentinels[1]->say(kNew, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A Redis that is known by a name: which is looked up off the loop, and may stand for several
+// A Redis that is known by a name: the name is looked up off the loop, and may stand for several
 // addresses.
 #include <doctest/doctest.h>
 
@@ -23,7 +23,7 @@ const SystemClock kClock;
 const std::string kHere = "127.0.0.1";
 const std::string kBeside = "127.0.0.2";
 
-// It knows one name.
+// A resolver that knows one name.
 class Names : public FakeNameServer {
  public:
   explicit Names(std::vector<std::string> hosts) : FakeNameServer(one_name(std::move(hosts))) {}
@@ -48,7 +48,7 @@ class Names : public FakeNameServer {
 };
 
 TEST_CASE(
-    "a name is looked up once for a worker and all who follow it, and anew when they come back") {
+    "a name is looked up once for a worker and its followers, and again when they come back") {
   const int port = RedisServer::spare_port();
   RedisServer server(kHere, port);
   Names names({kHere});
@@ -75,8 +75,7 @@ TEST_CASE(
   });
 }
 
-TEST_CASE(
-    "each address that a name stands for is tried in turn, and what was asked waits for that") {
+TEST_CASE("each address that a name stands for is tried in turn, and commands wait for that") {
   const int port = RedisServer::spare_port();
   RedisServer server(kHere, port);
   Names names({"::1", kBeside, kHere});
@@ -86,7 +85,7 @@ TEST_CASE(
   CHECK(names.asked() == 1);
 }
 
-TEST_CASE("an address where a replica answers is passed over for the one of the master") {
+TEST_CASE("an address at which a replica answers is passed over for the master's") {
   const int port = RedisServer::spare_port();
   RedisServer replica(kBeside, port);
   RedisServer master(kHere, port);
@@ -114,7 +113,7 @@ TEST_CASE("a name that comes to stand for another Redis is followed there") {
 }
 
 TEST_CASE(
-    "while a resolver hangs the loop goes on, commands are answered away, and then it is up") {
+    "while a resolver hangs the loop goes on, commands are answered away, and later it is up") {
   const int port = RedisServer::spare_port();
   RedisServer server(kHere, port);
   Names names({kHere});
@@ -144,7 +143,7 @@ TEST_CASE("a connection whose resolver hangs may be destroyed") {
   names.hang(false);
 }
 
-TEST_CASE("a name that stands for nothing is away, and says so") {
+TEST_CASE("a Redis with an unknown name is away, and the log says why") {
   Names names({kHere});
   RedisLogin login = names.login(1);
   login.address.host = "elsewhere.test";

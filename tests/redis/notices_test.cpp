@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Changes of who may come in are heard, and it is noticed where some were not.
+// Changes of tokens, locks and kicks are heard, and it is noticed if some were not.
 #include "mailbox/notices.h"
 
 #include <doctest/doctest.h>
@@ -45,14 +45,14 @@ struct Listening {
       return true;
     });
   }
-  // Starts, and nothing of that is looked at any more.
+  // Starts, and ignores what happens meanwhile.
   void listen() {
     start();
     REQUIRE(hears({"[listening]"}));
     forget();
   }
 
-  // Whether that, and nothing else, has happened in the end.
+  // Whether exactly that has happened in the end.
   [[nodiscard]] bool hears(const Texts& what) {
     const bool heard = eventually([&] { return all() == what; });
     if (!heard) MESSAGE("what happened: ", doctest::toString(all()));
@@ -71,7 +71,7 @@ struct Listening {
   void change(const std::string& user) {
     REQUIRE(admin.await<Or<bool>>([&](const auto& then) { access.kick(user, "", 1000, then); }));
   }
-  // Until what comes next is of another millisecond, by Redis's clock.
+  // Returns when the next notice has another millisecond, by Redis' clock.
   void let_time_pass() {
     const auto ms = [this] {
       const auto time = admin.ask({"TIME"}).items;
@@ -79,7 +79,7 @@ struct Listening {
     };
     REQUIRE(eventually([&, begin = ms()] { return ms() > begin; }));
   }
-  // Until it was looked, without need, where the stream ends.
+  // Returns after the next look at the end of the stream.
   void wait_for_another_look() {
     const auto looks = [this] {
       const std::string stats = admin.ask({"INFO", "commandstats"}).text;
@@ -122,8 +122,9 @@ TEST_CASE_FIXTURE(Listening, "every change is heard, in order") {
   CHECK(hears({"alice", "bob", "alice", "carol"}));
 }
 
-TEST_CASE_FIXTURE(Listening,
-                  "what was before is not heard, but that there may have been something") {
+TEST_CASE_FIXTURE(
+    Listening,
+    "older notices are not heard, but the listener is told that there may have been some") {
   change("alice");
   change("bob");
   start();
@@ -143,8 +144,7 @@ TEST_CASE_FIXTURE(Listening, "many changes at once are all heard") {
   CHECK(hears(all));
 }
 
-TEST_CASE_FIXTURE(Listening,
-                  "where the connection is lost nothing is heard until there is another") {
+TEST_CASE_FIXTURE(Listening, "if the connection is lost nothing is heard until there is another") {
   listen();
   REQUIRE(kill_connection());
   CHECK(hears({"[deaf]", "[listening]"}));
@@ -153,7 +153,7 @@ TEST_CASE_FIXTURE(Listening,
   CHECK(hears({"[deaf]", "[listening]", "alice", "bob"}));
 }
 
-TEST_CASE("when Redis has gone and is back, there is listening again") {
+TEST_CASE("when Redis is back after an outage, the stream is listened to again") {
   RedisServer server;
   Listening house(server);
   house.listen();
@@ -168,8 +168,7 @@ TEST_CASE("when Redis has gone and is back, there is listening again") {
   CHECK(house.hears({"alice", "[deaf]", "[listening]", "bob"}));
 }
 
-TEST_CASE_FIXTURE(Listening,
-                  "after Redis was emptied, what was lost with it is taken for unheard") {
+TEST_CASE_FIXTURE(Listening, "after Redis was emptied, the lost notices count as unheard") {
   listen();
   change("alice");
   change("bob");
@@ -182,29 +181,29 @@ TEST_CASE_FIXTURE(Listening,
   CHECK(hears({"alice", "bob", "carol", "[listening]", "dave"}));
 }
 
-TEST_CASE_FIXTURE(Listening, "a stream that was deleted goes on where it was") {
+TEST_CASE_FIXTURE(Listening, "notices are still heard after the stream was deleted") {
   listen();
   change("alice");
   REQUIRE(hears({"alice"}));
-  REQUIRE(admin.ask({"DEL", kNoticesKey}).integer == 1);
+  REQUIRE(admin.ask({"DEL", shared_keys(0).notices}).integer == 1);
   let_time_pass();
   change("bob");
   CHECK(hears({"alice", "bob"}));
 }
 
 TEST_CASE_FIXTURE(Listening,
-                  "a stream that began anew by a clock that went back is found after a while") {
+                  "a stream that began again by a clock that went back is found after a while") {
   listen();
   change("alice");
   REQUIRE(hears({"alice"}));
-  REQUIRE(admin.ask({"DEL", kNoticesKey}).integer == 1);
-  REQUIRE(admin.ask({"XADD", kNoticesKey, "5-1", "number", "2", "user", "bob"}).ok());
+  REQUIRE(admin.ask({"DEL", shared_keys(0).notices}).integer == 1);
+  REQUIRE(admin.ask({"XADD", shared_keys(0).notices, "5-1", "number", "2", "user", "bob"}).ok());
   CHECK(hears({"alice", "[listening]"}));
-  REQUIRE(admin.ask({"XADD", kNoticesKey, "5-2", "number", "3", "user", "carol"}).ok());
+  REQUIRE(admin.ask({"XADD", shared_keys(0).notices, "5-2", "number", "3", "user", "carol"}).ok());
   CHECK(hears({"alice", "[listening]", "carol"}));
 }
 
-TEST_CASE_FIXTURE(Listening, "while nothing happens nothing is said") {
+TEST_CASE_FIXTURE(Listening, "while nothing changes the listener is told nothing") {
   listen();
   wait_for_another_look();
   change("alice");
@@ -213,8 +212,7 @@ TEST_CASE_FIXTURE(Listening, "while nothing happens nothing is said") {
   CHECK(hears({"alice"}));
 }
 
-TEST_CASE_FIXTURE(Listening,
-                  "where notices were trimmed away before they were heard, that is noticed") {
+TEST_CASE_FIXTURE(Listening, "it is noticed if notices were trimmed away before they were heard") {
   listen();
   change("alice");
   REQUIRE(hears({"alice"}));
@@ -222,7 +220,8 @@ TEST_CASE_FIXTURE(Listening,
   const std::string script =
       "for i = 1, 3 do redis.call('XADD', KEYS[1], 'MAXLEN', 1, '*', 'number', "
       "redis.call('INCR', KEYS[2]), 'user', 'user' .. i) end";
-  REQUIRE(admin.ask({"EVAL", script, "2", kNoticesKey, kNoticeCountKey}).ok());
+  REQUIRE(
+      admin.ask({"EVAL", script, "2", shared_keys(0).notices, shared_keys(0).notice_count}).ok());
   CHECK(hears({"alice", "user3", "[listening]"}));
   change("bob");
   CHECK(hears({"alice", "user3", "[listening]", "bob"}));
@@ -231,43 +230,44 @@ TEST_CASE_FIXTURE(Listening,
 TEST_CASE_FIXTURE(Listening, "an entry that is no notice is passed over") {
   listen();
   change("alice");
-  REQUIRE(admin.ask({"XADD", kNoticesKey, "*", "anything", "else"}).ok());
+  REQUIRE(admin.ask({"XADD", shared_keys(0).notices, "*", "anything", "else"}).ok());
   change("bob");
-  REQUIRE(admin.ask({"XADD", kNoticesKey, "*", "anything", "else"}).ok());
+  REQUIRE(admin.ask({"XADD", shared_keys(0).notices, "*", "anything", "else"}).ok());
   wait_for_another_look();
   change("carol");
   CHECK(hears({"alice", "bob", "carol"}));
 }
 
-TEST_CASE_FIXTURE(Listening, "something else in the place of the stream is waited out") {
-  REQUIRE(admin.ask({"SET", kNoticesKey, "x"}).ok());
+TEST_CASE_FIXTURE(Listening, "a foreign value at the stream's key is waited out") {
+  REQUIRE(admin.ask({"SET", shared_keys(0).notices, "x"}).ok());
   start();
-  REQUIRE(eventually([this] { return kill_connection(); }));  // it came to ask
-  REQUIRE(admin.ask({"DEL", kNoticesKey}).ok());
+  REQUIRE(eventually([this] { return kill_connection(); }));  // the listener came to ask
+  REQUIRE(admin.ask({"DEL", shared_keys(0).notices}).ok());
   CHECK(hears({"[listening]"}));
   change("alice");
   CHECK(hears({"[listening]", "alice"}));
 }
 
-TEST_CASE_FIXTURE(Listening,
-                  "what comes in the place of the stream while it is listened to makes deaf") {
+TEST_CASE_FIXTURE(
+    Listening,
+    "a foreign value that replaces the stream while it is listened to makes the listener deaf") {
   listen();
   change("alice");
   REQUIRE(hears({"alice"}));
-  REQUIRE(admin.ask({"SET", kNoticesKey, "x"}).ok());
+  REQUIRE(admin.ask({"SET", shared_keys(0).notices, "x"}).ok());
   REQUIRE(kill_connection());
   CHECK(hears({"alice", "[deaf]"}));
-  REQUIRE(admin.ask({"DEL", kNoticesKey}).ok());
+  REQUIRE(admin.ask({"DEL", shared_keys(0).notices}).ok());
   CHECK(hears({"alice", "[deaf]", "[listening]"}));
 }
 
 TEST_CASE_FIXTURE(Listening, "connections lost again and again leave one that listens") {
-  REQUIRE(admin.ask({"SET", kNoticesKey, "x"}).ok());
+  REQUIRE(admin.ask({"SET", shared_keys(0).notices, "x"}).ok());
   start();
   for (int i = 0; i < 5; ++i) {
     REQUIRE(eventually([this] { return kill_connection(); }));
   }
-  REQUIRE(admin.ask({"DEL", kNoticesKey}).ok());
+  REQUIRE(admin.ask({"DEL", shared_keys(0).notices}).ok());
   REQUIRE(eventually([this] { return !all().empty(); }));
   for (const auto user : {"alice", "bob", "carol"}) change(user);
   CHECK(hears({"[listening]", "alice", "bob", "carol"}));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // letterbox-poll without its FastCGI side: workers, an address, lanes and a room on a real Redis,
-// and guests who poll. Nobody ticks, so no poll ever times out: whoever is not woken waits for
-// ever.
+// and guests that poll. The house has no ticker, so no poll ever times out: a poll that is not
+// woken waits for ever.
 #pragma once
 
 #include <algorithm>
@@ -20,15 +20,15 @@
 #include "tests/redis/print.h"
 #include "tests/redis/redis_worker.h"
 #include "waiting/address.h"
-#include "waiting/lanes.h"
+#include "waiting/parted_lanes.h"
 #include "waiting/room.h"
 
 namespace letterbox::test {
 
-// Somebody who polls, and the poll he waits with. Any thread.
+// A client, and the poll with which it waits. Any thread.
 class Guest {
  public:
-  // What comes back in the end: a JSON document, or the name of an error.
+  // The answer in the end: a JSON document, or the name of an error.
   std::string answer() {
     if (future_.wait_for(kDeadline) != std::future_status::ready) {
       throw std::runtime_error("not answered in time");
@@ -38,7 +38,7 @@ class Guest {
   bool waits() const {
     return future_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
   }
-  // On the loop by which he came.
+  // On the loop of the worker that took the poll.
   void leave() {
     std::shared_ptr<PeerListener> listener;
     {
@@ -79,15 +79,16 @@ class GuestReplyTo final : public ReplyTo {
 class PollHouse {
  public:
   PollHouse(RedisLogin its_login, size_t most_lanes, size_t count = 2,
-            const std::string& program = "house")
-      : login(std::move(its_login)), lanes(clock, most_lanes, kMailboxesOfALane) {
+            const std::string& program = "house", size_t parts = 1)
+      : login(std::move(its_login)), lanes(clock, parts, most_lanes, kMailboxesOfALane) {
     std::vector<ListenerHost> hosts;
     for (size_t i = 0; i < count; ++i) {
       workers.push_back(std::make_unique<RedisWorker>(login, clock, MailboxLimits{}, program));
       hosts.push_back({workers.back()->desk, workers.back()->redis});
     }
     address = std::make_shared<Address>(hosts.front(), room, program);
-    lanes.open(room, std::move(hosts), workers.front()->log);
+    lanes.open(
+        room, [&hosts](size_t) { return hosts; }, workers.front()->log);
     for (auto& worker : workers) {
       worker->on_loop([&] {
         hear_own_pushes(worker->store, worker->desk, room);
@@ -104,13 +105,13 @@ class PollHouse {
   PollHouse(const PollHouse&) = delete;
   PollHouse& operator=(const PollHouse&) = delete;
 
-  // Whether each worker has its connection, without which it takes no poll in.
+  // Whether each worker has its connection, without which it takes no poll.
   [[nodiscard]] bool comes_up() {
     return std::all_of(workers.begin(), workers.end(),
                        [](auto& worker) { return worker->comes_up(); });
   }
 
-  // Comes in by one worker after the other. Without `after` the store keeps the cursor.
+  // Polls by one worker after the other. Without `after` the store keeps the cursor.
   std::shared_ptr<Guest> poll(const std::string& user, std::optional<Cursor> after = {},
                               const std::string& client = "") {
     Question question;
@@ -131,7 +132,7 @@ class PollHouse {
   const SystemClock clock;
   const RedisLogin login;
   std::vector<std::unique_ptr<RedisWorker>> workers;
-  Lanes lanes;
+  PartedLanes lanes;
   Room room{clock, lanes, [] {}};
   std::shared_ptr<Address> address;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Who is online, as Redis has it.
+// Who is online, in a real Redis.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -38,9 +38,8 @@ PresenceRules rules(bool events = true) {
 struct Present {
   RedisServer& server = RedisServer::shared();
   FakeClock clock;
-  RedisFigures figures;
   RedisWorker worker{server.login(), clock};
-  RedisPresence presence{worker.redis, figures, clock, worker.log, rules(), "one"};
+  RedisPresence presence{worker.redis, clock, worker.log, rules(), "one"};
 
   Present() {
     REQUIRE(worker.comes_up());
@@ -55,7 +54,7 @@ struct Present {
     return {std::move(user),
             {std::move(client), clock.wall_ms(), in(for_ms), "127.0.0.1", "Mozilla/5.0 (X11; rv)"}};
   }
-  // user0, user1 and so on, each for a second.
+  // Notes user0, user1 and so on, each for a second.
   std::vector<PresenceStore::Note> crowd(size_t size) const {
     std::vector<PresenceStore::Note> notes(size);
     for (size_t i = 0; i < size; ++i) notes[i] = online("user" + std::to_string(i), 1'000);
@@ -95,14 +94,14 @@ struct Present {
     for (const auto& user : page.users) all.push_back(user.name);
     return all;
   }
-  Texts outbox() { return worker.ask({"LRANGE", kEventsKey, "0", "-1"}).texts(); }
+  Texts outbox() { return worker.ask({"LRANGE", shared_keys(0).events, "0", "-1"}).texts(); }
   std::string time() const { return std::to_string(clock.wall_ms()); }
   int64_t life(std::string_view key) { return worker.ask({"PTTL", key}).integer; }
 };
 
 // --- noting ------------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Present, "who is noted is online until its time is over") {
+TEST_CASE_FIXTURE(Present, "a client that is noted is online until its time is over") {
   note({online("alice", 1'500)});
   const uint64_t until = in(1'500);
   CHECK(page({}).online == 1);
@@ -115,7 +114,7 @@ TEST_CASE_FIXTURE(Present, "who is noted is online until its time is over") {
   CHECK(page({}).users.empty());
 }
 
-TEST_CASE_FIXTURE(Present, "a note says all of a client that is known, whatever bytes it sent") {
+TEST_CASE_FIXTURE(Present, "a note keeps everything known of a client, whatever bytes it sent") {
   auto strange = online("alice", 1'000, "");
   strange.client.agent = "a  b\n\xff\"\xc3\xbc ";
   strange.client.address = "::1";
@@ -144,7 +143,7 @@ TEST_CASE_FIXTURE(Present, "a user is online for as long as one of its clients i
   CHECK(user("alice").clients.size() == 2);
 }
 
-TEST_CASE_FIXTURE(Present, "all that is kept has an end, a user's own a minute after its time") {
+TEST_CASE_FIXTURE(Present, "every key expires, a user's own key a minute after its time") {
   note({online("alice", 30'000), online("alice", 1'000, "phone"), online("bob", 1'000)});
   CHECK(life(presence_key("alice")) > 30'000 + kMinute - 15'000);
   CHECK(life(presence_key("alice")) <= 30'000 + kMinute);
@@ -156,7 +155,9 @@ TEST_CASE_FIXTURE(Present, "all that is kept has an end, a user's own a minute a
   }
 }
 
-TEST_CASE_FIXTURE(Present, "of more clients than a user may have the lapsed go, then the next to") {
+TEST_CASE_FIXTURE(
+    Present,
+    "if a user has too many clients those that lapsed go first, then those that lapse next") {
   note({online("alice", 1'000, "a"), online("alice", 9'000, "b"), online("alice", 2'000, "c")});
   clock.pass(1'000);
   note({online("alice", 5'000, "d")});
@@ -194,7 +195,7 @@ TEST_CASE_FIXTURE(Present, "pages go through all names, in their order, each onc
   CHECK(page({.limit = 29}).next == "user128");
 }
 
-TEST_CASE_FIXTURE(Present, "a prefix shows the names that begin so, and no other") {
+TEST_CASE_FIXTURE(Present, "a prefix shows the names with that beginning, and no other") {
   note({online("al", 1'000), online("alice", 1'000), online("alice.b", 1'000),
         online("alicf", 1'000), online("bob", 1'000), online("Alice", 1'000)});
   CHECK(names(page({.prefix = "alice"})) == Texts{"alice", "alice.b"});
@@ -207,10 +208,10 @@ TEST_CASE_FIXTURE(Present, "a prefix shows the names that begin so, and no other
   CHECK(names(page({.after = "alicf"})) == Texts{"bob"});
 }
 
-TEST_CASE_FIXTURE(Present, "what somebody else has put there is not shown, and harms nobody") {
+TEST_CASE_FIXTURE(Present, "foreign values at presence keys are not shown, and do no harm") {
   note({online("bob", 1'000), online("carol", 1'000)});
-  worker.ask({"ZADD", kNamesKey, "0", "a b\xff"});
-  worker.ask({"ZADD", kOnlineKey, "inf", "a b\xff"});
+  worker.ask({"ZADD", shared_keys(0).names, "0", "a b\xff"});
+  worker.ask({"ZADD", shared_keys(0).online, "inf", "a b\xff"});
   worker.ask({"DEL", presence_key("bob")});
   worker.ask({"SET", presence_key("bob"), "x"});
   worker.ask({"HSET", presence_key("carol"), "\xff", "no line"});
@@ -220,7 +221,7 @@ TEST_CASE_FIXTURE(Present, "what somebody else has put there is not shown, and h
   CHECK(found.users[1].clients.size() == 1);
 }
 
-TEST_CASE_FIXTURE(Present, "a user that nobody knows is offline, and nothing is known of it") {
+TEST_CASE_FIXTURE(Present, "an unknown user is offline, and has no clients") {
   const auto nobody = user("nobody");
   CHECK(nobody.name == "nobody");
   CHECK(nobody.until_ms == 0);
@@ -230,29 +231,29 @@ TEST_CASE_FIXTURE(Present, "a user that nobody knows is offline, and nothing is 
 
 // --- sweeping ----------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Present, "who is gone is swept, and nothing is left of it") {
+TEST_CASE_FIXTURE(Present, "a client that has gone is swept, and nothing is left of it") {
   note({online("alice", 1'000), online("bob", 2'000)});
   clock.pass(1'000);
   settle(outbox());
   CHECK(sweep().gone == 1);
   settle(outbox());
   CHECK(worker.ask({"KEYS", "*alice*"}).texts().empty());
-  CHECK(worker.ask({"ZRANGE", kNamesKey, "0", "-1"}).texts() == Texts{"bob"});
+  CHECK(worker.ask({"ZRANGE", shared_keys(0).names, "0", "-1"}).texts() == Texts{"bob"});
   clock.pass(1'000);
   CHECK(sweep().gone == 1);
   settle(outbox());
-  CHECK(worker.ask({"KEYS", "*"}).texts() == Texts{std::string(kSweeperKey)});
+  CHECK(worker.ask({"KEYS", "*"}).texts() == Texts{shared_keys(0).sweeper});
 }
 
-TEST_CASE_FIXTURE(Present, "where there is nothing to do a sweep writes nothing") {
+TEST_CASE_FIXTURE(Present, "a sweep without work writes nothing") {
   CHECK(sweep().gone == 0);
   note({online("alice", 1'000)});
   settle(outbox());
   CHECK(sweep().gone == 0);
-  CHECK(worker.ask({"EXISTS", kSweeperKey}).integer == 0);
+  CHECK(worker.ask({"EXISTS", shared_keys(0).sweeper}).integer == 0);
 }
 
-TEST_CASE_FIXTURE(Present, "of many that are gone some are taken at a time") {
+TEST_CASE_FIXTURE(Present, "a sweep takes some of many clients that have gone at a time") {
   note(crowd(16));
   clock.pass(1'000);
   CHECK(sweep().gone == 7);
@@ -263,7 +264,7 @@ TEST_CASE_FIXTURE(Present, "of many that are gone some are taken at a time") {
 
 // --- events ------------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Present, "who comes and who goes is an event, once, with its time") {
+TEST_CASE_FIXTURE(Present, "a user's coming and going are one event each, with its time") {
   note({online("alice", 1'000)});
   const auto came = "online " + time() + " alice";
   const auto gone = "offline " + std::to_string(in(1'500)) + " alice";
@@ -277,10 +278,10 @@ TEST_CASE_FIXTURE(Present, "who comes and who goes is an event, once, with its t
   CHECK(sweep().events == Texts{gone});
   settle({gone});
   CHECK(sweep().events.empty());
-  CHECK(worker.ask({"EXISTS", kEventsKey}).integer == 0);
+  CHECK(worker.ask({"EXISTS", shared_keys(0).events}).integer == 0);
 }
 
-TEST_CASE_FIXTURE(Present, "whoever comes back before it was swept was never away") {
+TEST_CASE_FIXTURE(Present, "a user that comes back before it was swept was never away") {
   note({online("alice", 1'000)});
   clock.pass(1'001);
   note({online("alice", 1'000)});
@@ -289,32 +290,32 @@ TEST_CASE_FIXTURE(Present, "whoever comes back before it was swept was never awa
   CHECK(user("alice").until_ms == in(1'000));
 }
 
-TEST_CASE_FIXTURE(Present, "where nobody wants to hear of it there are no events") {
-  RedisPresence quiet(worker.redis, figures, clock, worker.log, rules(false), "one");
+TEST_CASE_FIXTURE(Present, "without a listener there are no events") {
+  RedisPresence quiet(worker.redis, clock, worker.log, rules(false), "one");
   REQUIRE(note_by(quiet, {online("alice", 1'000)}));
   clock.pass(1'000);
   CHECK(sweep_by(quiet).gone == 1);
   CHECK(sweep_by(quiet).events.empty());
-  CHECK(worker.ask({"EXISTS", kEventsKey}).integer == 0);
+  CHECK(worker.ask({"EXISTS", shared_keys(0).events}).integer == 0);
 }
 
-TEST_CASE_FIXTURE(Present, "of several sweepers one has its turn, until it has been silent") {
-  RedisPresence other(worker.redis, figures, clock, worker.log, rules(), "two");
+TEST_CASE_FIXTURE(Present, "one of several sweepers has its turn, until it has been silent") {
+  RedisPresence other(worker.redis, clock, worker.log, rules(), "two");
   note({online("alice", 1'000), online("bob", 10'000)});
   CHECK(sweep().events.size() == 2);
   clock.pass(1'000);
   CHECK(sweep_by(other).events.empty());
   CHECK(sweep_by(other).gone == 0);
   CHECK(sweep_by(other).waiting == 2);
-  CHECK(life(kSweeperKey) > 0);
-  CHECK(life(kSweeperKey) <= 5'000);
-  worker.ask({"DEL", kSweeperKey});
+  CHECK(life(shared_keys(0).sweeper) > 0);
+  CHECK(life(shared_keys(0).sweeper) <= 5'000);
+  worker.ask({"DEL", shared_keys(0).sweeper});
   CHECK(sweep_by(other).events.size() == 3);
   CHECK(sweep().events.empty());
 }
 
-TEST_CASE_FIXTURE(Present,
-                  "only events that were delivered are settled, whoever else was quicker") {
+TEST_CASE_FIXTURE(
+    Present, "only events that were delivered are settled, even if another program was quicker") {
   note({online("a", 1'000), online("b", 1'000), online("c", 1'000), online("d", 1'000)});
   const auto all = outbox();
   settle({all[0], all[1]});
@@ -324,7 +325,8 @@ TEST_CASE_FIXTURE(Present,
   CHECK(outbox() == Texts{all[3]});
 }
 
-TEST_CASE_FIXTURE(Present, "events that nobody delivers are kept up to a bound, the newest ones") {
+TEST_CASE_FIXTURE(Present,
+                  "events that are not delivered are kept up to a bound, the newest ones") {
   note(crowd(60));
   CHECK(outbox().size() == 50);
   CHECK(outbox().front().ends_with(" user10"));
@@ -334,7 +336,7 @@ TEST_CASE_FIXTURE(Present, "events that nobody delivers are kept up to a bound, 
   CHECK(sweep().events.size() == 10);
 }
 
-TEST_CASE_FIXTURE(Present, "while Redis has no memory left nothing is half done") {
+TEST_CASE_FIXTURE(Present, "while Redis is out of memory no change is half done") {
   note({online("alice", 1'000)});
   clock.pass(1'000);
   worker.ask({"CONFIG", "SET", "maxmemory", "1"});
@@ -351,7 +353,7 @@ TEST_CASE_FIXTURE(Present, "while Redis has no memory left nothing is half done"
 
 // --- Redis is away -----------------------------------------------------------------------------
 
-TEST_CASE("while Redis is away nobody is noted, shown or swept, and its return is told") {
+TEST_CASE("while Redis is away no client is noted, shown or swept, and its return is told") {
   RedisServer mine;
   const SystemClock clock;
   RedisFigures figures;
@@ -359,13 +361,14 @@ TEST_CASE("while Redis is away nobody is noted, shown or swept, and its return i
   Log log("test", silence(), Log::Level::error);
   RedisWorker worker(login, clock);
   RedisConnection redis(worker.loop, login, log, "presence", {.figures = &figures});
-  RedisPresence presence(redis, figures, clock, log, rules(), "one");
+  RedisPresence presence(redis, clock, log, rules(), "one");
   worker.on_loop([&] {
     redis.start();
     return true;
   });
   REQUIRE(eventually([&] { return figures.connections.value() == 1; }));
-  CHECK(presence.absences() == 0);
+  const auto absences = [&] { return worker.on_loop([&] { return presence.absences(); }); };
+  CHECK(absences() == 0);
   mine.stop();
   REQUIRE(eventually([&] { return figures.connections.value() == 0; }));
   const auto refused = [&]<class T>(const Or<T>& outcome) {
@@ -379,7 +382,7 @@ TEST_CASE("while Redis is away nobody is noted, shown or swept, and its return i
   refused(worker.await<Or<PresentUser>>([&](const auto& then) { presence.user("alice", then); }));
   refused(worker.await<Or<PresenceStore::Swept>>([&](const auto& then) { presence.sweep(then); }));
   mine.start();
-  CHECK(eventually([&] { return presence.absences() == 1; }));
+  CHECK(eventually([&] { return absences() == 1; }));
   worker.halt();
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How a failed check shows values of ours.
+// How a failed check shows values of Letterbox's types.
 #pragma once
 
 #include <doctest/doctest.h>

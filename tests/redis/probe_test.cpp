@@ -54,31 +54,30 @@ struct Probing {
   }
 };
 
-TEST_CASE_FIXTURE(Probing, "a Redis that takes writes has taken one, which goes by itself") {
+TEST_CASE_FIXTURE(Probing, "a Redis that takes writes is well, and the probe's key expires") {
   CHECK(trouble().empty());
-  const std::string key = ready_key("letterbox-test");
-  CHECK(key == "letterbox:ready:letterbox-test");
+  const std::string key = ready_key("letterbox-test", 0);
   CHECK(admin.ask({"GET", key}).integer > 1'700'000'000'000);
   const auto life = admin.ask({"PTTL", key}).integer;
   CHECK(life > 0);
   CHECK(life <= 60'000);
 }
 
-TEST_CASE_FIXTURE(Probing, "a Redis whose reign can't be is not well, and the key is named") {
+TEST_CASE_FIXTURE(Probing, "a Redis with an impossible reign is not well, and the key is named") {
   std::string reign;
   SUBCASE("no number") { reign = "x"; }
   SUBCASE("negative") { reign = "-5"; }
   SUBCASE("sixteen digits") { reign = "1795287654123000"; }
   SUBCASE("two years ahead") { reign = std::to_string(kClock.wall_ms() + 2 * 31'557'600'000); }
-  admin.ask({"SET", kReignKey, reign});
-  CHECK(becomes("letterbox:reign in Redis holds no time that can be"));
-  admin.ask({"DEL", kReignKey});
+  admin.ask({"SET", shared_keys(0).reign, reign});
+  CHECK(becomes(shared_keys(0).reign + " in Redis holds no time that can be"));
+  admin.ask({"DEL", shared_keys(0).reign});
   CHECK(is_well());
-  admin.ask({"HSET", kReignKey, "a", "b"});
-  CHECK(becomes("letterbox:reign can't be read: WRONGTYPE"));
+  admin.ask({"HSET", shared_keys(0).reign, "a", "b"});
+  CHECK(becomes(shared_keys(0).reign + " can't be read: WRONGTYPE"));
 }
 
-TEST_CASE_FIXTURE(Probing, "who asks at the same time, or a moment later, shares one write") {
+TEST_CASE_FIXTURE(Probing, "probes at the same time, or a moment later, share one write") {
   const auto troubles = worker.await<std::vector<std::string>>([&](const auto& then) {
     const auto all = std::make_shared<std::vector<std::string>>();
     for (int i = 0; i < 100; ++i) {
@@ -94,7 +93,7 @@ TEST_CASE_FIXTURE(Probing, "who asks at the same time, or a moment later, shares
   CHECK(eventually([&] { return trouble().empty() && writes() == 2; }));
 }
 
-TEST_CASE_FIXTURE(Probing, "a Redis that hangs is told after a second, and every time anew") {
+TEST_CASE_FIXTURE(Probing, "a Redis that hangs is reported after a second, and at every probe") {
   server.freeze();
   for (int i = 0; i < 3; ++i) {
     const auto begin = steady_clock::now();
@@ -105,7 +104,7 @@ TEST_CASE_FIXTURE(Probing, "a Redis that hangs is told after a second, and every
   CHECK(is_well());
 }
 
-TEST_CASE_FIXTURE(Probing, "a Redis that is gone is away, with the reason") {
+TEST_CASE_FIXTURE(Probing, "a Redis that is gone is reported as away, with the reason") {
   server.stop();
   CHECK(becomes("Redis is away: "));
   CHECK(trouble().size() > std::string("Redis is away: ").size());
@@ -113,10 +112,10 @@ TEST_CASE_FIXTURE(Probing, "a Redis that is gone is away, with the reason") {
   CHECK(is_well());
 }
 
-TEST_CASE_FIXTURE(Probing, "a good word is not repeated once its connection is lost") {
+TEST_CASE_FIXTURE(Probing, "a good result is not repeated once its connection is lost") {
   CHECK(is_well());
   server.stop();
-  // At once: the good word is a moment old.
+  // At once: the good result is a moment old.
   CHECK(eventually(
       [&] { return !worker.await<bool>([this](const auto& then) { then(worker.redis.up()); }); }));
   CHECK(trouble().starts_with("Redis is away: "));
@@ -124,7 +123,7 @@ TEST_CASE_FIXTURE(Probing, "a good word is not repeated once its connection is l
   CHECK(is_well());
 }
 
-TEST_CASE_FIXTURE(Probing, "a Redis that answers but takes no writes says itself why") {
+TEST_CASE_FIXTURE(Probing, "a Redis that answers but takes no writes is quoted with its reason") {
   SUBCASE("a replica") {
     admin.ask({"REPLICAOF", "127.0.0.1", "1"});
     CHECK(eventually([&] { return trouble().find("READONLY") != std::string::npos; }));
@@ -148,9 +147,9 @@ TEST_CASE_FIXTURE(Probing, "a Redis that answers but takes no writes says itself
   CHECK(is_well());
 }
 
-TEST_CASE_FIXTURE(Probing, "a password that has become wrong is told as such") {
+TEST_CASE_FIXTURE(Probing, "a password that has become wrong is reported as that") {
   admin.ask({"CONFIG", "SET", "requirepass", "secret"});
-  // Whoever is logged in stays so; a new connection needs it.
+  // Connections that are logged in stay so; a new one needs the password.
   const std::string id = std::to_string(worker.ask({"CLIENT", "ID"}).integer);
   admin.ask({"CLIENT", "KILL", "ID", id});
   CHECK(becomes("Redis is away: NOAUTH "));

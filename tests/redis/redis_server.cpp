@@ -25,8 +25,8 @@ namespace letterbox::test {
 
 namespace {
 
-// A folder below /tmp. A process of its own watches over it: it clears the folder away when this
-// one ends, also where no destructor is run any more.
+// A folder below /tmp. A process of its own watches over it, and removes the folder when this
+// process ends, even if no destructor runs.
 class Folder {
  public:
   static Folder& instance() {
@@ -61,7 +61,7 @@ class Folder {
     sigfillset(&set);
     sigprocmask(SIG_BLOCK, &set, nullptr);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    // Whoever waits for the end of our output is not kept waiting by this process.
+    // A program that waits for the end of our output is not kept waiting by this process.
     close_range(0, ~0U, 0);
     if (getppid() == parent) {
       sigset_t end;
@@ -90,6 +90,15 @@ RedisServer::RedisServer(std::string host, int port)
     : keeps_(Keeps::nothing),
       host_(std::move(host)),
       port_(port),
+      folder_(Folder::instance().next()) {
+  start();
+}
+
+RedisServer::RedisServer(Node node)
+    : keeps_(Keeps::nothing),
+      host_("127.0.0.1"),
+      port_(node.port),
+      bus_port_(node.bus_port),
       folder_(Folder::instance().next()) {
   start();
 }
@@ -130,6 +139,10 @@ void RedisServer::start() {
                                  "--databases",
                                  "2"};
   if (port_ != 0) words.insert(words.end(), {"--bind", host_});
+  if (bus_port_ != 0) {
+    words.insert(words.end(),
+                 {"--cluster-enabled", "yes", "--cluster-port", std::to_string(bus_port_)});
+  }
   if (keeps_ == Keeps::everything) {
     for (const auto* word : {"--appendonly", "yes", "--appendfsync", "always"}) {
       words.emplace_back(word);
@@ -144,8 +157,8 @@ void RedisServer::start() {
   process_ = fork();
   if (process_ < 0) throw std::runtime_error("can't fork");
   if (process_ == 0) {
-    // Only what may be called between fork and exec, since other threads run. No connection of ours
-    // may be held open by that process.
+    // Only functions that may be called between fork and exec, since other threads run. The new
+    // process must not hold our connections open.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close_range(3, ~0U, 0);
     if (getppid() == here) execvp(argv[0], argv.data());
@@ -180,7 +193,7 @@ void RedisServer::thaw() const { kill(process_, SIGCONT); }
 RedisLogin RedisServer::login() const {
   RedisLogin login;
   login.address.path = folder_ + "/redis.sock";
-  login.patience_ms = 10'000;  // of a machine that is busy with other things
+  login.patience_ms = 10'000;  // for a busy machine
   return login;
 }
 

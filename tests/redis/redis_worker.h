@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A worker as the programs have it: a loop on a thread of its own, a connection to Redis, a store.
-// The test's thread asks, and waits for the answer.
+// A worker as in the programs: a loop on a thread of its own, a connection to Redis, a store. The
+// test's thread asks, and waits for the answer.
 #pragma once
 
 #include <fcntl.h>
@@ -58,13 +58,15 @@ struct Value {
   std::vector<Value> items;
 };
 
-// What is asked of a mailbox: all that follows, and nothing noted, unless it is changed.
+// What is asked of a mailbox: all messages after the cursor, with nothing noted, unless a test
+// changes it.
 struct Ask {
   std::string user = "alice";
   std::string client = {};
   std::optional<Cursor> after = {};
   bool foreign = false;
   std::optional<Cursor> acknowledged = {};
+  bool stream = false;
   size_t limit = 100;
   uint64_t watch_until = 0;
   uint64_t park_until = 0;
@@ -77,6 +79,7 @@ struct ReadText {
         cursor(reading.cursor),
         newest(reading.newest),
         missed(reading.missed),
+        collapsed(reading.collapsed),
         reset(reading.reset),
         raw(reading.raw) {
     for (const auto& message : reading.messages) {
@@ -90,11 +93,12 @@ struct ReadText {
   Cursor cursor;
   Cursor newest;
   uint64_t missed;
+  uint64_t collapsed;
   bool reset;
   bool raw;
 };
 
-// Where logs go that nobody reads.
+// A log that no test reads.
 inline int silence() {
   static const Fd null(open("/dev/null", O_WRONLY | O_CLOEXEC));
   return null.get();
@@ -102,7 +106,7 @@ inline int silence() {
 
 class RedisWorker {
  public:
-  // `its_clock` is the store's; the loop and the connection live by the real one.
+  // `its_clock` is the store's; the loop and the connection use the real one.
   RedisWorker(RedisLogin its_login, const Clock& its_clock, const MailboxLimits& limits = {},
               const std::string& program = "program", int log_fd = silence())
       : login(std::move(its_login)),
@@ -117,14 +121,14 @@ class RedisWorker {
   RedisWorker(const RedisWorker&) = delete;
   RedisWorker& operator=(const RedisWorker&) = delete;
 
-  // Ends the thread; the loop and what stands on it stay.
+  // Ends the thread; the loop and the objects on it stay.
   void halt() {
     if (!thread.joinable()) return;
     loop.stop();
     thread.join();
   }
 
-  // Has something begun on the loop, and waits for what it calls back with.
+  // Begins something on the loop, and waits for its callback. Returns what it was called with.
   template <class T>
   T await(const std::function<void(std::function<void(T)>)>& begin) {
     const auto promise = std::make_shared<std::promise<T>>();
@@ -137,7 +141,7 @@ class RedisWorker {
     return answer.get();
   }
 
-  // Has `work` done on the loop. What it returns.
+  // Does `work` on the loop. Returns its result.
   template <class Work>
   auto on_loop(Work work) {
     return await<std::invoke_result_t<Work>>([&work](const auto& then) { then(work()); });
@@ -161,12 +165,20 @@ class RedisWorker {
     const std::string element = make_element("mail", data, clock.wall_ms(), expires);
     return await<Or<Pushed>>([&](const auto& then) { store.push(user, element, then); });
   }
+  Or<Pushed> push(std::string_view user, std::string_view data, const PushOptions& options) {
+    const std::string element = make_element("mail", data, clock.wall_ms(), 0);
+    return await<Or<Pushed>>([&](const auto& then) {
+      store.push_each({&user, 1}, element, options,
+                      [then](const auto& outcomes) { then(outcomes.front()); });
+    });
+  }
   Or<ReadText> read(const Ask& ask) {
     const ReadRequest request{.user = ask.user,
                               .client = ask.client,
                               .after = ask.after,
                               .foreign = ask.foreign,
                               .acknowledged = ask.acknowledged,
+                              .stream = ask.stream,
                               .limit = ask.limit,
                               .watch_until = ask.watch_until,
                               .park_until = ask.park_until};
@@ -177,10 +189,25 @@ class RedisWorker {
     });
   }
   Or<MailboxView> view(std::string_view user) {
-    return await<Or<MailboxView>>([&](const auto& then) { store.view(user, then); });
+    return await<Or<MailboxView>>([&](const auto& then) { store.view(user, {}, then); });
+  }
+  // The ids of the messages that a view has.
+  std::vector<Cursor> shown(std::string_view user, const Window& window) {
+    return await<std::vector<Cursor>>([&](const auto& then) {
+      store.view(user, window, [then](const Or<MailboxView>& view) {
+        std::vector<Cursor> ids;
+        if (view) {
+          for (const auto& message : view->messages) ids.push_back(message.id);
+        }
+        then(ids);
+      });
+    });
   }
   Or<uint64_t> unread(std::string_view user, std::string_view client) {
     return await<Or<uint64_t>>([&](const auto& then) { store.unread(user, client, then); });
+  }
+  Or<bool> retract(std::string_view user, const Cursor& message) {
+    return await<Or<bool>>([&](const auto& then) { store.retract(user, message, then); });
   }
   Or<bool> remove(std::string_view user) {
     return await<Or<bool>>([&](const auto& then) { store.remove(user, then); });

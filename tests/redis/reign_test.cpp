@@ -21,16 +21,16 @@ namespace {
 struct Program {
   explicit Program(RedisLogin its_login) : login(std::move(its_login)) {}
 
-  // What came of it: empty, or why it failed.
+  // The outcome: empty, or why it failed.
   std::string greet() {
     std::string trouble = "neither";
     RedisConnection redis(
         loop, login, log, "program",
         {.up = [&] { trouble.clear(); }, .failed = [&](std::string_view why) { trouble = why; }});
-    redis.greet_with(lua::reign, kReignKeys);
+    redis.greet_with(lua::reign, shared_keys(0).of_reign);
     redis.start();
-    // Asked before the connection stands.
-    redis.command({"GET", kReignKey}, [&](const Reply& reply) {
+    // Asked before the connection is up.
+    redis.command({"GET", shared_keys(0).reign}, [&](const Reply& reply) {
       seen = reply.ok() ? static_cast<uint64_t>(reply.integer()) : 0;
     });
     redis.command({"PING"}, [&](const Reply&) { loop.stop(); });
@@ -42,7 +42,7 @@ struct Program {
   const RedisLogin login;
   Log log{"test", silence(), Log::Level::info};
   Loop loop{clock};
-  uint64_t seen = 0;  // the reign, by who asked first
+  uint64_t seen = 0;  // the reign that the first question saw
 };
 
 struct Reign {
@@ -75,45 +75,46 @@ TEST_CASE_FIXTURE(Reign, "further logins are in the same reign") {
 
 TEST_CASE_FIXTURE(Reign, "with each start of Redis a later reign begins") {
   CHECK(log_in().empty());
-  // By the clock of whoever came first, which was far ahead.
+  // By the clock of the first program, which was far ahead.
   const uint64_t first = begun + 1'000'000;
-  admin.ask({"SET", kReignKey, std::to_string(first)});
+  admin.ask({"SET", shared_keys(0).reign, std::to_string(first)});
   server.stop();
   server.start();
-  REQUIRE(eventually([&] { return log_in().empty(); }));  // it may be reading its file still
+  REQUIRE(eventually([&] { return log_in().empty(); }));  // it may still be reading its file
   CHECK(begun == first + 1);
 }
 
-TEST_CASE_FIXTURE(Reign, "a replica does not reign, and begins anew as it becomes a master") {
+TEST_CASE_FIXTURE(Reign,
+                  "a replica does not reign, and begins a new reign as it becomes a master") {
   CHECK(log_in().empty());
   const uint64_t first = begun;
   admin.ask({"REPLICAOF", "127.0.0.1", "1"});
   CHECK(log_in() == "it is a replica");
-  CHECK(admin.ask({"GET", kReignKey}).integer == static_cast<int64_t>(first));
+  CHECK(admin.ask({"GET", shared_keys(0).reign}).integer == static_cast<int64_t>(first));
   admin.ask({"REPLICAOF", "NO", "ONE"});
   CHECK(log_in().empty());
   CHECK(begun > first);
 }
 
-TEST_CASE_FIXTURE(Reign, "a reign begins also in a Redis that is full") {
+TEST_CASE_FIXTURE(Reign, "a reign also begins in a Redis that is full") {
   admin.ask({"CONFIG", "SET", "maxmemory", "1"});
   CHECK(log_in().empty());
   CHECK(begun > 0);
 }
 
-TEST_CASE_FIXTURE(Reign, "by a reign that can't be nobody is logged in") {
-  SUBCASE("no number") { admin.ask({"SET", kReignKey, "x"}); }
-  SUBCASE("negative") { admin.ask({"SET", kReignKey, "-5"}); }
-  SUBCASE("sixteen digits") { admin.ask({"SET", kReignKey, "1795287654123000"}); }
-  CHECK(log_in() == "REIGN letterbox:reign holds no time that can be");
-  admin.ask({"DEL", kReignKey});
+TEST_CASE_FIXTURE(Reign, "a login fails if the reign is impossible") {
+  SUBCASE("no number") { admin.ask({"SET", shared_keys(0).reign, "x"}); }
+  SUBCASE("negative") { admin.ask({"SET", shared_keys(0).reign, "-5"}); }
+  SUBCASE("sixteen digits") { admin.ask({"SET", shared_keys(0).reign, "1795287654123000"}); }
+  CHECK(log_in() == "REIGN " + shared_keys(0).reign + " holds no time that can be");
+  admin.ask({"DEL", shared_keys(0).reign});
   const uint64_t before = clock.wall_ms();
   CHECK(log_in().empty());
   CHECK(begun >= before);
 }
 
-TEST_CASE_FIXTURE(Reign, "where it can't be noted nobody is logged in") {
-  admin.ask({"RPUSH", kReignKeys[1], "a list"});
+TEST_CASE_FIXTURE(Reign, "a login fails if the reign can't be written") {
+  admin.ask({"RPUSH", shared_keys(0).reign_of, "a list"});
   CHECK(log_in().starts_with("WRONGTYPE"));
   CHECK(begun == 0);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What stands between a program and Redis, and can lose a connection as a network does: its client
+// Stands between a program and Redis, and can lose a connection as a network does: its client
 // notices, Redis does not.
 #pragma once
 
@@ -50,7 +50,7 @@ class Relay {
     return login;
   }
 
-  // Ends all connections of now on the client's side alone. Returns when that is done.
+  // Ends all present connections on the client's side alone. Returns when that is done.
   void lose_all() {
     losing_ = true;
     while (losing_) std::this_thread::yield();
@@ -103,7 +103,7 @@ class Relay {
     }
   }
 
-  // False: one of them has ended.
+  // False if one of them has ended.
   static bool pass(const Fd& from, const Fd& to) {
     std::array<char, 65'536> bytes{};
     const ssize_t n = recv(from.get(), bytes.data(), bytes.size(), 0);

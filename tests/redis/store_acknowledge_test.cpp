@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The cheap acknowledgement: one line is written, and what it makes superfluous goes later. Nobody
-// may see the difference.
+// The cheap acknowledgement: one line is written, and what it makes superfluous is removed later.
+// No reader may see the difference.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -31,14 +31,13 @@ struct Acknowledged : Mailboxes {
   int64_t stored() { return worker.ask({"LLEN", keys.unacked}).integer; }
 };
 
-TEST_CASE_FIXTURE(Acknowledged, "it is known whether the client had a line") {
+TEST_CASE_FIXTURE(Acknowledged, "an acknowledgement says whether the client had a line") {
   push();
   CHECK_FALSE(acknowledge(1));
   CHECK(acknowledge(1));
 }
 
-TEST_CASE_FIXTURE(Acknowledged,
-                  "a line that is written where there was none goes by itself some day") {
+TEST_CASE_FIXTURE(Acknowledged, "a line of a client that had none expires") {
   const auto life = [&] { return worker.ask({"PTTL", keys.clients}).integer; };
   three_of_five();
   worker.ask({"DEL", keys.clients});
@@ -47,7 +46,8 @@ TEST_CASE_FIXTURE(Acknowledged,
   CHECK(life() < 1'100'000);
 }
 
-TEST_CASE_FIXTURE(Acknowledged, "the client's line says what it has and until when it is parked") {
+TEST_CASE_FIXTURE(Acknowledged,
+                  "the client's line says which messages it has and until when it is parked") {
   three_of_five();
   const auto clients = view().clients;
   REQUIRE(clients.size() == 1);
@@ -59,27 +59,31 @@ TEST_CASE_FIXTURE(Acknowledged, "the client's line says what it has and until wh
   CHECK_FALSE(view().clients[0].parked);
 }
 
-TEST_CASE_FIXTURE(Acknowledged, "what is acknowledged is not counted, nor the oldest") {
+TEST_CASE_FIXTURE(Acknowledged,
+                  "acknowledged messages are not counted, and none of them is the oldest") {
   three_of_five();
   CHECK(view().queued == 2);
   CHECK(view().oldest == id(4));
   CHECK(push().queued == 3);
 }
 
-TEST_CASE_FIXTURE(Acknowledged, "nobody is given what all have acknowledged") {
+TEST_CASE_FIXTURE(Acknowledged,
+                  "messages that all clients have acknowledged are given to no client") {
   three_of_five();
   CHECK(seqs(read_after(0, "new")) == Seqs{4, 5});
   CHECK(stored() == 2);
 }
 
-TEST_CASE_FIXTURE(Acknowledged, "a client that goes back behind what it acknowledged misses it") {
+TEST_CASE_FIXTURE(
+    Acknowledged,
+    "a client that goes back before its acknowledgement misses the acknowledged messages") {
   three_of_five();
   const auto reading = read_after(1, "tab");
   CHECK(seqs(reading) == Seqs{4, 5});
   CHECK(reading.missed == 2);
 }
 
-TEST_CASE_FIXTURE(Acknowledged, "what a slower client needs is kept for it") {
+TEST_CASE_FIXTURE(Acknowledged, "messages that a slower client needs are kept for it") {
   push_many(5);
   read_after(2, "phone");
   read_after(2, "tab");
@@ -89,7 +93,7 @@ TEST_CASE_FIXTURE(Acknowledged, "what a slower client needs is kept for it") {
   CHECK(seqs(read_after(2, "phone")) == Seqs{3, 4, 5, 6});
 }
 
-TEST_CASE_FIXTURE(Acknowledged, "it is dropped with the next note or read") {
+TEST_CASE_FIXTURE(Acknowledged, "an acknowledged message is dropped with the next note or read") {
   three_of_five();
   SUBCASE("a note") { read({.client = "tab", .after = id(3), .limit = 0}); }
   SUBCASE("a read") { read_after(3, "tab"); }
@@ -97,7 +101,7 @@ TEST_CASE_FIXTURE(Acknowledged, "it is dropped with the next note or read") {
   CHECK(stored() <= 2);
 }
 
-TEST_CASE_FIXTURE(Acknowledged, "of messages acknowledged one by one, never more than eight stay") {
+TEST_CASE_FIXTURE(Acknowledged, "at most eight messages that were acknowledged one by one stay") {
   push();
   read_after(0, "tab");
   for (uint64_t seq = 1; seq <= 50; ++seq) {
@@ -108,11 +112,11 @@ TEST_CASE_FIXTURE(Acknowledged, "of messages acknowledged one by one, never more
   CHECK(seqs(read_after(50, "tab")) == Seqs{51});
 }
 
-TEST_CASE_FIXTURE(Acknowledged, "what stays counts not towards the cap") {
+TEST_CASE_FIXTURE(Acknowledged, "acknowledged messages that stay do not count towards the cap") {
   push_many(5);
   read_after(0, "tab");
   acknowledge(5);
-  push_many(40);  // as many as are kept
+  push_many(40);  // the cap
   const auto reading = read({.client = "tab", .after = id(5), .limit = 100});
   CHECK(reading.count == 40);
   CHECK(reading.missed == 0);
@@ -127,7 +131,8 @@ TEST_CASE_FIXTURE(Acknowledged, "an older acknowledgement that comes late loses 
   CHECK(seqs(read_after(5, "tab")) == Seqs{6});
 }
 
-TEST_CASE_FIXTURE(Acknowledged, "one of an emptied mailbox does no harm to its next messages") {
+TEST_CASE_FIXTURE(Acknowledged,
+                  "an acknowledgement of an emptied mailbox does no harm to its next messages") {
   three_of_five();
   worker.remove("alice").value();
   acknowledge(3);
@@ -151,7 +156,8 @@ class RunningClock final : public Clock {
   mutable std::atomic<uint64_t> wall_;
 };
 
-TEST_CASE_FIXTURE(Acknowledged, "a note that a newer poll has overtaken leaves its watch alone") {
+TEST_CASE_FIXTURE(Acknowledged,
+                  "a note that a newer poll has overtaken leaves that poll's watch alone") {
   push();
   // A client went, and came again by another connection before its going was noted.
   const RunningClock earlier(clock.wall_ms() - 15);

@@ -29,7 +29,7 @@ struct Administered : Mailboxes {
 
 // --- looking -----------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Administered, "a mailbox that nobody knows is empty") {
+TEST_CASE_FIXTURE(Administered, "an unknown mailbox is empty") {
   const auto found = view();
   CHECK(found.queued == 0);
   CHECK(found.oldest == Cursor{});
@@ -37,7 +37,7 @@ TEST_CASE_FIXTURE(Administered, "a mailbox that nobody knows is empty") {
   CHECK(found.clients.empty());
 }
 
-TEST_CASE_FIXTURE(Administered, "a look tells what is kept, and changes nothing") {
+TEST_CASE_FIXTURE(Administered, "a look tells which messages are kept, and changes nothing") {
   push_many(5);
   read_after(2);
   const auto before = everything();
@@ -49,7 +49,7 @@ TEST_CASE_FIXTURE(Administered, "a look tells what is kept, and changes nothing"
 }
 
 TEST_CASE_FIXTURE(Administered,
-                  "where all was acknowledged there is a newest message, and no oldest") {
+                  "if all messages were acknowledged there is a newest one, and no oldest") {
   push_many(5);
   read_after(5);
   CHECK(view().queued == 0);
@@ -57,7 +57,7 @@ TEST_CASE_FIXTURE(Administered,
   CHECK(view().newest == id(5));
 }
 
-TEST_CASE_FIXTURE(Administered, "what has expired is not counted, and is not the oldest") {
+TEST_CASE_FIXTURE(Administered, "an expired message is not counted, and is not the oldest") {
   push("1", in(1'000));
   push("2");
   push("3", in(1'000));
@@ -88,7 +88,7 @@ TEST_CASE_FIXTURE(Administered,
   CHECK(client("").live);
 }
 
-TEST_CASE_FIXTURE(Administered, "a poll that found something does not wait") {
+TEST_CASE_FIXTURE(Administered, "a poll that found a message does not wait") {
   push();
   read({.client = "tab", .after = id(0), .watch_until = in(31'000), .park_until = in(25'000)});
   CHECK_FALSE(client("tab").parked);
@@ -107,7 +107,7 @@ TEST_CASE_FIXTURE(Administered, "a client waits until its time is up, and is liv
   CHECK_FALSE(client("tab").live);
 }
 
-TEST_CASE_FIXTURE(Administered, "who waits where nobody has ever pushed is shown") {
+TEST_CASE_FIXTURE(Administered, "a client that waits before the first push is shown") {
   read({.client = "tab", .after = Cursor{}, .watch_until = in(31'000), .park_until = in(25'000)});
   CHECK(client("tab").parked);
   CHECK(client("tab").cursor == Cursor{});
@@ -120,7 +120,7 @@ TEST_CASE_FIXTURE(Administered,
   clock.pass(1'000);
   worker.ask({"CONFIG", "RESETSTAT"});
   CHECK(view().queued == 20);
-  CHECK(worker.unread("alice", "new").value() == 24);  // of the last eight nothing is known
+  CHECK(worker.unread("alice", "new").value() == 24);  // the last eight are unknown
   const std::string stats = worker.ask({"INFO", "commandstats"}).text;
   CHECK(stats.find("cmdstat_lindex") == std::string::npos);
   const size_t at = stats.find("cmdstat_lrange:calls=");
@@ -128,9 +128,53 @@ TEST_CASE_FIXTURE(Administered,
   CHECK(std::stoi(stats.substr(at + 21)) < 20);
 }
 
+// --- the messages of a look ----------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Administered, "a look has the oldest messages first, and page after page") {
+  push_many(5);
+  read_after(2);
+  CHECK(worker.shown("alice", {}).empty());
+  CHECK(worker.shown("alice", {.limit = 2}) == std::vector{id(3), id(4)});
+  CHECK(worker.shown("alice", {.after = id(4), .limit = 2}) == std::vector{id(5)});
+  CHECK(worker.shown("alice", {.after = id(5), .limit = 2}).empty());
+  CHECK(worker.shown("alice", {.after = id(99), .limit = 2}).empty());
+  // Acknowledged long ago, or of another mailbox: from the oldest.
+  CHECK(worker.shown("alice", {.after = id(1), .limit = 2}) == std::vector{id(3), id(4)});
+  CHECK(worker.shown("alice", {.after = {epoch - 1, 4}, .limit = 1}) == std::vector{id(3)});
+  CHECK(worker.shown("nobody", {.limit = 2}).empty());
+}
+
+TEST_CASE_FIXTURE(Administered, "a look at messages changes nothing, and moves no client") {
+  push_many(5);
+  read_after(2, "tab");
+  consume("script");
+  push();
+  const auto before = everything();
+  CHECK(worker.shown("alice", {.limit = 100}).size() == 4);
+  CHECK(worker.shown("alice", {.after = id(6), .limit = 100}).empty());
+  CHECK(everything() == before);
+  CHECK(client("tab").cursor == id(2));
+  CHECK(seqs(consume("script")) == Seqs{6});
+}
+
+TEST_CASE_FIXTURE(Administered, "what has expired is not among the messages, and fills no page") {
+  for (int i = 0; i < 10; ++i) push("1", in(1'000));
+  push();
+  push();
+  clock.pass(1'000);
+  CHECK(worker.shown("alice", {.limit = 1}) == std::vector{id(11)});
+  CHECK(worker.shown("alice", {.after = id(11), .limit = 1}) == std::vector{id(12)});
+}
+
+TEST_CASE_FIXTURE(Administered, "a look stops after as many bytes as an answer to a poll") {
+  for (int i = 0; i < 6; ++i) push(std::string(1'500, '1'));
+  CHECK(worker.shown("alice", {.limit = 100}) == std::vector{id(1), id(2), id(3)});
+  CHECK(worker.shown("alice", {.after = id(3), .limit = 100}) == std::vector{id(4), id(5), id(6)});
+}
+
 // --- unread ------------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Administered, "unread is what follows what a client has acknowledged") {
+TEST_CASE_FIXTURE(Administered, "the messages after a client's acknowledgement are unread") {
   push_many(10);
   read_after(3, "slow");
   read_after(8, "tab");
@@ -140,7 +184,7 @@ TEST_CASE_FIXTURE(Administered, "unread is what follows what a client has acknow
   CHECK(worker.unread("alice", "").value() == 0);
 }
 
-TEST_CASE_FIXTURE(Administered, "for a client that is not known all that is kept is unread") {
+TEST_CASE_FIXTURE(Administered, "all messages are unread for a client that is not known") {
   CHECK(worker.unread("alice", "new").value() == 0);
   push_many(10);
   CHECK(worker.unread("alice", "new").value() == 10);
@@ -151,7 +195,7 @@ TEST_CASE_FIXTURE(Administered, "for a client that is not known all that is kept
   CHECK(worker.unread("alice", "other").value() == 6);
 }
 
-TEST_CASE_FIXTURE(Administered, "what has expired is not unread, as far as the oldest go") {
+TEST_CASE_FIXTURE(Administered, "expired messages are not unread, as far as they are the oldest") {
   push("1", in(1'000));
   push("2");
   push("3", in(1'000));
@@ -179,7 +223,7 @@ TEST_CASE_FIXTURE(Administered, "a mailbox that is removed holds nothing any mor
   CHECK_FALSE(worker.remove("alice").value());
 }
 
-TEST_CASE_FIXTURE(Administered, "there is nothing to remove where nobody has ever pushed") {
+TEST_CASE_FIXTURE(Administered, "there is nothing to remove before the first push") {
   CHECK_FALSE(worker.remove("alice").value());
   read({.client = "tab", .after = Cursor{}, .watch_until = in(31'000), .park_until = in(25'000)});
   CHECK_FALSE(worker.remove("alice").value());
@@ -192,7 +236,9 @@ TEST_CASE_FIXTURE(Administered, "raw elements are removed too") {
   CHECK(list().empty());
 }
 
-TEST_CASE_FIXTURE(Administered, "a removal forgets who is away, and keeps the notes of who waits") {
+TEST_CASE_FIXTURE(
+    Administered,
+    "a removal drops the lines of clients that are away, and keeps those of clients that wait") {
   push_many(3);
   read_after(1, "away");
   read({.client = "tab", .after = id(3), .watch_until = in(31'000), .park_until = in(25'000)});

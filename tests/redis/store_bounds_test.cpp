@@ -14,7 +14,8 @@
 namespace letterbox::test {
 namespace {
 
-// With them, what is longer than 212 bytes is counted: 10,000 for 40 messages and seven.
+// With these limits a message of more than 212 bytes is counted: 10,000 bytes for 40 messages and
+// seven.
 constexpr size_t kBytes = 10'000;
 
 MailboxLimits narrow_limits() {
@@ -41,7 +42,7 @@ struct Bounds {
     REQUIRE(reading);
     return *std::move(reading);
   }
-  // All of it, however many answers that takes; what was missed on the way.
+  // Reads all of it, in as many answers as that takes; returns what was missed on the way.
   uint64_t read_all(uint64_t seq, uint64_t newest) {
     uint64_t missed = 0;
     while (seq < newest) {
@@ -61,7 +62,7 @@ struct Bounds {
     for (const auto& element : kept()) bytes += element.size();
     return bytes;
   }
-  // What `base` says of it; nothing where it does not count.
+  // The count in `base`; nothing if the mailbox does not count.
   std::optional<size_t> counted() {
     const std::string base = worker.ask({"GET", keys.base}).text;
     const size_t plus = base.find('+');
@@ -76,7 +77,8 @@ struct Bounds {
   uint64_t epoch = 0;
 };
 
-TEST_CASE_FIXTURE(Bounds, "short messages are not counted: so many of them are never too many") {
+TEST_CASE_FIXTURE(Bounds,
+                  "short messages are not counted: as many as are kept never have too many bytes") {
   for (int i = 0; i < 60; ++i) push(100);
   CHECK(kept().size() == 40);
   CHECK_FALSE(counted());
@@ -93,7 +95,7 @@ TEST_CASE_FIXTURE(
   CHECK(read_all(0, 30) == 21);
 }
 
-TEST_CASE_FIXTURE(Bounds, "one long message among short ones has them all counted") {
+TEST_CASE_FIXTURE(Bounds, "one long message among short ones makes them all count") {
   for (int i = 0; i < 10; ++i) push(100);
   push(9'000);
   CHECK(counted() == bytes_kept());
@@ -104,7 +106,7 @@ TEST_CASE_FIXTURE(Bounds, "one long message among short ones has them all counte
   CHECK(read_all(0, 21) == 21 - kept().size());
 }
 
-TEST_CASE_FIXTURE(Bounds, "the newest message is kept, however long") {
+TEST_CASE_FIXTURE(Bounds, "the newest message is kept, however long it is") {
   push(100);
   push(50'000);
   CHECK(kept().size() == 1);
@@ -114,10 +116,10 @@ TEST_CASE_FIXTURE(Bounds, "the newest message is kept, however long") {
   CHECK(bytes_kept() < 200);
 }
 
-TEST_CASE_FIXTURE(Bounds, "what is acknowledged is counted no longer") {
+TEST_CASE_FIXTURE(Bounds, "an acknowledged message is no longer counted") {
   for (int i = 0; i < 8; ++i) push(1000);
-  SUBCASE("where the client reads") { read_after(5, "reader"); }
-  SUBCASE("where it is pushed to") {
+  SUBCASE("if the client reads") { read_after(5, "reader"); }
+  SUBCASE("if there is a push") {
     read_after(0, "reader");
     REQUIRE(worker
                 .ask({"HSET", keys.clients, "reader",
@@ -127,10 +129,10 @@ TEST_CASE_FIXTURE(Bounds, "what is acknowledged is counted no longer") {
   }
   CHECK(kept().size() <= 4);
   CHECK(counted() == bytes_kept());
-  CHECK_MESSAGE(read_all(5, 8) == 0, "and nothing else is gone");
+  CHECK_MESSAGE(read_all(5, 8) == 0, "nothing else is gone");
 }
 
-TEST_CASE_FIXTURE(Bounds, "the counting ends when all has been acknowledged") {
+TEST_CASE_FIXTURE(Bounds, "counting ends when all messages have been acknowledged") {
   push(1000);
   push(1000);
   CHECK(counted());
@@ -140,7 +142,7 @@ TEST_CASE_FIXTURE(Bounds, "the counting ends when all has been acknowledged") {
   CHECK_FALSE(counted());
 }
 
-TEST_CASE_FIXTURE(Bounds, "what has expired is counted no longer") {
+TEST_CASE_FIXTURE(Bounds, "an expired message is no longer counted") {
   push(1000, clock.wall_ms() + 10);
   push(1000);
   clock.pass(20);
@@ -160,7 +162,7 @@ TEST_CASE_FIXTURE(Bounds, "a mailbox that counted is deleted like any other") {
   CHECK_FALSE(counted());
 }
 
-TEST_CASE_FIXTURE(Bounds, "whatever is pushed and read, the count is right and within its bound") {
+TEST_CASE_FIXTURE(Bounds, "after any pushes and reads, the count is right and within its bound") {
   std::mt19937 chance(7);
   uint64_t newest = 0;
   uint64_t at = 0;
@@ -197,7 +199,7 @@ struct Clients : Bounds {
   using Names = std::vector<std::string>;
 };
 
-TEST_CASE_FIXTURE(Clients, "a client more than may be takes the place of the longest unseen") {
+TEST_CASE_FIXTURE(Clients, "a client above the limit takes the place of the one longest unseen") {
   push(10);
   for (const auto* name : {"c", "a", "e", "b", "d"}) {
     REQUIRE(poll(name));
@@ -208,7 +210,7 @@ TEST_CASE_FIXTURE(Clients, "a client more than may be takes the place of the lon
   CHECK(names() == Names{"b", "c", "d", "e", "f"});
 }
 
-TEST_CASE_FIXTURE(Clients, "who is parked keeps its place, however long ago it was seen") {
+TEST_CASE_FIXTURE(Clients, "a parked client keeps its place, however long ago it was seen") {
   push(10);
   REQUIRE(poll("a", 50'000));
   for (const auto* name : {"b", "c", "d", "e"}) {
@@ -219,7 +221,8 @@ TEST_CASE_FIXTURE(Clients, "who is parked keeps its place, however long ago it w
   CHECK(names() == Names{"a", "c", "d", "e", "f"});
 }
 
-TEST_CASE_FIXTURE(Clients, "where all are parked a new client is refused, and nothing is changed") {
+TEST_CASE_FIXTURE(Clients,
+                  "if all clients are parked a new one is refused, and nothing is changed") {
   push(10);
   for (const auto* name : {"a", "b", "c", "d", "e"}) REQUIRE(poll(name, 50'000));
   const auto refused = poll("f", 50'000);
@@ -227,9 +230,9 @@ TEST_CASE_FIXTURE(Clients, "where all are parked a new client is refused, and no
   CHECK(refused.error().code == Code::too_many_clients);
   CHECK(refused.error().retry_after_ms > 0);
   CHECK(names() == Names{"a", "b", "c", "d", "e"});
-  CHECK_MESSAGE(poll("a", 50'000), "one that is there is not");
+  CHECK_MESSAGE(poll("a", 50'000), "a client that is known is not refused");
   clock.pass(50'001);
-  CHECK_MESSAGE(poll("f", 50'000), "nor is the new one when one of them has left");
+  CHECK_MESSAGE(poll("f", 50'000), "nor is the new one once another has left");
 }
 
 TEST_CASE_FIXTURE(Clients, "no messages are kept for a client that is forgotten") {
@@ -247,7 +250,7 @@ TEST_CASE_FIXTURE(Clients, "no messages are kept for a client that is forgotten"
 }
 
 TEST_CASE_FIXTURE(Clients,
-                  "a client that was forgotten is not made anew by a note that it has left") {
+                  "a client that was forgotten is not made again by a note that it has left") {
   push(10);
   for (const auto* name : {"a", "b", "c", "d", "e", "f"}) {
     REQUIRE(poll(name));
@@ -256,10 +259,10 @@ TEST_CASE_FIXTURE(Clients,
   REQUIRE(poll("a", 0, 0));
   CHECK(names() == Names{"b", "c", "d", "e", "f"});
   REQUIRE(poll("a", 50'000, 0));
-  CHECK_MESSAGE((names() == Names{"a", "c", "d", "e", "f"}), "by one that it is parked it is");
+  CHECK_MESSAGE((names() == Names{"a", "c", "d", "e", "f"}), "by a note that it is parked it is");
 }
 
-TEST_CASE_FIXTURE(Clients, "the bound holds where nobody has ever pushed") {
+TEST_CASE_FIXTURE(Clients, "the bound holds before the first push") {
   for (int i = 0; i < 50; ++i) {
     clock.pass(1);
     REQUIRE(worker.read({.client = "tab" + std::to_string(i), .after = Cursor{}}));

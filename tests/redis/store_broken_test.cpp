@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What somebody has put where a mailbox should be: it is named, nothing is stored beside it, and to
-// remove the mailbox cures it.
+// Foreign values at a mailbox's keys: the error names the key, nothing is stored next to it, and
+// removing the mailbox cures it.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -26,7 +26,7 @@ struct Broken : Mailboxes {
   }
   std::string clock_text() const { return std::to_string(clock.wall_ms()); }
 
-  // The error of an answer, which must be for good and name the key.
+  // The error of an answer, which must be terminal and name the key.
   template <class T>
   void check_names(const Or<T>& answer, std::string_view key) {
     REQUIRE_FALSE(answer);
@@ -53,18 +53,18 @@ struct Broken : Mailboxes {
 
 TEST_CASE_FIXTURE(
     Broken,
-    "a mailbox that can't be read is said to be broken, by its key, and nothing is stored") {
+    "a mailbox that can't be parsed is reported as broken, by its key, and nothing is stored") {
   std::string key;
   SUBCASE("base: no record") { set(key = keys.base, "no record"); }
   SUBCASE("base: empty") { set(key = keys.base, ""); }
   SUBCASE("base: half a record") { set(key = keys.base, std::to_string(epoch) + " 5"); }
-  SUBCASE("base: more behind it") { set(key = keys.base, std::to_string(epoch) + " 5 6x"); }
+  SUBCASE("base: more after it") { set(key = keys.base, std::to_string(epoch) + " 5 6x"); }
   SUBCASE("base: negative") { set(key = keys.base, "-5 0 5"); }
-  SUBCASE("base: an epoch beyond all time") { set(key = keys.base, "100000000000000 0 5"); }
-  SUBCASE("base: a count beyond all counts") {
+  SUBCASE("base: an epoch beyond any time") { set(key = keys.base, "100000000000000 0 5"); }
+  SUBCASE("base: a count beyond any count") {
     set(key = keys.base, std::to_string(epoch) + " 999999999999999 5");
   }
-  SUBCASE("base: so many bytes") {
+  SUBCASE("base: bytes beyond any count") {
     set(key = keys.base, std::to_string(epoch) + " 0 5+999999999999999");
   }
   SUBCASE("base: a hash") {
@@ -88,7 +88,7 @@ TEST_CASE_FIXTURE(
   check_cured();
 }
 
-TEST_CASE_FIXTURE(Broken, "what is broken is not said to be there once it has been removed") {
+TEST_CASE_FIXTURE(Broken, "a broken mailbox is not reported as there once it has been removed") {
   SUBCASE("a record") { set(keys.base, "no record"); }
   SUBCASE("a list") { set(keys.mailbox, "x"); }
   SUBCASE("only a list") {
@@ -100,7 +100,7 @@ TEST_CASE_FIXTURE(Broken, "what is broken is not said to be there once it has be
 }
 
 TEST_CASE_FIXTURE(Broken,
-                  "clients that wait stay known where a record is removed that can't be read") {
+                  "clients that wait stay known if a record that can't be parsed is removed") {
   read({.client = "tab", .after = id(2), .watch_until = in(31'000), .park_until = in(25'000)});
   set(keys.base, "no record");
   CHECK(worker.remove("alice").value());
@@ -109,7 +109,8 @@ TEST_CASE_FIXTURE(Broken,
   CHECK(clients[0].parked);
 }
 
-TEST_CASE_FIXTURE(Broken, "a client whose line can't be read is told so, and nobody else is") {
+TEST_CASE_FIXTURE(Broken,
+                  "a client whose line can't be parsed is told so, and no other client is") {
   std::string line;
   SUBCASE("no line") { line = "x"; }
   SUBCASE("an empty one") { line = ""; }
@@ -121,14 +122,15 @@ TEST_CASE_FIXTURE(Broken, "a client whose line can't be read is told so, and nob
   CHECK(read({.client = "tab", .after = id(1)}).count == 1);
   CHECK(worker.unread("alice", "tab").value() == 1);
   CHECK(push().id == id(3));
-  // It may have nothing yet: what it would get is kept.
+  // It may have no message yet: those for it are kept.
   read_after(3, "tab");
   CHECK(view().newest == id(3));
   CHECK(worker.unread("alice", "new").value() == 2);
   check_cured();
 }
 
-TEST_CASE_FIXTURE(Broken, "a client whose line can't be read makes room where there is none") {
+TEST_CASE_FIXTURE(Broken,
+                  "a client whose line can't be parsed gives way to a new one at the limit") {
   MailboxLimits limits = small_limits();
   limits.clients = 2;
   RedisWorker small(server.login(), clock, limits);
@@ -139,7 +141,7 @@ TEST_CASE_FIXTURE(Broken, "a client whose line can't be read makes room where th
   CHECK(worker.ask({"HEXISTS", keys.clients, "tab"}).integer == 1);
 }
 
-TEST_CASE_FIXTURE(Broken, "a message that can't be read is missed, and holds up nobody") {
+TEST_CASE_FIXTURE(Broken, "a message that can't be parsed is missed, and holds up no client") {
   worker.ask({"LSET", keys.unacked, "0", "x"});
   CHECK(view().queued == 0);
   CHECK(worker.unread("alice", "tab").value() == 0);
@@ -149,12 +151,12 @@ TEST_CASE_FIXTURE(Broken, "a message that can't be read is missed, and holds up 
   CHECK(reading.missed == 1);
 }
 
-TEST_CASE_FIXTURE(Broken, "of several mailboxes only those that are broken are not pushed to") {
+TEST_CASE_FIXTURE(Broken, "a push to several mailboxes fails only in those that are broken") {
   set(MailboxKeys("bob").mailbox, "x");
   const std::string element = make_element("mail", "1", clock.wall_ms(), 0);
   const std::vector<std::string_view> users{"alice", "bob", "carol"};
   const auto outcomes = worker.await<std::vector<Or<Pushed>>>(
-      [&](const auto& then) { worker.store.push_each(users, element, then); });
+      [&](const auto& then) { worker.store.push_each(users, element, {}, then); });
   REQUIRE(outcomes.size() == 3);
   CHECK(outcomes[0]);
   check_names(outcomes[1], mailbox_key("bob"));
@@ -162,20 +164,20 @@ TEST_CASE_FIXTURE(Broken, "of several mailboxes only those that are broken are n
   CHECK(worker.ask({"EXISTS", MailboxKeys("bob").unacked}).integer == 0);
 }
 
-TEST_CASE_FIXTURE(Broken, "by a reign that can't be nothing is pushed, and the key is named") {
+TEST_CASE_FIXTURE(Broken, "with an impossible reign nothing is pushed, and the key is named") {
   std::string reign;
   SUBCASE("no number") { reign = "x"; }
   SUBCASE("negative") { reign = "-5"; }
   SUBCASE("sixteen digits") { reign = "1795287654123000"; }
   SUBCASE("two years ahead") { reign = std::to_string(in(2 * 31'557'600'000)); }
-  worker.ask({"SET", kReignKey, reign});
+  worker.ask({"SET", shared_keys(0).reign, reign});
   const auto before = everything();
   const auto pushed = worker.push("alice");
   REQUIRE_FALSE(pushed);
   CHECK(pushed.error().code == Code::store_unavailable);
-  CHECK(pushed.error().message.find(kReignKey) != std::string::npos);
+  CHECK(pushed.error().message.find(shared_keys(0).reign) != std::string::npos);
   CHECK(everything() == before);
-  worker.ask({"DEL", kReignKey});
+  worker.ask({"DEL", shared_keys(0).reign});
   CHECK(push().id == id(3));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How long things are kept. Redis counts expiries by its own clock, so what is looked at here is
-// how long each key has still to live.
+// How long things are kept. Redis counts expiries by its own clock, so the tests look at how long
+// each key has still to live.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace letterbox::test {
 namespace {
 
 constexpr int64_t kLife = 1'000'000;
-// What may have passed since it was set.
+// The most that may have passed since it was set.
 constexpr int64_t kMoment = 15'000;
 
 struct Lives : Mailboxes {
@@ -36,14 +36,14 @@ struct Lives : Mailboxes {
   }
 };
 
-TEST_CASE_FIXTURE(Lives, "a mailbox lives on after a push, its base goes first") {
+TEST_CASE_FIXTURE(Lives, "a push renews a mailbox's life, and its base expires first") {
   push();
   CHECK(life(keys.base) > kLife - kMoment);
   CHECK(life(keys.unacked) > life(keys.base));
   CHECK(life(keys.mailbox) > life(keys.base));
 }
 
-TEST_CASE_FIXTURE(Lives, "a mailbox lives on after a poll, its base goes first") {
+TEST_CASE_FIXTURE(Lives, "a poll renews a mailbox's life, and its base expires first") {
   push_many(2);
   read_after(1);
   CHECK(life(keys.base) > kLife - kMoment);
@@ -62,7 +62,7 @@ TEST_CASE_FIXTURE(Lives, "expiries are renewed when a 64th of a life has passed"
     clock.pass(kLife / 64 + 1);
     read_after(1);
   }
-  SUBCASE("by a poll of somebody new") {
+  SUBCASE("by a poll of a new client") {
     clock.pass(kLife / 64 + 1);
     consume("new");
   }
@@ -87,18 +87,18 @@ TEST_CASE_FIXTURE(Lives, "a list that was emptied and filled again expires like 
   CHECK(life(keys.mailbox) > life(keys.base));
 }
 
-TEST_CASE_FIXTURE(Lives, "what a killed program was told last expires in ten minutes") {
+TEST_CASE_FIXTURE(Lives, "the last rings for a killed program expire in ten minutes") {
   read({.after = Cursor{}, .watch_until = in(31'000)});
   push();
   push();
-  CHECK(life(address_key("program")) > 500'000);
-  CHECK(life(address_key("program")) <= 600'000);
+  CHECK(life(address_key("program", 0)) > 500'000);
+  CHECK(life(address_key("program", 0)) <= 600'000);
   clock.pass(40'000);
   push();
   CHECK(life(keys.mailbox) > life(keys.base));
 }
 
-TEST_CASE_FIXTURE(Lives, "where nobody has ever pushed, what a poll leaves goes seconds after it") {
+TEST_CASE_FIXTURE(Lives, "before the first push, what a poll leaves expires seconds after it") {
   SUBCASE("one that only looked") {
     read({.client = "tab", .after = Cursor{}});
     CHECK(life(keys.clients) <= 1'000);
@@ -119,20 +119,21 @@ TEST_CASE_FIXTURE(Lives, "where nobody has ever pushed, what a poll leaves goes 
   nothing_lives_for_ever();
 }
 
-TEST_CASE_FIXTURE(Lives, "a poll that only looks where somebody waits does not shorten his note") {
+TEST_CASE_FIXTURE(Lives,
+                  "a poll that only looks does not shorten the note of a client that waits") {
   read({.client = "tab", .after = Cursor{}, .watch_until = in(31'000), .park_until = in(25'000)});
   read({.client = "phone", .after = Cursor{}});
   CHECK(life(keys.clients) > 25'000);
 }
 
-TEST_CASE_FIXTURE(Lives,
-                  "who waits when the first message comes is remembered as long as the mailbox") {
+TEST_CASE_FIXTURE(
+    Lives, "a client that waits when the first message comes is kept as long as the mailbox") {
   read({.client = "tab", .after = Cursor{}, .watch_until = in(31'000), .park_until = in(25'000)});
   push();
   CHECK(life(keys.clients) > life(keys.base));
 }
 
-TEST_CASE_FIXTURE(Lives, "what a removal leaves goes within a minute or so") {
+TEST_CASE_FIXTURE(Lives, "what a removal leaves expires within a minute or so") {
   push_many(2);
   read({.client = "tab", .after = id(2), .watch_until = in(31'000), .park_until = in(25'000)});
   worker.remove("alice").value();
@@ -143,7 +144,7 @@ TEST_CASE_FIXTURE(Lives, "what a removal leaves goes within a minute or so") {
   nothing_lives_for_ever();
 }
 
-TEST_CASE_FIXTURE(Lives, "no key ever lives for ever, whatever is done in which order") {
+TEST_CASE_FIXTURE(Lives, "every key expires, whatever is done in any order") {
   const std::vector<std::string> clients{"", "tab", "phone"};
   for (unsigned seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);

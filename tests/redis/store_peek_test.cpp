@@ -40,13 +40,14 @@ TEST_CASE_FIXTURE(Peeking, "a light look sees what was noted of a client, and th
   CHECK_FALSE(seen.raw);
 }
 
-TEST_CASE_FIXTURE(Peeking, "a light look sees the newest message also once those before are gone") {
+TEST_CASE_FIXTURE(Peeking,
+                  "a light look sees the newest message also once the older ones are gone") {
   push_many(3);
   read_after(3, "tab");
   CHECK(alice().newest == id(3));
 }
 
-TEST_CASE_FIXTURE(Peeking, "where nobody has pushed a light look sees no message") {
+TEST_CASE_FIXTURE(Peeking, "before the first push a light look sees no message") {
   CHECK(alice().newest == Cursor{});
   CHECK_FALSE(alice().noted);
   read({.client = "tab", .after = Cursor{}, .watch_until = in(9000), .park_until = in(5000)});
@@ -70,7 +71,7 @@ TEST_CASE_FIXTURE(Peeking, "a light look tells this program from others that wat
   CHECK(watched_until("+120<4:3<3:2 @other " + over + " @program " + later) == in(1000));
 }
 
-TEST_CASE_FIXTURE(Peeking, "a light look sees raw elements where it is to look at the list") {
+TEST_CASE_FIXTURE(Peeking, "a light look sees raw elements if it is to look at the list") {
   push();
   CHECK_FALSE(alice(true).raw);
   worker.ask({"RPUSH", keys.mailbox, "by hand"});
@@ -81,14 +82,18 @@ TEST_CASE_FIXTURE(Peeking, "a light look sees raw elements where it is to look a
 TEST_CASE_FIXTURE(Peeking, "keys that hold something else spoil the look at that client alone") {
   push();
   bool lists = false;
-  SUBCASE("base is no string") { worker.ask({"HSET", "base:{bob}", "a", "b"}); }
-  SUBCASE("base is another string") { worker.ask({"SET", "base:{bob}", "what?"}); }
-  SUBCASE("base has a watcher without a time") { worker.ask({"SET", "base:{bob}", "5 0 7 who"}); }
-  SUBCASE("unacked is no list") { worker.ask({"SET", "unacked:{bob}", "x"}); }
-  SUBCASE("clients is no hash") { worker.ask({"SET", "clients:{bob}", "x"}); }
-  SUBCASE("the client's line is no line") { worker.ask({"HSET", "clients:{bob}", "tab", "5 x"}); }
+  SUBCASE("base is no string") { worker.ask({"HSET", MailboxKeys("bob").base, "a", "b"}); }
+  SUBCASE("base is another string") { worker.ask({"SET", MailboxKeys("bob").base, "what?"}); }
+  SUBCASE("base has a watcher without a time") {
+    worker.ask({"SET", MailboxKeys("bob").base, "5 0 7 who"});
+  }
+  SUBCASE("unacked is no list") { worker.ask({"SET", MailboxKeys("bob").unacked, "x"}); }
+  SUBCASE("clients is no hash") { worker.ask({"SET", clients_key("bob"), "x"}); }
+  SUBCASE("the client's line is no line") {
+    worker.ask({"HSET", clients_key("bob"), "tab", "5 x"});
+  }
   SUBCASE("mailbox is no list") {
-    worker.ask({"SET", "mailbox:{bob}", "x"});
+    worker.ask({"SET", mailbox_key("bob"), "x"});
     lists = true;
   }
   const auto seen = look({{"alice", "tab"}, {"bob", "tab"}, {"carol", "tab"}}, lists);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What becomes of messages: their ids, how many are kept, and for how long.
+// What happens to messages: their ids, how many are kept, and for how long.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace letterbox::test {
 namespace {
 
 TEST_CASE_FIXTURE(Mailboxes,
-                  "ids are the time at which the mailbox was made, and a count without holes") {
+                  "an id is the time at which the mailbox was made, and a count without gaps") {
   for (uint64_t seq = 1; seq <= 5; ++seq) {
     const auto pushed = push();
     CHECK(pushed.id == id(seq));
@@ -35,7 +35,7 @@ TEST_CASE_FIXTURE(Mailboxes, "each mailbox counts for itself") {
   CHECK(read_after(0).count == 3);
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "the count goes on where everything was acknowledged") {
+TEST_CASE_FIXTURE(Mailboxes, "the count goes on after everything was acknowledged") {
   push_many(3);
   CHECK(read_after(3).count == 0);
   CHECK(view().queued == 0);
@@ -45,7 +45,7 @@ TEST_CASE_FIXTURE(Mailboxes, "the count goes on where everything was acknowledge
   CHECK(seqs(read_after(3)) == Seqs{4});
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "what is pushed is read as it was") {
+TEST_CASE_FIXTURE(Mailboxes, "a message is read as it was pushed") {
   const std::string data = R"({"text":"caf\u00e9 ünï 😀 \u0000 \" \\","n":12345678901234567890.10})";
   push(data);
   CHECK(read_after(0).messages == R"({"id":")" + id(1).text() + R"(","type":"mail","data":)" +
@@ -55,12 +55,12 @@ TEST_CASE_FIXTURE(Mailboxes, "what is pushed is read as it was") {
   CHECK((read_after(1).messages.find(large) != std::string::npos));
 }
 
-TEST_CASE_FIXTURE(
-    Mailboxes, "pushes that too few replicas have are waited for together, and are unavailable") {
+TEST_CASE_FIXTURE(Mailboxes,
+                  "pushes that too few replicas have wait together, and are unavailable") {
   static constexpr size_t kPushes = 30;
   const auto begin = std::chrono::steady_clock::now();
   const auto unavailable = worker.await<size_t>([&](const auto& then) {
-    worker.store.confirm_by(1, 200);
+    worker.store.replicas().confirm_by(1, 200);
     const std::string element = make_element("mail", "1", clock.wall_ms(), 0);
     const auto answers = std::make_shared<std::vector<bool>>();
     for (size_t i = 0; i < kPushes; ++i) {
@@ -76,7 +76,7 @@ TEST_CASE_FIXTURE(
   const auto took = std::chrono::steady_clock::now() - begin;
   CHECK(took >= std::chrono::milliseconds(200));
   CHECK(took < std::chrono::milliseconds(200 * kPushes / 2));
-  CHECK(read_after(0).count == kPushes);  // nobody can take them back
+  CHECK(read_after(0).count == kPushes);  // they can't be undone
 }
 
 TEST_CASE_FIXTURE(
@@ -92,7 +92,7 @@ TEST_CASE_FIXTURE(
   CHECK(reading.cursor.seq - 5 == reading.count + reading.missed);
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "queued counts what is kept, with the message that was pushed") {
+TEST_CASE_FIXTURE(Mailboxes, "queued counts the messages that are kept, including the one pushed") {
   push_many(40);
   CHECK(push().queued == 40);
 }
@@ -109,7 +109,7 @@ TEST_CASE_FIXTURE(Mailboxes, "a message is not delivered once its time is over")
 }
 
 TEST_CASE_FIXTURE(Mailboxes,
-                  "what has expired between others is missed, the others keep their ids") {
+                  "messages that expired between others are missed, the others keep their ids") {
   push();
   push("2", in(1'000));
   push("3", in(1'000));
@@ -121,7 +121,7 @@ TEST_CASE_FIXTURE(Mailboxes,
   CHECK(reading.cursor == id(4));
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "what has expired at the front goes with the next push") {
+TEST_CASE_FIXTURE(Mailboxes, "messages that expired at the front go with the next push") {
   push("1", in(1'000));
   push("2", in(1'000));
   push();
@@ -136,12 +136,10 @@ TEST_CASE_FIXTURE(Mailboxes, "what has expired at the front goes with the next p
 }
 
 TEST_CASE_FIXTURE(Mailboxes,
-                  "32 expired messages at most go with a push, the others with later ones") {
+                  "at most 32 expired messages go with a push, the others with later ones") {
   std::string data = "1";
   SUBCASE("short ones") {}
-  SUBCASE("long ones, of which the bytes are counted") {
-    data = '"' + std::string(500'000, 'x') + '"';
-  }
+  SUBCASE("long ones, whose bytes are counted") { data = '"' + std::string(500'000, 'x') + '"'; }
   for (int i = 0; i < 36; ++i) push(i == 0 ? data : "1", in(1'000));
   clock.pass(1'000);
   const auto stored = [&] { return worker.ask({"LLEN", keys.unacked}).integer; };
@@ -156,7 +154,7 @@ TEST_CASE_FIXTURE(Mailboxes,
   CHECK(view().oldest == id(37));
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "a mailbox of which all has expired goes on counting") {
+TEST_CASE_FIXTURE(Mailboxes, "a mailbox whose messages have all expired goes on counting") {
   push("1", in(1'000));
   clock.pass(1'000);
   CHECK(push("2", in(1'000)).id == id(2));
@@ -174,7 +172,7 @@ TEST_CASE_FIXTURE(Mailboxes, "a message is kept until its client has acknowledge
   read_after(3);
   CHECK(view().queued == 2);
   CHECK(view().oldest == id(4));
-  // It is asked for again: that answer was lost.
+  // The client asks for it again: that answer was lost.
   CHECK(seqs(read_after(3)) == Seqs{4, 5});
 }
 
@@ -216,11 +214,15 @@ TEST_CASE_FIXTURE(Mailboxes, "a client is live for as long as it is parked") {
   CHECK(view().queued == 0);
 }
 
-TEST_CASE_FIXTURE(Mailboxes,
-                  "a client is live for as long as its stream, which goes on with what it finds") {
+TEST_CASE_FIXTURE(
+    Mailboxes,
+    "a client is live for as long as its stream, which stays parked when it finds messages") {
   push_many(4);
-  const Ask stream{
-      .client = "stream", .after = id(2), .acknowledged = id(2), .park_until = in(150'000)};
+  const Ask stream{.client = "stream",
+                   .after = id(2),
+                   .acknowledged = id(2),
+                   .stream = true,
+                   .park_until = in(150'000)};
   CHECK(seqs(read(stream)) == Seqs{3, 4});
   CHECK(view().clients.at(0).parked);
   clock.pass(149'999);
@@ -231,8 +233,7 @@ TEST_CASE_FIXTURE(Mailboxes,
   CHECK(view().queued == 0);
 }
 
-TEST_CASE_FIXTURE(
-    Mailboxes, "a client that waits before the first push holds it back from nobody's trimming") {
+TEST_CASE_FIXTURE(Mailboxes, "a client that waits before the first push holds up no trimming") {
   read({.client = "early", .after = Cursor{}, .park_until = in(25'000)});
   push_many(2);
   read_after(2, "other");
@@ -241,8 +242,7 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(
-    Mailboxes,
-    "an older acknowledgement that comes late brings nothing back, and takes nothing away") {
+    Mailboxes, "an older acknowledgement that comes late restores nothing, and removes nothing") {
   push_many(5);
   read_after(4);
   CHECK(read_after(2).missed == 2);
@@ -252,8 +252,9 @@ TEST_CASE_FIXTURE(
 
 // --- notes -------------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Mailboxes,
-                  "a note acknowledges, and says who waits and who watches, without reading") {
+TEST_CASE_FIXTURE(
+    Mailboxes,
+    "a note acknowledges, and says which client waits and which program watches, without a read") {
   push_many(4);
   read({.client = "tab", .after = id(1), .watch_until = in(30'000)});
   for (const char* client : {"tab", "new", "tab"}) {
@@ -295,7 +296,7 @@ TEST_CASE_FIXTURE(Mailboxes,
 }
 
 TEST_CASE_FIXTURE(Mailboxes,
-                  "a note about a mailbox of which all was acknowledged leaves its count alone") {
+                  "a note about a mailbox without unacknowledged messages leaves its count alone") {
   push_many(3);
   read({.after = id(3), .watch_until = in(30'000)});
   for (int i = 0; i < 3; ++i) {

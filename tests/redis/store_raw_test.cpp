@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What somebody put into the list by hand.
+// Elements that were pushed into the list by hand.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -40,7 +40,7 @@ TEST_CASE_FIXTURE(Raw, "a raw element becomes a text message") {
                                       std::to_string(epoch) + "}");
 }
 
-TEST_CASE_FIXTURE(Raw, "any bytes become text: what is not UTF-8 becomes U+FFFD") {
+TEST_CASE_FIXTURE(Raw, "any bytes become text: those that are not UTF-8 become U+FFFD") {
   worker.adopt("alice", "caf\xC3\xA9 \xFF\xC3(\xED\xA0\x80").value();
   worker.adopt("alice", "\"\\\0\n\x01"sv).value();
   worker.adopt("alice", "").value();
@@ -58,16 +58,16 @@ TEST_CASE_FIXTURE(Raw, "all raw elements of a list are adopted, in their order")
   CHECK(worker.adopt_all("alice").value());
   CHECK(data() == std::vector<std::string>{"\"one\"", "\"two\"", "\"three\""});
   for (const auto& element : list()) CHECK(parse_ring(element).kind != Ring::Kind::raw);
-  CHECK_FALSE(list().empty());  // whoever waits hears of them
+  CHECK_FALSE(list().empty());  // a client that waits hears of them
 }
 
-TEST_CASE_FIXTURE(Raw, "where there are none nothing happens") {
+TEST_CASE_FIXTURE(Raw, "without raw elements nothing happens") {
   CHECK(worker.adopt_all("alice").value());
   CHECK(list().empty());
   CHECK(view().newest == Cursor{});
 }
 
-TEST_CASE_FIXTURE(Raw, "a ring or bell among raw elements stays, so that nobody misses it") {
+TEST_CASE_FIXTURE(Raw, "a ring or bell among raw elements stays, so that no client misses it") {
   push();
   hang("one");
   push();
@@ -87,7 +87,7 @@ TEST_CASE_FIXTURE(Raw, "a ring alone is left as it is") {
   CHECK(data().size() == 1);
 }
 
-TEST_CASE_FIXTURE(Raw, "a raw element that somebody else was quicker to take is left to him") {
+TEST_CASE_FIXTURE(Raw, "a raw element that another program took first is not adopted") {
   hang("one");
   CHECK(worker
             .await<Or<bool>>([&](const auto& then) {
@@ -99,7 +99,7 @@ TEST_CASE_FIXTURE(Raw, "a raw element that somebody else was quicker to take is 
   CHECK(data().empty());
 }
 
-TEST_CASE_FIXTURE(Raw, "a raw element is not lost where the connection breaks as it is adopted") {
+TEST_CASE_FIXTURE(Raw, "a raw element is not lost if the connection breaks during its adoption") {
   hang("one");
   const auto adopted = worker.await<Or<bool>>([&](const auto& then) {
     worker.store.adopt_all("alice", then);
@@ -110,7 +110,7 @@ TEST_CASE_FIXTURE(Raw, "a raw element is not lost where the connection breaks as
   CHECK(data() == std::vector<std::string>{"\"one\""});
 }
 
-TEST_CASE_FIXTURE(Raw, "raw elements stay in their order where the mailbox is broken") {
+TEST_CASE_FIXTURE(Raw, "raw elements stay in their order if the mailbox is broken") {
   hang("one");
   hang("two");
   SUBCASE("its record") { worker.ask({"SET", keys.base, "no record"}); }
@@ -139,7 +139,7 @@ TEST_CASE_FIXTURE(Raw, "more raw elements than are taken at once are all found")
   CHECK(at == 100);
 }
 
-TEST_CASE_FIXTURE(Raw, "a raw element that looks much like one of ours is raw all the same") {
+TEST_CASE_FIXTURE(Raw, "a raw element that looks much like one of Letterbox's is still raw") {
   const std::vector<std::string> much_alike{"*5", "5-1 0 {\"a\":1}", "0 {\"a\":1}", "bell", ""};
   for (const auto& raw : much_alike) hang(raw);
   CHECK(consume().raw);
@@ -147,7 +147,7 @@ TEST_CASE_FIXTURE(Raw, "a raw element that looks much like one of ours is raw al
   CHECK(data().size() == much_alike.size());
 }
 
-TEST_CASE("in a Redis that is full raw elements are adopted all the same") {
+TEST_CASE("in a Redis that is full raw elements are still adopted") {
   RedisServer server;
   FakeClock clock;
   RedisWorker worker(server.login(), clock);
@@ -158,7 +158,7 @@ TEST_CASE("in a Redis that is full raw elements are adopted all the same") {
   CHECK(worker.view("alice")->queued == 2);
 }
 
-TEST_CASE("a raw element is not lost where its message can't be pushed") {
+TEST_CASE("a raw element is not lost if its message can't be pushed") {
   RedisServer server;
   FakeClock clock;
   RedisWorker worker(server.login(), clock);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a poll is given: after a cursor, or after the cursor that is kept for it.
+// What a poll is given: the messages after its cursor, or after the cursor that is kept for it.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -14,13 +14,31 @@
 namespace letterbox::test {
 namespace {
 
-TEST_CASE_FIXTURE(Mailboxes, "what follows the cursor is read, oldest first") {
+TEST_CASE_FIXTURE(Mailboxes, "what has expired does not count for the limit of a read") {
+  for (int i = 0; i < 10; ++i) push("1", in(1'000));
+  push();
+  push();
+  clock.pass(1'000);
+  const auto first = read({.after = id(0), .limit = 1});
+  CHECK(seqs(first) == Seqs{11});
+  CHECK(first.missed == 10);
+  CHECK(first.cursor == id(11));
+}
+
+TEST_CASE_FIXTURE(Mailboxes, "a poll that finds only what has expired is noted as parked") {
+  push("1", in(1'000));
+  clock.pass(1'000);
+  read({.client = "tab", .after = id(0), .watch_until = in(31'000), .park_until = in(25'000)});
+  CHECK(view().clients.front().parked);
+}
+
+TEST_CASE_FIXTURE(Mailboxes, "the messages after the cursor are read, oldest first") {
   push_many(35);
   CHECK(seqs(read_after(31)) == Seqs{32, 33, 34, 35});
 }
 
-TEST_CASE_FIXTURE(Mailboxes,
-                  "from the beginning is from the oldest that is kept, and nothing is missed") {
+TEST_CASE_FIXTURE(
+    Mailboxes, "a read from the beginning starts at the oldest that is kept, and misses nothing") {
   push_many(50);
   const auto reading = read({.after = Cursor{}});
   CHECK(reading.missed == 0);
@@ -31,7 +49,7 @@ TEST_CASE_FIXTURE(Mailboxes,
   CHECK(reading.newest == id(50));
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "an answer stops at its limit, and the next one goes on there") {
+TEST_CASE_FIXTURE(Mailboxes, "an answer stops at its limit, and the next one continues there") {
   push_many(40);
   uint64_t at = 0;
   for (const size_t limit : {1, 2, 31, 32, 33}) {
@@ -47,7 +65,7 @@ TEST_CASE_FIXTURE(Mailboxes, "an answer stops at its limit, and the next one goe
 }
 
 TEST_CASE_FIXTURE(Mailboxes,
-                  "an answer stops at about its size in bytes, but has one message at least") {
+                  "an answer stops at about its size in bytes, but has at least one message") {
   const std::string thousand = '"' + std::string(1'000, 'x') + '"';
   const std::string huge = '"' + std::string(100'000, 'x') + '"';
   for (int i = 0; i < 10; ++i) push(thousand);
@@ -59,27 +77,30 @@ TEST_CASE_FIXTURE(Mailboxes,
   CHECK(seqs(read_after(11)) == Seqs{12, 13});
 }
 
-TEST_CASE_FIXTURE(
-    Mailboxes,
-    "a limit that only expired messages fill gives none of them, but tells that more follow") {
-  push("1", in(1'000));
-  push("2", in(1'000));
+TEST_CASE_FIXTURE(Mailboxes,
+                  "a page of expired messages alone is empty, but tells that more follow") {
+  const std::string long_one(2'500, '1');
+  push(long_one, in(1'000));
+  push(long_one, in(1'000));
   push();
   clock.pass(1'000);
-  const auto reading = read({.after = id(0), .limit = 2});
+  const auto reading = read({.after = id(0)});
   CHECK(reading.count == 0);
   CHECK(reading.missed == 2);
   CHECK(reading.cursor == id(2));
   CHECK(reading.newest == id(3));
 }
 
-// --- what is acknowledged apart from what is read ------------------------------------------------
+// --- acknowledging apart from reading ----------------------------------------------------------
 
-TEST_CASE_FIXTURE(Mailboxes,
-                  "a stream reads behind what it was given, and acknowledges what its client has") {
+TEST_CASE_FIXTURE(
+    Mailboxes, "a stream reads on from what it was given, and acknowledges what its client has") {
   push_many(6);
-  const auto reading =
-      read({.client = "tab", .after = id(4), .acknowledged = id(2), .park_until = in(9'000)});
+  const auto reading = read({.client = "tab",
+                             .after = id(4),
+                             .acknowledged = id(2),
+                             .stream = true,
+                             .park_until = in(9'000)});
   CHECK(seqs(reading) == Seqs{5, 6});
   const auto found = view();
   CHECK(found.queued == 4);
@@ -87,23 +108,40 @@ TEST_CASE_FIXTURE(Mailboxes,
   REQUIRE(found.clients.size() == 1);
   CHECK(found.clients.front().cursor == id(2));
   CHECK(found.clients.front().parked);
-  // Lost on its way: it comes back with what it has.
+  // A message was lost on its way: the client comes back with its last one.
   CHECK(seqs(read_after(2, "tab")) == Seqs{3, 4, 5, 6});
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "a stream of whose client nothing is known acknowledges nothing") {
+TEST_CASE_FIXTURE(Mailboxes, "a stream of an unknown client acknowledges nothing") {
   push_many(3);
-  CHECK(seqs(read({.client = "tab", .after = id(2), .acknowledged = Cursor{}})) == Seqs{3});
+  const Ask stream{.client = "tab", .after = id(2), .acknowledged = Cursor{}, .stream = true};
+  CHECK(seqs(read(stream)) == Seqs{3});
   CHECK(view().queued == 3);
-  // ... nor does one that acknowledges what is of another mailbox.
-  CHECK(seqs(read({.client = "tab", .after = id(2), .acknowledged = Cursor{5, 3}})) == Seqs{3});
+  // ... nor does a stream that acknowledges a message of another mailbox.
+  CHECK(
+      seqs(read({.client = "tab", .after = id(2), .acknowledged = Cursor{5, 3}, .stream = true})) ==
+      Seqs{3});
   CHECK(view().queued == 3);
+}
+
+TEST_CASE_FIXTURE(
+    Mailboxes, "a poll that goes on behind what it passed over acknowledges what its client has") {
+  push("1", in(1'000));
+  push("1", in(1'000));
+  push();
+  clock.pass(1'000);
+  const auto reading =
+      read({.client = "tab", .after = id(2), .acknowledged = id(0), .park_until = in(9'000)});
+  CHECK(seqs(reading) == Seqs{3});
+  CHECK(view().clients.front().cursor == id(0));
+  CHECK_FALSE(view().clients.front().parked);
+  CHECK(read_after(0, "tab").missed == 2);
 }
 
 // --- resets ------------------------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(Mailboxes,
-                  "a cursor that means nothing here is answered by a reset, from the oldest kept") {
+                  "an unknown cursor is answered by a reset, from the oldest message kept") {
   push_many(4);
   read_after(2);
   Ask ask;
@@ -120,7 +158,7 @@ TEST_CASE_FIXTURE(Mailboxes,
   CHECK(reading.missed == 0);
   CHECK(seqs(reading) == Seqs{3, 4});
   CHECK(reading.cursor == id(4));
-  // It acknowledged nothing.
+  // The cursor acknowledged nothing.
   CHECK(view().oldest == id(3));
 }
 
@@ -132,8 +170,7 @@ TEST_CASE_FIXTURE(Mailboxes, "the newest cursor is not from the future") {
   CHECK(reading.cursor == id(4));
 }
 
-TEST_CASE_FIXTURE(Mailboxes,
-                  "where there is no mailbox the cursor is 0, and any other one a reset") {
+TEST_CASE_FIXTURE(Mailboxes, "without a mailbox the cursor is 0, and any other one a reset") {
   const auto first = read({.after = Cursor{}});
   CHECK(first.cursor == Cursor{});
   CHECK(first.newest == Cursor{});
@@ -145,7 +182,7 @@ TEST_CASE_FIXTURE(Mailboxes,
 }
 
 TEST_CASE_FIXTURE(Mailboxes,
-                  "a mailbox removed and made again within a millisecond is another one") {
+                  "a mailbox that is removed and made again within a millisecond is another one") {
   std::set<uint64_t> epochs;
   for (size_t i = 1; i <= 5; ++i) {
     const auto pushed = push();
@@ -191,7 +228,9 @@ TEST_CASE_FIXTURE(Mailboxes, "a client without a cursor is given each message on
   CHECK(view().queued == 0);
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "its first poll begins at the oldest kept, and misses nothing") {
+TEST_CASE_FIXTURE(
+    Mailboxes,
+    "the first poll without a cursor begins at the oldest message kept, and misses nothing") {
   push_many(50);
   const auto reading = consume();
   CHECK(seqs(reading).front() == 11);
@@ -199,7 +238,7 @@ TEST_CASE_FIXTURE(Mailboxes, "its first poll begins at the oldest kept, and miss
   CHECK_FALSE(reading.reset);
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "its cursor moves no further than its answer") {
+TEST_CASE_FIXTURE(Mailboxes, "the cursor that the store keeps moves no further than the answer") {
   push_many(5);
   CHECK(seqs(read({.limit = 2})) == Seqs{1, 2});
   CHECK(view().oldest == id(3));
@@ -222,7 +261,7 @@ TEST_CASE_FIXTURE(Mailboxes, "a client without a cursor is told exactly how many
   CHECK(consume().count == 3);
   push_many(50);
   SUBCASE("as it comes back") {}
-  SUBCASE("also where it was noted as away in between") {
+  SUBCASE("also if it was noted as away in between") {
     read({.limit = 0});
     read({.limit = 0, .park_until = in(1)});
   }
@@ -239,14 +278,14 @@ TEST_CASE_FIXTURE(Mailboxes, "a client without a cursor is told of a reset, once
   clock.pass(1);
   push();
   SUBCASE("as it comes back") {}
-  SUBCASE("also where it was noted as away in between") { read({.limit = 0}); }
+  SUBCASE("also if it was noted as away in between") { read({.limit = 0}); }
   const auto reading = consume();
   CHECK(reading.reset);
   CHECK(reading.count == 1);
   CHECK_FALSE(consume().reset);
 }
 
-TEST_CASE_FIXTURE(Mailboxes, "a note of a client without a cursor does not move it") {
+TEST_CASE_FIXTURE(Mailboxes, "a note of a client without a cursor does not move the kept one") {
   push_many(3);
   CHECK(seqs(read({.limit = 1})) == Seqs{1});
   read({.limit = 0, .watch_until = in(30'000)});
@@ -264,7 +303,7 @@ TEST_CASE_FIXTURE(Mailboxes,
 
 // --- raw ---------------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Mailboxes, "a reading tells of raw elements that wait, a note does not") {
+TEST_CASE_FIXTURE(Mailboxes, "a read tells of raw elements that wait, a note does not") {
   CHECK_FALSE(consume().raw);
   worker.ask({"RPUSH", keys.mailbox, "by hand"});
   CHECK(consume().raw);
@@ -276,8 +315,7 @@ TEST_CASE_FIXTURE(Mailboxes, "a reading tells of raw elements that wait, a note 
 
 // --- everything together -----------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Mailboxes,
-                  "count and missed always add up, and nothing is given that has expired") {
+TEST_CASE_FIXTURE(Mailboxes, "count and missed always add up, and no expired message is given") {
   std::map<std::string, Cursor> cursors{{"a", {}}, {"b", {}}, {"c", {}}};
   std::map<uint64_t, uint64_t> expiries;  // of messages by SEQ
   for (const unsigned seed : {1U, 2U, 3U}) {

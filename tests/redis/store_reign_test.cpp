@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Another Redis has taken over, and lacks what its predecessor took last: ids go on in a new epoch,
-// and what clients have of the old one still counts.
+// Another Redis has taken over, and lacks the last messages of its predecessor: ids go on in a new
+// epoch, and the cursors that clients have of the old one still count.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -19,10 +19,10 @@ struct Reigns : Mailboxes {
   // Some time later, as a login notes it.
   void begin_reign() {
     clock.pass(1000);
-    worker.ask({"SET", kReignKey, std::to_string(clock.wall_ms())});
+    worker.ask({"SET", shared_keys(0).reign, std::to_string(clock.wall_ms())});
     clock.pass(500);
   }
-  // A predecessor has given, and a client has, what is not here.
+  // An id that the predecessor gave, which a client has and this Redis does not.
   Cursor lost(uint64_t seq) const { return id(seq); }
 
   // Three messages, and a fourth that was the first of a new reign.
@@ -61,12 +61,12 @@ TEST_CASE_FIXTURE(Reigns, "the first push of a new reign goes on in a new epoch,
 }
 
 TEST_CASE_FIXTURE(Reigns,
-                  "a new epoch is later than the reign and the old epoch, whoever's clock it is") {
+                  "a new epoch is later than the reign and the old epoch, by any program's clock") {
   push_many(3);
   uint64_t begun = epoch + 1;
   SUBCASE("the reign began a moment after the epoch, by a clock that goes ahead") {}
   SUBCASE("the reign began long after, by a clock that goes ahead") { begun = epoch + 100'000; }
-  worker.ask({"SET", kReignKey, std::to_string(begun)});
+  worker.ask({"SET", shared_keys(0).reign, std::to_string(begun)});
   const auto pushed = push();
   CHECK(pushed.id == Cursor{begun, 4});
   CHECK(push().id == Cursor{begun, 5});
@@ -81,8 +81,8 @@ TEST_CASE_FIXTURE(Reigns, "a mailbox that was made in this reign stays as it is"
   CHECK(base() == before);
 }
 
-TEST_CASE_FIXTURE(Reigns, "a mailbox that is made by a clock that lags is one of this reign") {
-  worker.ask({"SET", kReignKey, std::to_string(epoch + 5000)});
+TEST_CASE_FIXTURE(Reigns, "a mailbox that is made by a clock that lags belongs to this reign") {
+  worker.ask({"SET", shared_keys(0).reign, std::to_string(epoch + 5000)});
   CHECK(push().id == Cursor{epoch + 5000, 1});
   CHECK(push().id == Cursor{epoch + 5000, 2});
 }
@@ -100,14 +100,14 @@ TEST_CASE_FIXTURE(Reigns, "rings carry the new ids") {
     read({.client = "tab", .after = id(1), .watch_until = in(60'000), .park_until = in(25'000)});
     begin_reign();
     const auto pushed = push();
-    const std::string told = worker.ask({"LPOP", address_key("program")}).text;
+    const std::string told = worker.ask({"LPOP", address_key("program", 0)}).text;
     const auto rings = parse_addressed(told);
     REQUIRE(rings.size() == 1);
     CHECK(rings[0].second.id == pushed.id);
   }
 }
 
-TEST_CASE_FIXTURE(Reigns, "what was put there by hand is adopted in the new epoch too") {
+TEST_CASE_FIXTURE(Reigns, "a raw element is adopted in the new epoch too") {
   push_many(3);
   begin_reign();
   CHECK(worker.adopt("alice", "by hand").value().id == Cursor{clock.wall_ms(), 4});
@@ -136,7 +136,8 @@ TEST_CASE_FIXTURE(Reigns, "a cursor of the old epoch goes on without a reset, an
   CHECK_FALSE(reading.reset);
 }
 
-TEST_CASE_FIXTURE(Reigns, "a cursor of what was lost gets every message that came after the loss") {
+TEST_CASE_FIXTURE(Reigns,
+                  "a cursor of a lost message gets every message that came after the loss") {
   three_and_a_fork();
   push();
   const auto reading = read({.client = "tab", .after = lost(5)});
@@ -145,7 +146,7 @@ TEST_CASE_FIXTURE(Reigns, "a cursor of what was lost gets every message that cam
   CHECK_FALSE(reading.reset);
 }
 
-TEST_CASE_FIXTURE(Reigns, "what was given under the old reign keeps its id") {
+TEST_CASE_FIXTURE(Reigns, "a message of the old reign keeps its id") {
   push_many(3);
   const std::string before = read_after(0).messages;
   begin_reign();
@@ -160,8 +161,7 @@ TEST_CASE_FIXTURE(Reigns, "what was given under the old reign keeps its id") {
   CHECK(view().clients.at(0).cursor == id(3));
 }
 
-TEST_CASE_FIXTURE(Reigns,
-                  "until something is pushed, a cursor of what was lost stands at the newest") {
+TEST_CASE_FIXTURE(Reigns, "until the next push a cursor of a lost message counts as the newest") {
   push_many(3);
   begin_reign();
   const auto reading = read({.client = "tab", .after = lost(5)});
@@ -180,17 +180,17 @@ TEST_CASE_FIXTURE(Reigns, "in the reign of its mailbox a cursor from the future 
   CHECK(read({.client = "tab", .after = lost(5)}).reset);
 }
 
-TEST_CASE_FIXTURE(Reigns, "a client whose cursor is kept here goes on where it stood") {
+TEST_CASE_FIXTURE(Reigns, "a client whose cursor the store keeps goes on from it") {
   push_many(2);
   CHECK(seqs(consume("script")) == Seqs{1, 2});
   push();
   begin_reign();
   SUBCASE("after a push") { push(); }
-  SUBCASE("which also a note has seen meanwhile") {
+  SUBCASE("and a note meanwhile") {
     push();
     read({.client = "script", .limit = 0, .park_until = in(25'000)});
   }
-  SUBCASE("before one") {
+  SUBCASE("before a push") {
     CHECK(seqs(consume("script")) == Seqs{3});
     push();
     CHECK(seqs(consume("script")) == Seqs{4});
@@ -225,14 +225,14 @@ TEST_CASE_FIXTURE(Reigns, "a cursor stays good for eight reigns, and is then a r
   const Cursor newest = push().id;
   CHECK(read_after(2, "tab").reset);
   CHECK_FALSE(read({.client = "tab", .after = ids.front()}).reset);
-  // Lines are taken along each time.
+  // The clients' lines move along each time.
   CHECK(line("phone").starts_with(std::to_string(newest.epoch) + " 1 "));
   const auto reading = consume("script");
   CHECK(reading.count == 9);
   CHECK_FALSE(reading.reset);
 }
 
-TEST_CASE_FIXTURE(Reigns, "a cursor of no epoch that was ever here is a reset, forked or not") {
+TEST_CASE_FIXTURE(Reigns, "a cursor of an epoch that was never here is a reset, forked or not") {
   const Cursor fourth = three_and_a_fork();
   CHECK(read({.client = "tab", .after = Cursor{}, .foreign = true}).reset);
   CHECK(read({.client = "tab", .after = Cursor{epoch - 1, 2}}).reset);
@@ -252,7 +252,7 @@ TEST_CASE_FIXTURE(Reigns, "after a removal all cursors are foreign") {
 
 // --- clients' lines ----------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Reigns, "what a slower client needs is kept for it") {
+TEST_CASE_FIXTURE(Reigns, "messages that a slower client needs are kept over a fork") {
   push_many(12);
   read_after(2, "phone");
   read_after(12, "tab");
@@ -279,7 +279,7 @@ TEST_CASE_FIXTURE(Reigns, "an acknowledgement of the old epoch counts after the 
 }
 
 TEST_CASE_FIXTURE(Reigns,
-                  "an acknowledgement of what was lost acknowledges nothing of the new epoch") {
+                  "an acknowledgement of lost messages acknowledges nothing of the new epoch") {
   push_many(10);
   read_after(0, "tab");
   begin_reign();
@@ -306,7 +306,7 @@ TEST_CASE_FIXTURE(Reigns, "a note of the old epoch counts in the new one") {
   CHECK(view().queued == 2);
 }
 
-TEST_CASE_FIXTURE(Reigns, "notes and reads leave it standing what the epoch goes on from") {
+TEST_CASE_FIXTURE(Reigns, "notes and reads keep the record of the epoch's predecessor") {
   const Cursor fourth = three_and_a_fork();
   const std::string mark = "<" + std::to_string(epoch) + ":3";
   CHECK(base().find(mark) != std::string::npos);
@@ -321,7 +321,7 @@ TEST_CASE_FIXTURE(Reigns, "notes and reads leave it standing what the epoch goes
   CHECK(base().find(mark) != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Reigns, "the bytes that are counted are counted on") {
+TEST_CASE_FIXTURE(Reigns, "the count of bytes goes on after a fork") {
   const std::string longer = '"' + std::string(500'000, 'x') + '"';
   push(longer);
   push(longer);
@@ -336,7 +336,7 @@ TEST_CASE_FIXTURE(Reigns, "the bytes that are counted are counted on") {
 
 // --- unread ------------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Reigns, "what a client had before the fork is not unread after it") {
+TEST_CASE_FIXTURE(Reigns, "messages that a client had before the fork are not unread after it") {
   push_many(3);
   read_after(0, "new here");
   read_after(3, "tab");
@@ -344,8 +344,8 @@ TEST_CASE_FIXTURE(Reigns, "what a client had before the fork is not unread after
   push();
   CHECK(worker.unread("alice", "tab").value() == 1);
   CHECK(worker.unread("alice", "new here").value() == 4);
-  SUBCASE("whose line is of the old epoch still") { CHECK(acknowledge(id(2), "tab")); }
-  SUBCASE("which has more than is known here") { CHECK(acknowledge(lost(9), "tab")); }
+  SUBCASE("its line is still of the old epoch") { CHECK(acknowledge(id(2), "tab")); }
+  SUBCASE("it has more than this Redis knows") { CHECK(acknowledge(lost(9), "tab")); }
   const uint64_t behind = line("tab").find(" 2 ") != std::string::npos ? 2 : 1;
   CHECK(worker.unread("alice", "tab").value() == behind);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Who is told of a push, and how; and what the push says of those who listen.
+// Which programs are told of a push, and how; and what the push's answer says of those that listen.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -38,7 +38,7 @@ struct Rings : Mailboxes {
                           .watch_until = in(for_ms)}));
   }
   std::vector<std::string> at(const std::string& program) {
-    return worker.ask({"LRANGE", address_key(program), "0", "-1"}).texts();
+    return worker.ask({"LRANGE", address_key(program, 0), "0", "-1"}).texts();
   }
   std::string told(const std::string& named, const std::string& element = "") {
     return std::to_string(clock.wall_ms()) + " " + named + "\n" + element;
@@ -50,9 +50,9 @@ constexpr auto kBell = Ring::Kind::bell;
 constexpr auto kRaw = Ring::Kind::raw;
 using Kinds = std::vector<Ring::Kind>;
 
-// --- nobody watches ----------------------------------------------------------------------------
+// --- no program watches ------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Rings, "if nobody watches a push hangs a ring that carries its message") {
+TEST_CASE_FIXTURE(Rings, "if no program watches a push hangs a ring that carries its message") {
   CHECK_FALSE(push("[1,2]").waiting);
   const auto hanging = list();
   REQUIRE(hanging.size() == 1);
@@ -65,7 +65,7 @@ TEST_CASE_FIXTURE(Rings, "if nobody watches a push hangs a ring that carries its
 }
 
 TEST_CASE_FIXTURE(Rings,
-                  "a ring that nobody took becomes a bell with the next push, and stays one") {
+                  "a ring that was not taken becomes a bell with the next push, and stays one") {
   push();
   for (int i = 0; i < 5; ++i) {
     push();
@@ -76,13 +76,13 @@ TEST_CASE_FIXTURE(Rings,
 TEST_CASE_FIXTURE(Rings, "after a ring was taken the next one carries its message again") {
   for (uint64_t seq = 1; seq <= 4; ++seq) {
     push();
-    if (seq == 2) push();  // a bell this time
+    if (seq == 2) push();  // hangs a bell
     CHECK(parse_ring(take()).kind == (seq == 2 ? kBell : kMessage));
     CHECK(list().empty());
   }
 }
 
-// (What is around the data of a message of 500 bytes, the longest that a ring carries here.)
+// (The JSON around the data of a message of 500 bytes, the longest that a ring carries here.)
 std::string data_of(size_t bytes, const FakeClock& clock) {
   const size_t around = make_element("mail", "1", clock.wall_ms(), 0).size() - 1;
   return '"' + std::string(bytes - around - 2, 'x') + '"';
@@ -95,7 +95,7 @@ TEST_CASE_FIXTURE(Rings, "a message too long for a ring is announced by a bell")
   CHECK(parse_ring(take()).kind == kBell);
 }
 
-// --- who watches is told at its address --------------------------------------------------------
+// --- programs that watch are told at their addresses -------------------------------------------
 
 TEST_CASE_FIXTURE(Rings, "each program that watches is told at its address, and nothing hangs") {
   watch("one", 30'000);
@@ -107,11 +107,11 @@ TEST_CASE_FIXTURE(Rings, "each program that watches is told at its address, and 
   const std::vector<std::string> expected{told("alice " + pushed.id.text(), element)};
   CHECK(at("one") == expected);
   CHECK(at("two") == expected);
-  CHECK(worker.ask({"PTTL", address_key("one")}).integer > 500'000);
-  CHECK(worker.ask({"PTTL", address_key("one")}).integer <= 600'000);
+  CHECK(worker.ask({"PTTL", address_key("one", 0)}).integer > 500'000);
+  CHECK(worker.ask({"PTTL", address_key("one", 0)}).integer <= 600'000);
 }
 
-TEST_CASE_FIXTURE(Rings, "what a push tells is what the program reads") {
+TEST_CASE_FIXTURE(Rings, "a program reads what a push tells") {
   watch("one", 30'000);
   const Pushed pushed = push();
   const auto told = at("one");
@@ -124,13 +124,13 @@ TEST_CASE_FIXTURE(Rings, "what a push tells is what the program reads") {
 }
 
 TEST_CASE_FIXTURE(Rings,
-                  "of a message for many an address is told once, with all whom it watches") {
+                  "an address is told once of a message for many, with all users that it watches") {
   for (const auto* user : {"alice", "bob", "carol"}) watch("one", 30'000, user);
   watch("two", 30'000, "carol");
   const std::string element = make_element("mail", "1", clock.wall_ms(), 0);
   const std::vector<std::string_view> users{"alice", "bob", "carol", "dave"};
   const auto outcomes = worker.await<std::vector<Or<Pushed>>>(
-      [&](const auto& then) { worker.store.push_each(users, element, then); });
+      [&](const auto& then) { worker.store.push_each(users, element, {}, then); });
   REQUIRE(outcomes.size() == 4);
   const auto name = [&](size_t i, const char* user) {
     return std::string(user) + " " + outcomes[i].value().id.text();
@@ -143,13 +143,14 @@ TEST_CASE_FIXTURE(Rings,
   CHECK_FALSE(outcomes[3].value().waiting);
 }
 
-TEST_CASE_FIXTURE(Rings, "of a message too long for a ring an address is told that it is there") {
+TEST_CASE_FIXTURE(Rings,
+                  "if a message is too long for a ring, an address is told only that it is there") {
   watch("one", 30'000);
   const Pushed pushed = push(data_of(501, clock));
   CHECK(at("one") == std::vector{told("alice " + pushed.id.text())});
 }
 
-TEST_CASE_FIXTURE(Rings, "a program whose watch has run out, or is given up, is not told") {
+TEST_CASE_FIXTURE(Rings, "a program whose watch has run out or ended is not told") {
   watch("one", 30'000);
   watch("two", 20'000);
   watch("three", 30'000);
@@ -164,17 +165,17 @@ TEST_CASE_FIXTURE(Rings, "a program whose watch has run out, or is given up, is 
   CHECK(kinds() == Kinds{kMessage});
 }
 
-TEST_CASE_FIXTURE(Rings, "a watch is given up also if nobody has ever pushed") {
+TEST_CASE_FIXTURE(Rings, "a watch also ends before the first push") {
   watch("one", 30'000);
   watch("one", 0);
   CHECK_FALSE(push().waiting);
   CHECK(at("one").empty());
 }
 
-TEST_CASE_FIXTURE(Rings, "an address that nobody reads says in the end: look at everything") {
+TEST_CASE_FIXTURE(Rings, "an address that is not read says in the end: look at everything") {
   watch("one", 600'000);
   const std::vector<std::string> rings(4096, "x");
-  const std::string key = address_key("one");
+  const std::string key = address_key("one", 0);
   std::vector<std::string_view> words{"RPUSH", key};
   words.insert(words.end(), rings.begin() + 1, rings.end());
   worker.ask(words);
@@ -183,22 +184,26 @@ TEST_CASE_FIXTURE(Rings, "an address that nobody reads says in the end: look at 
   push();
   CHECK(at("one") == std::vector{told("*")});
   CHECK(parse_addressed(at("one")[0]).empty());
-  CHECK(worker.ask({"PTTL", address_key("one")}).integer > 0);
+  CHECK(worker.ask({"PTTL", address_key("one", 0)}).integer > 0);
   push();
   CHECK(at("one").size() == 2);
 }
 
-// (A replica is sent the same as this file is.)
-TEST_CASE("of an address nothing is in the append-only file, of the message all is") {
+// (A replica is sent the same as this file.)
+TEST_CASE("the append-only file has the whole message, and nothing of an address") {
   RedisServer server(RedisServer::Keeps::everything);
   const FakeClock clock;
   RedisWorker worker(server.login(), clock, small_limits(), "one");
   REQUIRE(worker.comes_up());
   REQUIRE(worker.read({.after = Cursor{}, .watch_until = clock.wall_ms() + 30'000}));
   REQUIRE(worker.push("alice", R"("first")"));
-  const std::string key = address_key("one");
-  REQUIRE(worker.push("alice", R"("second")"));
-  CHECK(worker.ask({"LLEN", key}).integer == 2);
+  // (Two in one step: the second must not be left out either.)
+  REQUIRE(worker.await<Or<Pushed>>([&](const auto& then) {
+    const auto element = [&](const char* data) { return make_element("mail", data, 0, 0); };
+    worker.store.push("alice", element(R"("second")"), [](const auto&) {});
+    worker.store.push("bob", element(R"("third")"), then);
+  }));
+  CHECK(worker.ask({"LLEN", address_key("one", 0)}).integer == 2);
   std::string kept;
   const std::string folder = worker.ask({"CONFIG", "GET", "dir"}).texts().at(1);
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
@@ -208,26 +213,27 @@ TEST_CASE("of an address nothing is in the append-only file, of the message all 
   }
   CHECK(kept.find("\"first\"") != std::string::npos);
   CHECK(kept.find("\"second\"") != std::string::npos);
+  CHECK(kept.find("\"third\"") != std::string::npos);
   CHECK(kept.find("address:") == std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Rings,
-                  "something else in the place of an address costs no message and no answer") {
+TEST_CASE_FIXTURE(Rings, "a foreign value at an address costs no message and no answer") {
   watch("one", 30'000);
-  worker.ask({"SET", address_key("one"), "by hand"});
+  worker.ask({"SET", address_key("one", 0), "by hand"});
   CHECK_FALSE(push().waiting);
   CHECK(at("one") == std::vector{told("*")});
   CHECK(worker.read({}).value().count == 1);
 }
 
-TEST_CASE_FIXTURE(Rings, "nobody is waiting if an address has not been read for two seconds") {
+TEST_CASE_FIXTURE(Rings,
+                  "no client is waiting if a program has left its address alone for two seconds") {
   watch("one", 60'000);
   CHECK(push().waiting);
   clock.pass(1'999);
   CHECK(push().waiting);
   clock.pass(1);
   CHECK_FALSE(push().waiting);
-  SUBCASE("until it is") { worker.ask({"LPOP", address_key("one"), "10"}); }
+  SUBCASE("until the program reads it") { worker.ask({"LPOP", address_key("one", 0), "10"}); }
   SUBCASE("unless another program waits as well") { watch("two", 60'000); }
   CHECK(push().waiting);
 }
@@ -238,7 +244,7 @@ TEST_CASE_FIXTURE(Rings, "a program of a version without an address gets its rin
   std::string base = worker.ask({"GET", keys.base}).text;
   size_t named = std::string::npos;
   SUBCASE("though it is named first") { named = base.find(" @"); }
-  SUBCASE("though others stand around it") { named = base.rfind(" @"); }
+  SUBCASE("though others are named around it") { named = base.rfind(" @"); }
   SUBCASE("though it is named last") { named = base.size(); }
   REQUIRE(named != std::string::npos);
   base.insert(named, " 0123abcd " + std::to_string(in(30'000)));
@@ -253,26 +259,26 @@ TEST_CASE_FIXTURE(Rings, "a program of a version without an address gets its rin
   CHECK(at("two").size() == 2);
 }
 
-TEST_CASE_FIXTURE(Rings, "a poll that only looks leaves the watch of one that waits") {
+TEST_CASE_FIXTURE(Rings, "a poll that only looks leaves the watch of a poll that waits") {
   watch("program", 30'000);
   read({.after = Cursor{}});
   push();
   CHECK(at("program").size() == 1);
 }
 
-// --- the caller watches itself -----------------------------------------------------------------
+// --- the pusher itself watches -----------------------------------------------------------------
 
 // (By the real clock: Redis compares it with its own.)
 struct Own : Rings {
   Own() {
     REQUIRE(own.comes_up());
     own.on_loop([this] {
-      own.store.tell_here({.rung =
-                               [this](std::string_view user, const Ring& ring) {
-                                 heard.push_back(std::string(user) + " " + ring.id.text() + " " +
-                                                 std::string(ring.element.body));
-                               },
-                           .in_doubt = [this](const auto& users) { doubted = users; }});
+      own.store.pushes().tell_here({.rung =
+                                        [this](std::string_view user, const Ring& ring) {
+                                          heard.push_back(std::string(user) + " " + ring.id.text() +
+                                                          " " + std::string(ring.element.body));
+                                        },
+                                    .in_doubt = [this](const auto& users) { doubted = users; }});
       return true;
     });
     REQUIRE(own.read({.after = Cursor{}, .watch_until = real.wall_ms() + 30'000}));
@@ -285,7 +291,8 @@ struct Own : Rings {
   RedisWorker own{server.login(), real, small_limits(), "own"};
 };
 
-TEST_CASE_FIXTURE(Own, "who pushes and watches is told by the answer, and rung nowhere") {
+TEST_CASE_FIXTURE(Own,
+                  "a program that pushes and watches is told by the answer, and rung nowhere") {
   const Pushed pushed = own.push("alice", "[1,2]").value();
   CHECK(pushed.waiting);
   CHECK(list().empty());
@@ -302,14 +309,14 @@ struct Behind final : Clock {
   SystemClock real;
 };
 
-TEST_CASE_FIXTURE(
-    Own, "a push that is carried out when its caller may have given up rings at the address") {
+TEST_CASE_FIXTURE(Own,
+                  "a push that is carried out after its caller's patience rings at the address") {
   const Behind behind;
   RedisWorker late(server.login(), behind, small_limits(), "own");
   REQUIRE(late.comes_up());
   bool told = false;
   late.on_loop([&] {
-    late.store.tell_here(
+    late.store.pushes().tell_here(
         {.rung = [&](std::string_view, const Ring&) { told = true; }, .in_doubt = {}});
     return true;
   });
@@ -318,7 +325,7 @@ TEST_CASE_FIXTURE(
   CHECK(at("own").size() == 1);
 }
 
-TEST_CASE_FIXTURE(Own, "of a push whose answer is lost its users are in doubt") {
+TEST_CASE_FIXTURE(Own, "the users of a push whose answer is lost are in doubt") {
   const auto pushed = own.await<Or<Pushed>>([this](const auto& then) {
     own.redis.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"}, [](const Reply&) {});
     own.store.push("alice", make_element("mail", "1", 0, 0), then);
@@ -330,7 +337,7 @@ TEST_CASE_FIXTURE(Own, "of a push whose answer is lost its users are in doubt") 
 
 // --- raw elements ------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Rings, "behind a raw element a push hangs a bell") {
+TEST_CASE_FIXTURE(Rings, "after a raw element a push hangs a bell") {
   hang_raw();
   push();
   CHECK(kinds() == Kinds{kRaw, kBell});
@@ -341,8 +348,8 @@ TEST_CASE_FIXTURE(Rings, "behind a raw element a push hangs a bell") {
   CHECK(kinds() == Kinds{kRaw, kBell, kRaw, kBell});
 }
 
-TEST_CASE_FIXTURE(Rings,
-                  "a ring before a raw element still carries its message, a bell is hung behind") {
+TEST_CASE_FIXTURE(
+    Rings, "a ring before a raw element still carries its message, and a bell is hung after it") {
   push();
   hang_raw();
   push();
@@ -350,7 +357,8 @@ TEST_CASE_FIXTURE(Rings,
   REQUIRE(hanging.size() == 3);
   CHECK(hanging[1] == kRaw);
   CHECK(hanging[2] == kBell);
-  // Whoever takes the first one must not think that it is the newest without hearing the bell.
+  // A program that takes the first one must not think that it is the newest without hearing the
+  // bell.
   CHECK(parse_ring(take()).id.seq <= 1);
 }
 

@@ -13,7 +13,8 @@
 namespace letterbox {
 namespace {
 
-TEST_CASE("a callback calls what it was made of, and takes what can only be moved") {
+TEST_CASE(
+    "a callback calls what it was made of, and may be made of a function that can only be moved") {
   auto number = std::make_unique<int>(40);
   Callback<int(int)> add([number = std::move(number)](int more) { return *number + more; });
   REQUIRE(add);
@@ -23,7 +24,7 @@ TEST_CASE("a callback calls what it was made of, and takes what can only be move
   CHECK(moved(3) == 43);
 }
 
-TEST_CASE("what a callback holds is destroyed once, whether it is small or large") {
+TEST_CASE("a callback destroys its function once, small or large") {
   const auto held = std::make_shared<int>(0);
   const std::array<char, 500> large{};
   for (const bool is_large : {false, true}) {
@@ -55,6 +56,16 @@ TEST_CASE("a callback may be made of a function that is copied, and keeps what i
   Callback<int()> counts([n = 0]() mutable { return ++n; });
   CHECK(counts() == 1);
   CHECK(counts() == 2);
+}
+
+TEST_CASE("a callback that is const can be called, and moved on to another of its kind") {
+  int calls = 0;
+  const Callback<void()> constant([&calls] { ++calls; });
+  constant();
+  Callback<void()> inner([&calls] { calls += 10; });
+  const Callback<void()> outer([held = std::move(inner)] { held(); });
+  outer();
+  CHECK(calls == 11);
 }
 
 TEST_CASE("arguments pass through a callback without being copied") {

@@ -15,15 +15,15 @@ namespace {
 constexpr Option kTable[] = {
     {"redis", "ADDR", "unix:/run/redis.sock", 0, 0, Option::text, "Where Redis is"},
     {"redis-db", "N", "0", 0, 15, Option::integer, "Number of the database"},
-    {"offset", "N", "-5", -10, 10, Option::integer, "A number that may be negative"},
+    {"offset", "N", "-5", -10, 10, Option::integer, "May be negative"},
     {"poll-timeout", "SECONDS", "25", 0, 50, Option::seconds, "Longest wait"},
-    {"log", "FILE", "", 0, 0, Option::path, "Where to log"},
+    {"log", "FILE", "", 0, 0, Option::path, "The log"},
     {"redis-password-file", "FILE", "", 0, 0, Option::secret_file, "Holds the password"},
     {"key", "FILE", "", 0, 0, Option::key_file, "Holds a key"},
     {"open", "", "", 0, 0, Option::flag, "Trust the query"},
     {"door-key", "FILE", "", 0, 0, Option::key_file, "Opens the door", "door"},
-    {"doors", "N", "1", 1, 9, Option::integer, "So many of them", "door"},
-    {"door", "NAME", "", 0, 0, Option::text, "Where it is"},
+    {"doors", "N", "1", 1, 9, Option::integer, "Number of doors", "door"},
+    {"door", "NAME", "", 0, 0, Option::text, "The door"},
     {"help", "", "", 0, 0, Option::action, "Print this"},
 };
 
@@ -47,7 +47,7 @@ std::string refusal(std::vector<std::string> words, const Environment& env = {})
   return config ? "" : config.error();
 }
 
-// A file of its own, gone with it.
+// A file for one test; the destructor removes it.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::string_view contents) {
@@ -79,7 +79,7 @@ TEST_CASE("without arguments and environment every option has its default") {
   CHECK_FALSE(config->flag("help"));
 }
 
-TEST_CASE("a value stands behind a space or an equals sign, and the last one counts") {
+TEST_CASE("a value comes after a space or an equals sign, and the last one counts") {
   const auto config = parse({"--redis", "a:1", "--redis-db=7", "--poll-timeout", "0.25", "--open",
                              "--redis=b:2=c", "--offset", "-7"});
   REQUIRE(config);
@@ -103,11 +103,11 @@ TEST_CASE("the environment gives what the command line doesn't, and the command 
   CHECK(config->seconds("poll-timeout") == 25);  // set to nothing is not set
 }
 
-TEST_CASE("a bad value in the environment does no harm where the command line wins") {
+TEST_CASE("a bad value in the environment does no harm if the command line overrides it") {
   CHECK(parse({"--redis-db", "4"}, {{"LETTERBOX_REDIS_DB", "many"}}));
 }
 
-TEST_CASE("a flag of the environment is 1 or 0") {
+TEST_CASE("a flag in the environment is 1 or 0") {
   for (const auto on : {"1", "yes", "true"}) {
     CHECK(parse({}, {{"LETTERBOX_OPEN", on}})->flag("open"));
   }
@@ -132,7 +132,7 @@ TEST_CASE("an option that goes with another one is refused if that one is not gi
   CHECK(parse({"--doors", "2"}, {{"LETTERBOX_DOOR", "front"}})->integer("doors") == 2);
 }
 
-TEST_CASE("in the environment such an option is another program's, and is not looked at") {
+TEST_CASE("in the environment such an option belongs to another program and is ignored") {
   const Environment others = {{"LETTERBOX_DOORS", "many"}, {"LETTERBOX_DOOR_KEY", "/nowhere"}};
   const auto config = parse({}, others);
   REQUIRE(config);
@@ -142,7 +142,7 @@ TEST_CASE("in the environment such an option is another program's, and is not lo
         "LETTERBOX_DOOR_KEY: cannot read /nowhere: " + std::string("No such file or directory"));
 }
 
-TEST_CASE("what is not an option is named and refused") {
+TEST_CASE("an unknown option is refused, and named") {
   CHECK(refusal({"--colour"}) == "unknown option '--colour', see --help");
   CHECK(refusal({"--colour=red"}) == "unknown option '--colour', see --help");
   CHECK(refusal({"-v"}) == "unknown option '-v', see --help");
@@ -158,7 +158,7 @@ TEST_CASE("what is not an option is named and refused") {
   CHECK(refusal({""}) == "unexpected operand ''");
 }
 
-TEST_CASE("a missing value and one too many are told apart") {
+TEST_CASE("a missing value and an unwanted value have errors of their own") {
   CHECK(refusal({"--redis"}) == "--redis needs a value");
   CHECK(refusal({"--open=1"}) == "--open takes no value");
   CHECK(refusal({"--log", ""}) == "--log must not be empty");
@@ -215,6 +215,38 @@ TEST_CASE("a key is all that its file holds, up to 64 KiB") {
   CHECK(refusal({"--key", ""}) == "--key must not be empty");
 }
 
+TEST_CASE("a secret that nothing names is the supervisor's credential") {
+  char folder[] = "/tmp/letterbox-credentials-XXXXXX";
+  REQUIRE(mkdtemp(folder) != nullptr);
+  const std::string path = std::string(folder) + "/letterbox_";
+  for (const char* name : {"key", "redis-password-file", "door-key", "log"}) {
+    std::ofstream(path + name) << "of the supervisor\n";
+  }
+  const Environment supervised{{"CREDENTIALS_DIRECTORY", folder}};
+  const auto config = parse({}, supervised);
+  REQUIRE(config);
+  CHECK(config->secret("key") == "of the supervisor\n");
+  CHECK(config->text("key") == path + "key");
+  CHECK(config->secret("redis-password-file") == "of the supervisor");
+  CHECK(config->secret("door-key").empty());  // there is no --door
+  CHECK(config->text("log").empty());         // no secret
+  CHECK(parse({"--door", "x"}, supervised)->secret("door-key") == "of the supervisor\n");
+
+  const TemporaryFile mine("mine");
+  CHECK(parse({"--key", mine.path()}, supervised)->secret("key") == "mine");
+  CHECK(parse({}, {{"CREDENTIALS_DIRECTORY", folder}, {"LETTERBOX_KEY", mine.path()}})
+            ->secret("key") == "mine");
+  CHECK(parse({}, {{"CREDENTIALS_DIRECTORY", "/nowhere"}})->secret("key").empty());
+  CHECK(parse({}, {{"CREDENTIALS_DIRECTORY", ""}})->secret("key").empty());
+  CHECK(refusal({}, {{"CREDENTIALS_DIRECTORY", path + "log"}}).ends_with(": Not a directory"));
+  std::ofstream(path + "redis-password-file") << "\n";
+  CHECK(refusal({}, supervised).starts_with("the credential letterbox_redis-password-file: "));
+  for (const char* name : {"key", "redis-password-file", "door-key", "log"}) {
+    unlink((path + name).c_str());
+  }
+  rmdir(folder);
+}
+
 TEST_CASE("a secret that can't be read stops the start") {
   CHECK(refusal({"--redis-password-file", "/nowhere/secret"}) ==
         "--redis-password-file: cannot read /nowhere/secret: No such file or directory");
@@ -247,23 +279,25 @@ TEST_CASE("help shows each option with its variable, default, range and sentence
         "                                LETTERBOX_REDIS, default unix:/run/redis.sock\n"
         "  --redis-db N                Number of the database\n"
         "                                LETTERBOX_REDIS_DB, default 0, from 0 to 15\n"
-        "  --offset N                  A number that may be negative\n"
+        "  --offset N                  May be negative\n"
         "                                LETTERBOX_OFFSET, default -5, from -10 to 10\n"
         "  --poll-timeout SECONDS      Longest wait\n"
         "                                LETTERBOX_POLL_TIMEOUT, default 25, from 0 to 50\n"
-        "  --log FILE                  Where to log\n"
+        "  --log FILE                  The log\n"
         "                                LETTERBOX_LOG\n"
         "  --redis-password-file FILE  Holds the password\n"
-        "                                LETTERBOX_REDIS_PASSWORD_FILE\n"
+        "                                LETTERBOX_REDIS_PASSWORD_FILE, or the credential "
+        "letterbox_redis-password-file\n"
         "  --key FILE                  Holds a key\n"
-        "                                LETTERBOX_KEY\n"
+        "                                LETTERBOX_KEY, or the credential letterbox_key\n"
         "  --open                      Trust the query\n"
         "                                LETTERBOX_OPEN=1\n"
         "  --door-key FILE             Opens the door\n"
-        "                                LETTERBOX_DOOR_KEY; with --door\n"
-        "  --doors N                   So many of them\n"
+        "                                LETTERBOX_DOOR_KEY, or the credential letterbox_door-key; "
+        "with --door\n"
+        "  --doors N                   Number of doors\n"
         "                                LETTERBOX_DOORS, default 1, from 1 to 9; with --door\n"
-        "  --door NAME                 Where it is\n"
+        "  --door NAME                 The door\n"
         "                                LETTERBOX_DOOR\n"
         "  --help                      Print this\n"
         "\n"

@@ -46,7 +46,7 @@ std::vector<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
-TEST_CASE("a line says when, who, how bad and what") {
+TEST_CASE("a line says when, which program, how bad and what") {
   CHECK(line("ready") == "2026-11-21T20:18:03.007Z letterbox-poll info: ready\n");
   CHECK(Log::line(0, "p", Log::Level::error, "") == "1970-01-01T00:00:00.000Z p error: \n");
   CHECK(Log::line(951782400999, "p", Log::Level::warn, "x") ==
@@ -76,7 +76,7 @@ TEST_CASE("a line is never longer than what a pipe takes at once") {
   }
 }
 
-TEST_CASE("what is bad enough is written, texts and numbers one after the other") {
+TEST_CASE("a message of the log's level or above is written, texts and numbers joined") {
   const TemporaryFolder folder;
   auto log = Log::open("letterbox-test", folder.file("log"), Log::Level::info);
   REQUIRE(log);
@@ -93,7 +93,7 @@ TEST_CASE("what is bad enough is written, texts and numbers one after the other"
   CHECK(lines[2].substr(time) == " letterbox-test info: i\\n-1");
 }
 
-TEST_CASE("a log on a descriptor leaves it open and has nothing to reopen") {
+TEST_CASE("a log on a descriptor leaves it open and can't be reopened") {
   int ends[2];
   REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
   const Fd out(ends[0]);
@@ -113,7 +113,7 @@ TEST_CASE("a log on a descriptor leaves it open and has nothing to reopen") {
   CHECK(fcntl(in.get(), F_GETFD) != -1);
 }
 
-// What a log has said, without the time and what else a line begins with.
+// The messages of a log, without the time and the level at the beginning of a line.
 struct Said {
   Said() { REQUIRE(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0); }
   ~Said() {
@@ -156,7 +156,7 @@ TEST_CASE("an error that comes again and again is written once, then counted") {
       Lines{
           "p error: redis: WRONGTYPE, and 1000 more like it, the last at 2026-11-21T19:01:04.122Z",
           "p info: news"});
-  // It goes on, and is counted further; what has been said once is new again.
+  // WRONGTYPE goes on and is counted further; NOPERM came only once, and is new again.
   log.error("redis: WRONGTYPE");
   log.error("redis: NOPERM");
   clock.pass(Repeats::kWindowMs);
@@ -181,7 +181,7 @@ TEST_CASE("a log that ends says what it has counted") {
   CHECK(lines[2].starts_with("p error: again, and 2 more like it, the last at 20"));
 }
 
-TEST_CASE("of more errors than are told apart none is lost uncounted") {
+TEST_CASE("if there are more errors than the log tells apart, it counts them all") {
   Said said;
   test::FakeClock clock;
   Log log("p", said.ends[1], Log::Level::info, clock);
@@ -198,8 +198,7 @@ TEST_CASE("of more errors than are told apart none is lost uncounted") {
   CHECK(lines[1].starts_with("p error: error 0, and 1 more like it"));
 }
 
-TEST_CASE(
-    "what tells of a change is written each time, and so is all after the clock was set back") {
+TEST_CASE("a change is written each time, and so is each error after the clock was set back") {
   Said said;
   test::FakeClock clock;
   Log log("p", said.ends[1], Log::Level::info, clock);
@@ -229,7 +228,7 @@ TEST_CASE("after rotation the lines go on in a new file") {
   CHECK(lines_of(folder.file("log"))[0].ends_with(" three"));
 }
 
-TEST_CASE("a log that can't be opened says why, and where reopening fails the old file serves on") {
+TEST_CASE("a log that can't be opened says why; if reopening fails the old file stays") {
   CHECK(Log::open("p", "/nowhere/log", Log::Level::info).error() ==
         "cannot open the log file /nowhere/log: No such file or directory");
   const TemporaryFolder folder;

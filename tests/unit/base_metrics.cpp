@@ -58,7 +58,7 @@ TEST_CASE("whole numbers are written in full, others as short as they can be") {
   CHECK(written(1'795'287'654.123) == "1795287654.123\n");
 }
 
-TEST_CASE("what took as long as a bound is below it, what took longer is not") {
+TEST_CASE("a time that equals a bound is below it, a longer one is not") {
   LatencyHistogram latency;
   for (const uint64_t us : {0, 100, 101, 250, 2'500'000, 2'500'001, 60'000'000}) {
     latency.observe(us);
@@ -71,7 +71,7 @@ TEST_CASE("what took as long as a bound is below it, what took longer is not") {
   CHECK(now.sum_us == 451 + 2'500'000 + 2'500'001 + 60'000'000);
 }
 
-TEST_CASE("a histogram's buckets count what is below them, the last one everything") {
+TEST_CASE("a histogram's bucket counts each time below its bound, the last bucket every time") {
   LatencyHistogram one;
   LatencyHistogram other;
   for (const uint64_t us : {50, 200, 700}) one.observe(us);
@@ -103,7 +103,7 @@ TEST_CASE("a histogram's buckets count what is below them, the last one everythi
         "wait_seconds_count 5\n");
 }
 
-TEST_CASE("what several threads count at once is counted in full") {
+TEST_CASE("counts of several threads at once are counted in full") {
   Counter counter;
   Gauge gauge;
   LatencyHistogram latency;

@@ -8,7 +8,7 @@
 namespace letterbox::test {
 namespace {
 
-TEST_CASE("a process knows what it uses") {
+TEST_CASE("a process knows its memory, processor time and descriptors") {
   const auto before = process_figures();
   CHECK(before.cpu_seconds > 0);
   CHECK(before.resident_bytes > 1'000'000);

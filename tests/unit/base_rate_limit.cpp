@@ -13,19 +13,19 @@ namespace {
 constexpr uint64_t kSecond = 1'000'000;
 constexpr uint64_t kStart = 77 * kSecond;
 
-// How many of so many at one moment may.
+// How many of `tries` at one moment are allowed.
 int taken(RateLimit& limit, int tries, uint64_t now_us) {
   int count = 0;
   for (int i = 0; i < tries; ++i) count += limit.take(now_us) == 0 ? 1 : 0;
   return count;
 }
 
-TEST_CASE("without a limit everything may be done") {
+TEST_CASE("without a limit every try is allowed") {
   RateLimit none(0);
   CHECK(taken(none, 100'000, kStart) == 100'000);
 }
 
-TEST_CASE("a second's worth may be done at once, and is there again a second later") {
+TEST_CASE("a second's worth is allowed at once, and again a second later") {
   RateLimit limit(5);
   CHECK(taken(limit, 100, kStart) == 5);
   CHECK(taken(limit, 100, kStart + kSecond / 5 - 1) == 0);
@@ -34,7 +34,7 @@ TEST_CASE("a second's worth may be done at once, and is there again a second lat
   CHECK(taken(limit, 100, kStart + 1000 * kSecond) == 5);
 }
 
-TEST_CASE("who is refused is told when it may be done, neither earlier nor later") {
+TEST_CASE("a refusal says when the next try is allowed, neither earlier nor later") {
   for (const uint64_t rate : {1, 3, 7, 1000, 1'000'000}) {
     CAPTURE(rate);
     RateLimit limit(rate);
@@ -46,7 +46,7 @@ TEST_CASE("who is refused is told when it may be done, neither earlier nor later
   }
 }
 
-TEST_CASE("over a long time it is the rate, however the tries fall") {
+TEST_CASE("over a long time the rate holds, however the tries are spread") {
   RateLimit limit(10);
   taken(limit, 10, kStart);
   int count = 0;
@@ -63,7 +63,7 @@ TEST_CASE("a thread whose time lags behind gains nothing by it") {
   CHECK(taken(limit, 9, kStart + kSecond / 2) == 1);
 }
 
-TEST_CASE("threads share it") {
+TEST_CASE("threads share one limit") {
   RateLimit limit(1000);
   std::atomic<int> count = 0;
   std::vector<std::thread> threads;

@@ -50,7 +50,7 @@ TEST_CASE("an optional value and its absence are both values") {
   CHECK_FALSE(lookup(false)->has_value());
 }
 
-TEST_CASE("a result hands over what can only be moved") {
+TEST_CASE("a result hands over a value that can only be moved") {
   auto result = boxed(5);
   REQUIRE(result);
   CHECK(*result->get() == 5);
@@ -59,7 +59,7 @@ TEST_CASE("a result hands over what can only be moved") {
   CHECK(boxed(0).error() == "nothing to box");
 }
 
-TEST_CASE("asking for the side that is not there throws") {
+TEST_CASE("asking for the side that a result does not have throws") {
   CHECK_THROWS_AS(static_cast<void>(half(7).value()), std::bad_variant_access);
   CHECK_THROWS_AS(static_cast<void>(half(8).error()), std::bad_variant_access);
 }

@@ -36,7 +36,7 @@ TEST_CASE("every character but the surrogates is well-formed UTF-8") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("of all sequences of two or three bytes only those that encode a character pass") {
+TEST_CASE("only sequences of two or three bytes that encode a character pass") {
   size_t two = 0;
   size_t three = 0;
   for (int a = 0x80; a < 0x100; ++a) {
@@ -51,7 +51,7 @@ TEST_CASE("of all sequences of two or three bytes only those that encode a chara
   CHECK(three == 0x10000 - 0x800 - 0x800);  // all of the plane, without the short and surrogates
 }
 
-TEST_CASE("ill-formed UTF-8 is found, whatever stands around it") {
+TEST_CASE("ill-formed UTF-8 is found, whatever surrounds it") {
   for (const std::string& bad : {
            "\x80"s,
            "\xBF"s,  // continuation without a beginning
@@ -102,7 +102,7 @@ TEST_CASE("each bad part of a text becomes one U+FFFD") {
   CHECK(utf8_lossy("\xF0\x9F\x98") == kReplacement);
 }
 
-TEST_CASE("what has been made UTF-8 is UTF-8, and is left alone the second time") {
+TEST_CASE("a mended text is UTF-8, and mending it again changes nothing") {
   for (int a = 0; a < 0x100; ++a) {
     for (int b = 0; b < 0x100; ++b) {
       const std::string once = utf8_lossy(
@@ -149,7 +149,7 @@ std::optional<std::string> percent_decoded(std::string text, bool plus_is_space)
   return text;
 }
 
-TEST_CASE("percent escapes are undone, and a plus only where it stands for a space") {
+TEST_CASE("percent escapes are undone, and a plus only if it stands for a space") {
   CHECK(percent_decoded("", true) == "");
   CHECK(percent_decoded("a%20b%2Bc%2bd", true) == "a b+c+d");
   CHECK(percent_decoded("a+b", true) == "a b");
@@ -165,7 +165,7 @@ TEST_CASE("a percent sign without two hex digits is refused") {
   }
 }
 
-TEST_CASE("what stands before an end is taken with it, and all where there is none") {
+TEST_CASE("a text is taken up to an end and with it, or whole if it has no end") {
   std::string_view rest = "a bc  d";
   for (const std::string_view word : {"a", "bc", "", "d", "", ""}) {
     CHECK(take_until(rest, ' ') == word);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// An Access that writes down what it is asked. The test answers, when it likes and with what it
-// likes; or it has whoever wants to come in judged at once. For one thread.
+// An Access that writes down each call. The test answers, when it likes and with what it likes, or
+// sets `judges` to have every claim judged at once. For one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -19,7 +21,7 @@
 
 namespace letterbox::test {
 
-// Claims of alice, unless another user is named.
+// Claims of alice, or of the user named.
 inline Claim vouched(std::string user = "alice") { return {.user = std::move(user)}; }
 inline Claim by_token(std::string hash, std::string user = "alice") {
   return {.proof = Claim::Proof::token, .user = std::move(user), .hash = std::move(hash)};
@@ -76,6 +78,12 @@ class FakeAccess final : public Access {
   void standing(std::string_view user, Then<Standing> then) override {
     standings_asked.emplace_back(user, std::move(then));
   }
+  void any_stands(std::span<const std::string> users, Then<bool> then) override {
+    looked_at += users.size();
+    const auto stands = [this](const auto& user) { return standings.contains(user); };
+    then(is_away ? Or<bool>(Error{Code::store_unavailable, "away"})
+                 : Or<bool>(std::any_of(users.begin(), users.end(), stands)));
+  }
   void lock(std::string_view user, std::string_view reason, Then<bool> then) override {
     locks.push_back({std::string(user), std::string(reason), std::move(then)});
   }
@@ -87,7 +95,7 @@ class FakeAccess final : public Access {
     kicks.push_back({std::string(user), std::string(reason), for_ms, std::move(then)});
   }
 
-  // What would follow from what is known of users and tokens here.
+  // The verdict that follows from the users and tokens known here.
   Or<Admission> verdict(const Claim& claim) const {
     const auto standing = standings.find(claim.user);
     const auto record = records.find(claim.hash);
@@ -106,7 +114,7 @@ class FakeAccess final : public Access {
   }
   void lock_out(const std::string& user) { standings[user].locked = Standing::Lock{}; }
 
-  // Answers the oldest that wants to come in.
+  // Answers the oldest claim that waits.
   void answer_admit(Or<Admission> with) {
     if (admits.empty()) throw std::logic_error("nobody wants to come in");
     const auto admit = std::move(admits.front());
@@ -118,13 +126,15 @@ class FakeAccess final : public Access {
     answer_admit(verdict(admits.front().claim));
   }
 
-  // By what `verdict` goes.
+  // The users and tokens that `verdict` knows.
   std::map<std::string, Standing> standings;
   std::map<std::string, Token> records;  // by their hashes
   bool at_once = false;
-  size_t asked = 0;  // so many times somebody wanted to come in
+  size_t asked = 0;      // number of claims asked about
+  size_t looked_at = 0;  // number of claims asked about in bulk
+  bool is_away = false;  // for those in bulk
 
-  // What waits for an answer, oldest first.
+  // The calls that wait for an answer, oldest first.
   std::deque<Admit> admits;
   std::deque<Issue> issues;
   std::deque<std::pair<std::string, Then<std::vector<Token>>>> lists;

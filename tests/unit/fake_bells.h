@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Bells that only know who is listened for. The test rings by calling Room::found itself.
+// Bells that only remember which users are listened for. The test rings by calling Room::found.
 #pragma once
 
 #include <memory>

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// The waiting room, the review of who waits there, and the gate before it, all in the hands of the
-// test. For one thread.
+// The waiting room, the review of the polls that wait there, and the gate before it, all in the
+// hands of the test. For one thread.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "handlers/gate.h"
 #include "mailbox/admission_cache.h"
+#include "requests/gate.h"
 #include "tests/unit/fake_access.h"
 #include "tests/unit/fake_waiting.h"
 #include "tests/unit/token_maker.h"
@@ -19,7 +19,7 @@ namespace letterbox::test {
 
 inline constexpr std::string_view kSigningSecret = "a secret of thirty-two bytes, or more";
 
-// Believes what is signed by that secret.
+// Accepts tokens signed with that secret.
 inline SignedTokens signing_keys() {
   auto keys = SignedTokens::with({std::string(kSigningSecret)},
                                  {.audience = {}, .life_max_ms = 86'400'000, .leeway_ms = 5000});
@@ -30,7 +30,7 @@ inline SignedTokens signing_keys() {
 struct FakeEntrance : FakeWaiting {
   FakeEntrance() { review.listening(desk, access); }
 
-  // A signed one of alice's, of now, for so long.
+  // A token of alice's, signed now, good for that many seconds.
   std::string signed_token(uint64_t seconds, std::string_view more = "") const {
     const uint64_t now = clock.wall_ms() / 1000;
     return hs256(kSigningSecret, R"({"alg":"HS256"})",

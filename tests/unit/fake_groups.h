@@ -23,6 +23,16 @@ class FakeGroups final : public Groups {
     if (is_full) return then(Error{Code::group_full, "it is full"});
     answer<bool>(then, [&] { return note("add", group, user); });
   }
+  void put(std::string_view group, std::vector<std::string> users, bool replace,
+           Then<GroupChange> then) override {
+    if (is_full) return then(Error{Code::group_full, "it is full"});
+    answer<GroupChange>(then, [&] {
+      std::string names;
+      for (const auto& user : users) names += (names.empty() ? "" : ",") + user;
+      note(replace ? "replace" : "put", group, names);
+      return change;
+    });
+  }
   void remove(std::string_view group, std::string_view user, Then<bool> then) override {
     answer<bool>(then, [&] { return note("remove", group, user); });
   }
@@ -36,6 +46,18 @@ class FakeGroups final : public Groups {
       return shown;
     });
   }
+  void list(const GroupQuestion& question, Then<GroupPage> then) override {
+    answer<GroupPage>(then, [&] {
+      note("list", question.prefix, question.after + " " + std::to_string(question.limit));
+      return listed;
+    });
+  }
+  void groups_of(std::string_view user, Then<std::vector<std::string>> then) override {
+    answer<std::vector<std::string>>(then, [&] {
+      note("groups_of", user, "");
+      return its_groups;
+    });
+  }
   void members(std::string_view group, std::string_view from, Then<Names> then) override {
     answer<Names>(then, [&] { return page(all[std::string(group)], from); });
   }
@@ -46,6 +68,9 @@ class FakeGroups final : public Groups {
   std::map<std::string, std::vector<std::string>> all;
   std::vector<std::string> online_now;
   GroupView shown;
+  GroupPage listed;
+  GroupChange change;
+  std::vector<std::string> its_groups;  // of any user
   bool is_away = false;
   bool is_full = false;
   bool outcome = true;             // of what changes a group

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A mailbox as KEYS.md describes it, made of plain containers: what Redis and the scripts would do,
-// in as few lines as possible, and with a memory of what could not be delivered. For one thread.
+// A mailbox as KEYS.md describes it, made of plain containers: it does what Redis and the scripts
+// would do, in as few lines as possible, and remembers what it could not deliver. For one thread.
 #pragma once
 
 #include <algorithm>
@@ -34,6 +34,16 @@ class FakeMailbox {
     }
   }
 
+  // Any message that is kept is replaced or retracted; its ring becomes a bell.
+  void collapse(uint64_t which) {
+    if (newest_.seq == base_) return;
+    const Cursor message{newest_.epoch, base_ + 1 + which % (newest_.seq - base_)};
+    if (is_lost(message) || !collapsed_.insert(message).second) return;
+    for (auto& element : list) {
+      if (element == ring(message)) element = bell();
+    }
+  }
+
   void remove() {
     newest_ = {};
     base_ = 0;
@@ -56,10 +66,14 @@ class FakeMailbox {
       reading.missed = base_ - at;
       at = base_;
     }
-    for (size_t taken = 0; taken < request.limit && at < newest_.seq; ++taken) {
+    // (A read looks at few elements here, so that some are cut with nothing found.)
+    for (int looked = 0; reading.messages.size() < request.limit && looked < 5; ++looked) {
+      if (at == newest_.seq) break;
       const Cursor next{newest_.epoch, ++at};
       if (lost_.contains(next)) {
         ++reading.missed;
+      } else if (collapsed_.contains(next)) {
+        ++reading.collapsed;
       } else {
         reading.messages.push_back({next, kBody});
       }
@@ -71,7 +85,7 @@ class FakeMailbox {
     return reading;
   }
 
-  // What peek.lua sees, but for the notes.
+  // What peek.lua sees, except notes.
   Glimpse peek(const std::string& client) const {
     Glimpse seen;
     seen.newest = newest_;
@@ -84,22 +98,24 @@ class FakeMailbox {
   }
 
   bool is_lost(const Cursor& message) const { return lost_.contains(message); }
+  bool is_collapsed(const Cursor& message) const { return collapsed_.contains(message); }
 
-  // Whether there is anything to deliver to a client who stands there.
+  // Whether there is anything to deliver to a client with that cursor.
   bool has_more(const Cursor& after) const {
     const bool here = after.epoch == newest_.epoch && after.seq <= newest_.seq;
     for (uint64_t seq = here ? std::max(after.seq, base_) : base_; seq < newest_.seq; ++seq) {
-      if (!is_lost({newest_.epoch, seq + 1})) return true;
+      const Cursor message{newest_.epoch, seq + 1};
+      if (!is_lost(message) && !is_collapsed(message)) return true;
     }
     return false;
   }
-  // The same for one whose place is kept here.
+  // The same for a client whose cursor is kept here.
   bool has_more(const std::string& client) const {
     const auto found = kept_.find(client);
     return has_more(found == kept_.end() ? Cursor{} : found->second);
   }
 
-  // What the lanes take from: rings, bells, raw elements.
+  // The list that lanes pop from: rings, bells, raw elements.
   std::deque<std::string> list;
 
  private:
@@ -108,7 +124,8 @@ class FakeMailbox {
   Cursor newest_;
   uint64_t base_ = 0;
   std::map<std::string, Cursor> kept_;
-  std::set<Cursor> lost_;  // expired or dropped, of all epochs
+  std::set<Cursor> lost_;       // expired or dropped, of all epochs
+  std::set<Cursor> collapsed_;  // replaced or retracted, of all epochs
 };
 
 }  // namespace letterbox::test

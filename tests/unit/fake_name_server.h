@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What stands in the place of name servers: it hangs when the test says so, and counts who asks.
+// Stands for the name servers: hangs when the test says so, and counts the lookups.
 #pragma once
 
 #include <condition_variable>
@@ -13,7 +13,7 @@
 
 namespace letterbox::test {
 
-// Any thread. What it shares with the threads that ask may outlive it.
+// Any thread. The part that it shares with the threads that look up may outlive it.
 class FakeNameServer {
  public:
   explicit FakeNameServer(Resolver knows) { this->knows(std::move(knows)); }

@@ -35,7 +35,7 @@ class FakePeer {
     connection_ = std::make_shared<Connection>(board_, loop_, Fd(ends[1]));
     connection_->begin(1, true);
   }
-  // An answer that is still owed has nowhere to go any more.
+  // Destroys the answer that is owed, since it has nowhere to go.
   ~FakePeer() { connection_->close(); }
   FakePeer(const FakePeer&) = delete;
   FakePeer& operator=(const FakePeer&) = delete;
@@ -43,11 +43,11 @@ class FakePeer {
   // The answer that is owed.
   Answer owed() { return Answer(connection_); }
 
-  // The worker has seen that it has gone.
+  // Tells the worker that the peer has gone.
   void leave() { connection_->close(); }
   void retire() { connection_->retire(); }
 
-  // Whether something has come.
+  // Whether anything has come.
   bool answered() {
     std::array<char, 4096> piece{};
     ssize_t n = 0;

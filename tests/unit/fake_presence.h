@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A presence store that writes down what it is asked. The test answers, when it likes and with what
-// it likes. For one thread.
+// A presence store that writes down each call. The test answers, when it likes and with what it
+// likes. For one thread.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ class FakePresence final : public PresenceStore {
     settlings.push_back({{events.begin(), events.end()}, std::move(then)});
   }
 
-  // What waits for an answer, oldest first.
+  // The calls that wait for an answer, oldest first.
   std::deque<Batch> batches;
   std::deque<Page> pages;
   std::deque<std::pair<std::string, Then<PresentUser>>> users;
@@ -56,7 +56,7 @@ class FakePresence final : public PresenceStore {
   uint64_t was_away = 0;
 };
 
-// Takes the oldest out and answers it, so that what comes of it may ask again.
+// Takes the oldest out before it answers it, so that the callback may ask again.
 template <class Asked, class Outcome>
 void answer_oldest(std::deque<Asked>& asked, Outcome with) {
   const Asked oldest = std::move(asked.front());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// FastCGI records as nginx writes and reads them, in as few lines as possible. Numbers stand here
-// as the specification has them, so that nothing is compared with itself.
+// FastCGI records as nginx writes and reads them, in as few lines as possible. The numbers are
+// those of the specification, so that the code is not compared with itself.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ struct Record {
   }
 };
 
-// Throws where the bytes are not whole records.
+// Throws if the bytes are not whole records.
 inline std::vector<Record> parse_records(std::string_view bytes) {
   std::vector<Record> records;
   const auto number = [&bytes](size_t i) { return size_t{static_cast<unsigned char>(bytes[i])}; };

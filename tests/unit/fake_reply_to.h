@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Somebody who polls: remembers what came back, and can go away.
+// The client of a poll: remembers what came back, and can go away.
 #pragma once
 
 #include <functional>
@@ -14,14 +14,13 @@
 
 namespace letterbox::test {
 
-// What a caller has heard so far. Outlives the caller, which belongs to its poll.
+// What a client has heard so far. Outlives the client, which belongs to its poll.
 struct Heard {
   std::vector<std::string> answers;  // JSON documents
   std::vector<Error> refusals;
-  std::vector<std::string>
-      written;  // to a stream: its portions, as a poll's answer would have them
-  ReplyTo::Taken taken = ReplyTo::Taken::all;  // what the client takes of the next
-  std::function<void()> meanwhile = [] {};     // happens as it is being written
+  std::vector<std::string> written;  // to a stream: its portions, in the form of a poll's answer
+  ReplyTo::Taken taken = ReplyTo::Taken::all;  // what the client takes of the next portion
+  std::function<void()> meanwhile = [] {};     // happens while a portion is being written
   std::weak_ptr<PeerListener> listener;
   bool here = true;
 
@@ -47,7 +46,7 @@ class FakeReplyTo final : public ReplyTo {
     heard_->written.push_back(to_json({.reason = Reason::messages, .given = portion}));
     return heard_->taken;
   }
-  // As a connection does it: who was answered is not told any more.
+  // As a connection does: after the answer its listener hears nothing more.
   bool when_gone(std::weak_ptr<PeerListener> listener) override {
     if (!heard_->here || heard_->count() > 0) return false;
     heard_->listener = std::move(listener);
@@ -58,7 +57,7 @@ class FakeReplyTo final : public ReplyTo {
   std::shared_ptr<Heard> heard_;
 };
 
-// The text behind `key` in an answer, up to the end of its value; of arrays the inside. Enough for
+// The text after `key` in an answer, up to the end of its value; of an array the inside. Enough for
 // documents whose strings hold neither brackets nor quotes.
 inline std::string field(const std::string& json, std::string_view key) {
   const std::string name = "\"" + std::string(key) + "\":";

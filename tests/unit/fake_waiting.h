@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A waiting room whose surroundings are all in the hands of the test: time, store, bells, callers.
+// A waiting room whose surroundings are all in the hands of the test: time, store, bells, clients.
 // For one thread.
 #pragma once
 
@@ -28,7 +28,7 @@ inline constexpr uint64_t kEpoch = 1'795'000'000'000;
 // The id of a message of the mailbox that the tests are about.
 inline Cursor id(uint64_t seq) { return {kEpoch, seq}; }
 
-// What alice asks, unless it is changed: the cursor given, for 25 seconds.
+// A question of alice's with that cursor, for 25 seconds; a test may change it.
 inline Question with_cursor(const Cursor& after, std::string client = "") {
   Question question;
   question.user = "alice";
@@ -56,13 +56,13 @@ inline Question only_looking(Question question) {
   return question;
 }
 
-// What a lane takes out of a list.
+// An element that a lane takes out of a list.
 inline std::string ring(const Cursor& message, uint64_t expires_ms = 0) {
   return "\x01" + message.text() + " " + make_element("mail", "1", 5, expires_ms);
 }
 inline std::string bell() { return "\x01*5"; }
 
-// A message, and as a client gets it.
+// A message, and its form for a client.
 inline constexpr std::string_view kBody = R"({"type":"mail","data":1,"time":5})";
 inline std::string message(const Cursor& at) {
   std::string text;
@@ -101,13 +101,13 @@ struct FakeWaiting {
     return heard;
   }
 
-  // One that is not in the room.
+  // A client that is not in the room.
   std::shared_ptr<Poll> make_poll(Question question = {}) {
     return std::make_shared<Poll>(room, desk, std::move(question),
                                   std::make_shared<FakeReplyTo>(std::make_shared<Heard>()));
   }
 
-  // Enters and finds nothing. REQUIRES: nobody else is being read for.
+  // Enters and finds nothing. REQUIRES: no other read is under way.
   std::shared_ptr<Heard> park(Question question) {
     const Cursor at = question.after;
     REQUIRE(store.reads.empty());
@@ -135,15 +135,15 @@ struct FakeWaiting {
     room.found(desk, user, element);
   }
 
-  // Lets time pass and has the room look at the clock. In how many ms it wants to do so again.
+  // Lets time pass and has the room look at the clock. Returns in how many ms it must look again.
   std::optional<uint64_t> tick_after(uint64_t ms) {
     clock.pass(ms);
     const auto next = room.tick(desk);
     return next ? std::optional(*next - clock.steady_ms()) : std::nullopt;
   }
   static constexpr std::nullopt_t kNever = std::nullopt;
-  // By then at the latest it is written that a client has come back.
-  static constexpr uint64_t kByAndBy = 1'100;
+  // The ms after which at the latest the store hears that a client has come back.
+  static constexpr uint64_t kNoteDelay = 1'100;
 
   // Fires the timers of the loop that are due. Once a test: a loop that was stopped stays so.
   void run_timers() {
@@ -154,7 +154,7 @@ struct FakeWaiting {
   uint64_t wall_in(uint64_t ms) const { return clock.wall_ms() + ms; }
 };
 
-// The one answer that somebody got.
+// The only answer that a client got.
 inline std::string answer_of(const std::shared_ptr<Heard>& heard) {
   REQUIRE(heard->refusals.empty());
   REQUIRE(heard->answers.size() == 1);

@@ -66,7 +66,7 @@ class Nginx {
   std::vector<Fd> connections_;
 };
 
-// Workers whose loops stand still: what they are given they hold.
+// Workers whose loops stand still, so that they hold the connections given to them.
 class Workers {
  public:
   explicit Workers(size_t count, size_t most = 1000) {
@@ -78,6 +78,7 @@ class Workers {
     for (size_t i = 0; i < count; ++i) {
       acceptors_.push_back(
           std::make_unique<Acceptor>(*loops_[i], nginx.listening(), *boards_[i], all_, log_));
+      acceptors_.back()->start();
     }
   }
 
@@ -105,7 +106,7 @@ class Workers {
 
 using Spread = std::vector<size_t>;
 
-TEST_CASE("connections are spread over all workers, though only one of them is woken for them") {
+TEST_CASE("connections are spread over all workers, though only one of them is woken") {
   Workers workers(4);
   workers.nginx.connect(100);
   workers.wake(2);
@@ -120,21 +121,21 @@ TEST_CASE("a worker that holds fewer connections than the others gets the next o
   CHECK(workers.spread() == Spread{6, 10, 6});
 }
 
-TEST_CASE("where all hold as many, the worker that is woken keeps the connection") {
+TEST_CASE("if all workers hold as many, the one that is woken keeps the connection") {
   Workers workers(3);
   workers.nginx.connect(1);
   workers.wake(1);
   CHECK(workers.spread() == Spread{0, 1, 0});
 }
 
-TEST_CASE("where all workers are full, connections wait in the backlog") {
+TEST_CASE("if all workers are full, connections wait in the backlog") {
   Workers workers(2, 5);
   workers.nginx.connect(20);
   workers.wake(0);
   CHECK(workers.spread() == Spread{5, 5});
 }
 
-TEST_CASE("who waits in the backlog as the program ends is taken in, and nobody after") {
+TEST_CASE("connections in the backlog as the program ends are accepted, later ones are not") {
   Workers workers(2);
   workers.nginx.connect(6);
   workers.stop(0);
@@ -157,17 +158,39 @@ TEST_CASE("only the lack of descriptors or memory counts as full") {
   }
 }
 
-TEST_CASE("a listening socket that fails costs no idle connection, and ends no program's end") {
+TEST_CASE("connections wait in the backlog until an acceptor starts; a stopped one never starts") {
+  LoopThread thread;
+  Log log("test", STDERR_FILENO, Log::Level::error);
+  Switchboard board(thread.loop, 0, 10, log, nobody_asks);
+  Nginx nginx;
+  Acceptor acceptor(thread.loop, nginx.listening(), board, {&board}, log);
+  nginx.connect(1);
+  thread.on_loop([] {});
+  CHECK(board.open_connections() == 0);
+  thread.on_loop([&] { acceptor.start(); });
+  thread.on_loop([] {});
+  CHECK(board.open_connections() == 1);
+  thread.on_loop([&] { acceptor.stop(); });
+  nginx.connect(1);
+  thread.on_loop([&] { acceptor.start(); });
+  thread.on_loop([] {});
+  CHECK(board.open_connections() == 1);
+  thread.halt();
+}
+
+TEST_CASE(
+    "a listening socket that fails costs no idle connection, and holds up no ending program") {
   LoopThread thread;
   Log log("test", STDERR_FILENO, Log::Level::error);
   Switchboard board(thread.loop, 0, 10, log, nobody_asks);
   const Fd no_socket(eventfd(0, EFD_CLOEXEC));
   auto ends = pair_of_sockets();
   board.give(std::move(ends[0]));
-  thread.on_loop([] {});  // it is taken in
-  thread.pass(2000);      // one that has only just connected is not called idle
+  thread.on_loop([] {});  // the connection is accepted
+  thread.pass(2000);      // a connection that is only just open does not count as idle
   thread.on_loop([&] {
     Acceptor acceptor(thread.loop, no_socket.get(), board, {&board}, log);
+    acceptor.start();
     acceptor.on_ready(EPOLLIN);
     acceptor.stop();
   });

@@ -29,8 +29,8 @@ TEST_CASE("an answer is sent") {
 
 TEST_CASE("an answer that is forgotten answers 500 by itself") {
   FakePeer peer;
-  SUBCASE("where it is dropped") { const Answer answer = peer.owed(); }
-  SUBCASE("where another takes its place") {
+  SUBCASE("if it is dropped") { const Answer answer = peer.owed(); }
+  SUBCASE("if another takes its place") {
     Answer answer = peer.owed();
     answer = Answer();
   }
@@ -79,7 +79,7 @@ TEST_CASE("an answer that was moved is owed once") {
   CHECK(peer.answer().body == "once");
 }
 
-TEST_CASE("whoever was answered can't go away any more") {
+TEST_CASE("after the answer a client's going away is told to no listener") {
   FakePeer peer;
   const auto listener = std::make_shared<Listener>();
   Answer answer = peer.owed();
@@ -89,7 +89,7 @@ TEST_CASE("whoever was answered can't go away any more") {
   CHECK(listener->times == 0);
 }
 
-TEST_CASE("an answer of nobody is never sent") {
+TEST_CASE("an answer that belongs to no request is never sent") {
   Answer answer;
   CHECK_FALSE(answer);
   CHECK_FALSE(answer.when_gone({}));
@@ -146,7 +146,7 @@ TEST_CASE("an answer in parts says how much waits for a peer that does not take 
   peer.leave();
 }
 
-TEST_CASE("nothing is written to a client that has gone, and nobody waits for it") {
+TEST_CASE("nothing is written to a client that has gone, and nothing waits for it") {
   FakePeer peer;
   const auto listener = std::make_shared<Listener>();
   Answer answer = peer.owed();
@@ -158,13 +158,13 @@ TEST_CASE("nothing is written to a client that has gone, and nobody waits for it
   answer.end();
 }
 
-// What has nginx close a connection that it keeps: see farewell_record().
+// The record that makes nginx close a connection it keeps: see farewell_record().
 bool is_farewell(const Record& record) {
   return record.type == Record::err && record.id == 1 && record.content.empty() &&
          record.padding == 0;
 }
 
-TEST_CASE("a connection that retires has its peer close it behind the answer it still owes") {
+TEST_CASE("a connection that retires has its peer close it after the answer that it still owes") {
   FakePeer peer;
   Answer answer = peer.owed();
   peer.retire();

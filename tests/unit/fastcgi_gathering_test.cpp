@@ -26,7 +26,8 @@ std::string input(const std::string& content, size_t padding = 0) {
   return Record{Record::in, 7, content, padding}.bytes();
 }
 
-// Feeds a request in pieces; what came of the last one. Nothing may be asked for beyond its end.
+// Feeds a request in pieces; returns the result of the last one. Throws if more is wanted than the
+// request has.
 Arrival feed(Gathering& gathering, std::string_view bytes, size_t piece = 1'000'000) {
   Arrival arrival = Arrival::partial;
   while (arrival == Arrival::partial && !bytes.empty()) {
@@ -62,7 +63,7 @@ TEST_CASE("a request is whole at its last byte, in whatever pieces it comes") {
   }
 }
 
-TEST_CASE("of a body that is too large nothing is kept, and the request is read to its end") {
+TEST_CASE("a body that is too large is not kept, and the request is read to its end") {
   Gathering gathering(100);
   const std::string request = kBegin + params(kPair) + params("") + input(std::string(60, 'x')) +
                               input(std::string(41, 'x')) + input("x") + kEnd;
@@ -79,7 +80,7 @@ TEST_CASE("a body may be as large as is allowed") {
   CHECK(gathering.take_body().size() == 100);
 }
 
-TEST_CASE("of parameters that are too long nothing is kept, and the request is read to its end") {
+TEST_CASE("parameters that are too long are not kept, and the request is read to its end") {
   Gathering gathering(100);
   std::string request = kBegin;
   const std::string many(50'000, '\0');  // pairs without name and value
@@ -101,7 +102,7 @@ TEST_CASE("parameters longer than a record are split again") {
   CHECK(all == many + many);
 }
 
-TEST_CASE("a parameter that announces more than all may have is broken") {
+TEST_CASE("a parameter that announces more than the limit for all is broken") {
   for (const auto& lie : {"\xff\xff\xff\xff\xff\xff\xff\xff"s, "\x80\x04\x00\x01\x00"s,
                           "\x01\x80\x04\x00\x00"s, "\x00\x00\xff"s + "\xff\xff\xff\x00"s}) {
     Gathering gathering(100);
@@ -125,7 +126,7 @@ TEST_CASE("the announced lengths are followed from record to record") {
   }
 }
 
-TEST_CASE("what does not belong into a request is broken") {
+TEST_CASE("a record that does not belong in a request is broken") {
   for (const auto& bytes :
        {"\2"s + kBegin.substr(1, 7), kBegin + kBegin.substr(0, 8),
         kBegin + Record{Record::params, 8, kPair}.bytes().substr(0, 8),

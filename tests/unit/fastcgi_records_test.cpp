@@ -27,7 +27,7 @@ const std::string kNoInput = Record{Record::in}.bytes();
 // --- a request that arrives --------------------------------------------------------------------
 
 TEST_CASE(
-    "a request is whole when the end of its input is there, and partial at every byte before") {
+    "a request is whole once the end of its input is there, and partial at every byte before") {
   const std::string request = kBegin + kParams + Record{Record::in, 1, "hello", 3}.bytes() +
                               Record{Record::in, 1, std::string(65535, 'x'), 255}.bytes() +
                               kNoInput;
@@ -43,7 +43,7 @@ TEST_CASE("a request without a body is whole") {
   CHECK(look(kBegin + kParams + kNoInput) == Arrival::whole);
 }
 
-TEST_CASE("padding where a stream ends is not for libfcgi to read, elsewhere it is") {
+TEST_CASE("libfcgi must not read padding at the end of a stream, elsewhere it may") {
   const std::string begin = Record{Record::begin_request, 1, "\0\1\1\0\0\0\0\0"s, 1}.bytes();
   CHECK(look(begin.substr(0, 8)) == Arrival::padded);
   CHECK(look(begin + kParams + kNoInput) == Arrival::padded);
@@ -54,7 +54,7 @@ TEST_CASE("padding where a stream ends is not for libfcgi to read, elsewhere it 
         Arrival::whole);
 }
 
-TEST_CASE("a request with anything behind it is broken: its peer does not wait for the answer") {
+TEST_CASE("a request with anything after it is broken: its peer does not wait for the answer") {
   CHECK(look(kBegin + kParams + kNoInput + kBegin.substr(0, 3)) == Arrival::broken);
   CHECK(look(kBegin + kParams + kNoInput + "garbage") == Arrival::broken);
 }
@@ -63,7 +63,7 @@ TEST_CASE("an empty record of parameters does not end a request") {
   CHECK(look(kBegin + Record{Record::params}.bytes()) == Arrival::partial);
 }
 
-TEST_CASE("a question about the program may stand before a request") {
+TEST_CASE("a question about the program may come before a request") {
   const std::string values = Record{Record::get_values, 0, "\x0f\0FCGI_MPXS_CONNS"s, 7}.bytes();
   CHECK(look(values) == Arrival::partial);
   CHECK(look(values + kBegin + kParams + kNoInput) == Arrival::whole);
@@ -88,7 +88,7 @@ TEST_CASE("less than a record's head says nothing yet") {
 TEST_CASE("no garbage is read past its end") {
   std::mt19937 chance(20);
   for (int i = 0; i < 20'000; ++i) {
-    // On the heap and of just that size, so that a sanitizer sees each byte too many.
+    // On the heap and of exactly that size, so that a sanitizer sees each byte too many.
     std::vector<unsigned char> bytes(chance() % 64);
     for (auto& byte : bytes) byte = static_cast<unsigned char>(chance() % 3 == 0 ? 1 : chance());
     if (!bytes.empty() && chance() % 4 != 0) bytes[0] = 1;
@@ -119,7 +119,7 @@ TEST_CASE("bodies of every length come back as they were, in records that are al
   const size_t head = parse_records(answer_records(1, {200, ""}))[0].content.size();
   std::vector<size_t> sizes{0,     1,     7,     8,     9,      65527,  65528,
                             65529, 65535, 65536, 65537, 131056, 200'000};
-  // Where head and body fill a record just so.
+  // Sizes at which head and body just fill a record.
   for (size_t size = 65528 - head - 8; size <= 65528 - head + 8; ++size) sizes.push_back(size);
   for (const size_t size : sizes) {
     CAPTURE(size);
@@ -143,7 +143,7 @@ TEST_CASE("bodies of every length come back as they were, in records that are al
   }
 }
 
-TEST_CASE("an answer without its body tells its length all the same, and stays aligned") {
+TEST_CASE("an answer without its body still tells its length, and stays aligned") {
   const std::string bytes =
       answer_records(1, {.status = 200, .body = "12345", .without_body = true});
   CHECK(bytes.size() % 8 == 0);
@@ -152,7 +152,7 @@ TEST_CASE("an answer without its body tells its length all the same, and stays a
   CHECK(answer.body.empty());
 }
 
-TEST_CASE("each status of the contract has its phrase, that of every error code among them") {
+TEST_CASE("each status of the contract has its phrase, and so has each error code's") {
   const std::map<int, std::string> phrases{{200, "OK"},
                                            {201, "Created"},
                                            {202, "Accepted"},

@@ -12,7 +12,7 @@
 namespace letterbox::test {
 namespace {
 
-TEST_CASE("a request whose connection can't be watched is given up at once") {
+TEST_CASE("a program gives up on a request at once if its connection can't be watched") {
   LoopThread thread;
   SlowReader reader(thread.loop, 100);
   const Fd file(memfd_create("test", MFD_CLOEXEC));  // epoll takes no files

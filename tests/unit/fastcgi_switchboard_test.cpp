@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How requests come in from nginx's connections: also with a libfcgi that receives by itself.
+// How requests come in from nginx's connections, also with a libfcgi that receives by itself.
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -151,7 +151,7 @@ TEST_CASE("a request that libfcgi would misread is served as well") {
   }
 }
 
-TEST_CASE("a peer that asks anew before it is answered, or sends no request, is left") {
+TEST_CASE("a connection is closed if its peer asks again before the answer, or sends no request") {
   for (const bool receives : kWays) {
     for (const auto& bytes : {request("a") + request("b"), "garbage!"s, request("a") + "x"}) {
       CAPTURE(receives);

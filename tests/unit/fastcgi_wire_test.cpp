@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::literals;
 
-// No descriptor is to be had as long as this lives.
+// While this lives no descriptor can be opened.
 class NoDescriptors {
  public:
   NoDescriptors() {
@@ -43,7 +43,7 @@ std::string path_of(GatheredWire& gathered) {
   return path;
 }
 
-TEST_CASE("requests that were gathered are read once there are descriptors again") {
+TEST_CASE("gathered requests are read once there are descriptors again") {
   std::optional<GatheredWire> gathered;
   {
     const NoDescriptors none;
@@ -54,7 +54,7 @@ TEST_CASE("requests that were gathered are read once there are descriptors again
   CHECK(path_of(*gathered) == "/push");
 }
 
-TEST_CASE("requests that were gathered are read though there are no descriptors any more") {
+TEST_CASE("gathered requests are read though no descriptors are left") {
   GatheredWire gathered;
   const NoDescriptors none;
   CHECK(path_of(gathered) == "/push");

@@ -16,9 +16,8 @@ Config poll_config(size_t workers) {
       .value();
 }
 
-TEST_CASE(
-    "polls that wait leave descriptors for lanes and workers, however many workers there are") {
-  // Of each worker: epoll, what wakes it, the file of gathered requests, Redis.
+TEST_CASE("parked polls leave descriptors for lanes and workers, however many workers there are") {
+  // Per worker: epoll, its wake-up, the file of gathered requests, Redis.
   constexpr size_t kOfAWorker = 4;
   // Standard streams, the listening socket, log and signals.
   constexpr size_t kOfTheProgram = 6;

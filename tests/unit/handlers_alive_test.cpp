@@ -28,7 +28,8 @@ struct Living : FakeEntrance {
   AliveHandler handler{desk, gate, book, 20'000};
 };
 
-TEST_CASE_FIXTURE(Living, "whoever is vouched for hears his name, what is unread, and the time") {
+TEST_CASE_FIXTURE(
+    Living, "a client that nginx vouches for is told its user, what is unread, and the time") {
   alive("user=alice&client=tab");
   REQUIRE(store.unreads.size() == 1);
   CHECK(store.unreads.front().user == "alice");
@@ -41,7 +42,7 @@ TEST_CASE_FIXTURE(Living, "whoever is vouched for hears his name, what is unread
                                   ",\"expires\":null,\"data\":null}\n");
 }
 
-TEST_CASE_FIXTURE(Living, "whoever has a token hears when it ends, and what goes with it") {
+TEST_CASE_FIXTURE(Living, "a client with a token is told when it ends, and its data") {
   const std::string token = make_token("alice");
   Token& record = access.hand_out(sha256_hex(token));
   record.data = R"({"name":"Alice","roles":[1,null]})";
@@ -61,7 +62,7 @@ TEST_CASE_FIXTURE(Living, "the unread messages are those of the client that asks
   CHECK(store.views.empty());
 }
 
-TEST_CASE_FIXTURE(Living, "to say that one is there is to use a token, and is asked about once") {
+TEST_CASE_FIXTURE(Living, "a heartbeat uses the token, and asks about it once") {
   access.at_once = false;
   const std::string token = make_token("alice");
   access.hand_out(sha256_hex(token));
@@ -80,9 +81,9 @@ TEST_CASE_FIXTURE(Living, "to say that one is there is to use a token, and is as
   CHECK(access.asked == 1);
 }
 
-TEST_CASE_FIXTURE(Living, "whoever may not come in hears why") {
+TEST_CASE_FIXTURE(Living, "a client that may not come in is told why") {
   std::string expected;
-  SUBCASE("nobody") {
+  SUBCASE("no user") {
     expected = "no_identity";
     alive("");
   }
@@ -94,7 +95,7 @@ TEST_CASE_FIXTURE(Living, "whoever may not come in hears why") {
     expected = "bad_client";
     alive("user=alice&client=");
   }
-  SUBCASE("a client twice") {
+  SUBCASE("two clients") {
     expected = "repeated_parameter";
     alive("user=alice&client=a&client=a");
   }
@@ -125,14 +126,14 @@ TEST_CASE_FIXTURE(Living, "while the store is away it is 503") {
   CHECK(code() == "store_unavailable");
 }
 
-TEST_CASE_FIXTURE(Living, "where the mailbox is broken it is 409, for good") {
+TEST_CASE_FIXTURE(Living, "if the mailbox is broken it is 409, for good") {
   alive("user=alice");
   store.unreads.front().then(broken_data("base:{alice} can't be read"));
   CHECK(peer.answer().status() == 409);
   CHECK(code() == "broken_data");
 }
 
-TEST_CASE_FIXTURE(Living, "whoever says to be there is online as by a poll") {
+TEST_CASE_FIXTURE(Living, "a heartbeat makes the client online, as a poll does") {
   alive("user=alice&client=tab");
   clock.pass(1'000);
   run_timers();

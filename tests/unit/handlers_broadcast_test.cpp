@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Pushes to groups, and to everybody who is online.
+// Pushes to groups, and to all users who are online.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "handlers/push.h"
+#include "tests/unit/fake_calendar.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_groups.h"
+#include "tests/unit/fake_idempotency.h"
 #include "tests/unit/fake_peer.h"
 #include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_store.h"
@@ -30,9 +32,13 @@ struct Telling {
   FakeClock clock;
   FakeStore store;
   FakeGroups groups;
+  FakeIdempotencyKeys keys;
+  FakeCalendar calendar;
   FakePeer peer;
   PushHandler handler{store,
                       groups,
+                      calendar,
+                      keys,
                       clock,
                       {.recipients_max = 20,
                        .broadcast = {.recipients = 500, .bytes = 100'000, .in_hand = 50'000}}};
@@ -48,7 +54,7 @@ struct Telling {
     handler.push(request, Query::parse(query).value(), who.owed());
   }
 
-  // Who is pushed to now.
+  // The users to whom pushes are under way now.
   Users users() const {
     Users names;
     for (const auto& push : store.pushes) names.push_back(push.user);
@@ -60,7 +66,7 @@ struct Telling {
     store.pushes.pop_front();
     push.then(outcome);
   }
-  // All that are pushed to until the answer.
+  // All users that are pushed to until the answer.
   std::multiset<std::string> settle_all(const Or<Pushed>& outcome = Pushed{{5, 1}, 1, false}) {
     std::multiset<std::string> all;
     while (!store.pushes.empty()) {
@@ -69,7 +75,7 @@ struct Telling {
     }
     return all;
   }
-  // So many members for a group.
+  // That many members for a group.
   void fill(const std::string& group, size_t count) {
     for (size_t i = 0; i < count; ++i) groups.all[group].push_back(group + std::to_string(i));
   }
@@ -77,7 +83,7 @@ struct Telling {
 };
 
 TEST_CASE_FIXTURE(Telling,
-                  "a push to a group goes to each of its members, and is answered in sum") {
+                  "a push to a group goes to each of its members, and the answer says the sum") {
   groups.all["team"] = {"alice", "bob", "carol"};
   push("to=group:team");
   CHECK(users() == Users{"alice", "bob", "carol"});
@@ -93,7 +99,7 @@ TEST_CASE_FIXTURE(Telling,
         "{\"to\":\"carol\",\"id\":\"7-1\",\"queued\":1,\"waiting\":false}]}\n");
 }
 
-TEST_CASE_FIXTURE(Telling, "a star is everybody who is online") {
+TEST_CASE_FIXTURE(Telling, "a star is every user who is online") {
   groups.online_now = {"alice", "bob", "alice"};  // a scan may say a name twice
   push("to=*");
   CHECK(users() == Users{"alice", "bob"});
@@ -101,7 +107,8 @@ TEST_CASE_FIXTURE(Telling, "a star is everybody who is online") {
   CHECK(peer.answer().status() == 201);
 }
 
-TEST_CASE_FIXTURE(Telling, "groups, everybody and names may be mixed, and nobody gets it twice") {
+TEST_CASE_FIXTURE(Telling,
+                  "groups, the star and names may be mixed, and no user gets a message twice") {
   groups.all["a"] = {"alice", "bob", "carol"};
   groups.all["b"] = {"bob", "dave"};
   groups.online_now = {"erin", "dave"};
@@ -127,9 +134,10 @@ TEST_CASE_FIXTURE(Telling, "each envelope of a batch may have a group of its own
   CHECK(field(peer.answer().body, "count") == "4");
 }
 
-TEST_CASE_FIXTURE(Telling, "a group without members, or nobody online, is a success") {
+TEST_CASE_FIXTURE(Telling,
+                  "a push to a group without members, or with no user online, is a success") {
   SUBCASE("a group") { push("to=group:none"); }
-  SUBCASE("everybody") { push("to=*"); }
+  SUBCASE("the star") { push("to=*"); }
   SUBCASE("both, in an envelope") { push("", R"({"to":["group:none","*"]})", kJson); }
   CHECK(peer.answer().status() == 202);
   CHECK(peer.answer().body ==
@@ -137,7 +145,7 @@ TEST_CASE_FIXTURE(Telling, "a group without members, or nobody online, is a succ
 }
 
 TEST_CASE_FIXTURE(Telling,
-                  "beyond a hundred recipients only failures are told, a hundred at most") {
+                  "beyond a hundred recipients only failures are told, at most a hundred") {
   fill("g", 450);
   push("to=group:g");
   size_t sent = 0;
@@ -160,7 +168,8 @@ TEST_CASE_FIXTURE(Telling,
   CHECK(body.find("\"id\"") == std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Telling, "what is known to be wrong is a failure of its own, as it was written") {
+TEST_CASE_FIXTURE(
+    Telling, "a recipient that is known to be wrong is a failure of its own, as it was written") {
   groups.all["a"] = {"alice", "not a name"};
   push("to=group:a,group:a%20b,b%20b,group:");
   CHECK(users() == Users{"alice"});
@@ -185,7 +194,8 @@ TEST_CASE_FIXTURE(Telling, "a bad envelope beside a group is told as it was writ
   CHECK(groups.pages == 1);
 }
 
-TEST_CASE_FIXTURE(Telling, "a single group that none can be is refused like a single name") {
+TEST_CASE_FIXTURE(Telling,
+                  "a push to one group with a bad name is refused like a push to one bad name") {
   push("to=group:a%20b");
   CHECK(peer.answer().status() == 400);
   CHECK(code() == "bad_group");
@@ -193,10 +203,9 @@ TEST_CASE_FIXTURE(Telling, "a single group that none can be is refused like a si
 
 // --- limits ------------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Telling,
-                  "more recipients than a call may have are refused before any is sent to") {
+TEST_CASE_FIXTURE(Telling, "more recipients than a call may have are refused before any push") {
   fill("g", 499);
-  SUBCASE("a group that is as large as may be is not") {
+  SUBCASE("a group of the largest size is not") {
     push("to=group:g,alice");
     CHECK(settle_all().size() == 500);
     CHECK(field(peer.answer().body, "accepted") == "500");
@@ -206,7 +215,7 @@ TEST_CASE_FIXTURE(Telling,
     fill("g", 2);
     push("to=group:g");
   }
-  SUBCASE("two that are so together, though they are the same people") {
+  SUBCASE("two that are too large together, though of the same users") {
     groups.all["h"] = groups.all["g"];
     push("to=group:g,group:h");
   }
@@ -227,7 +236,7 @@ TEST_CASE_FIXTURE(Telling, "names and groups that are spelled out have the limit
   CHECK(groups.pages == 0);
 }
 
-TEST_CASE_FIXTURE(Telling, "more bytes than a call may store are refused before any is sent") {
+TEST_CASE_FIXTURE(Telling, "more bytes than a call may store are refused before any push") {
   fill("g", 200);
   push("to=group:g", std::string(500, 'x'));
   CHECK(store.push_calls == 0);
@@ -238,7 +247,7 @@ TEST_CASE_FIXTURE(Telling, "more bytes than a call may store are refused before 
   CHECK(settle_all().size() == 200);
 }
 
-TEST_CASE_FIXTURE(Telling, "names are held in memory only as far as a worker has room for them") {
+TEST_CASE_FIXTURE(Telling, "a worker bounds the names that it holds in memory") {
   fill("g", 300);
   push("to=group:g");
   CHECK(store.push_calls > 0);
@@ -253,10 +262,10 @@ TEST_CASE_FIXTURE(Telling, "names are held in memory only as far as a worker has
   CHECK(settle_all().size() == 300);
 }
 
-TEST_CASE_FIXTURE(Telling, "while the store can't say who belongs to a group nothing is sent") {
+TEST_CASE_FIXTURE(Telling, "while the store can't say who belongs to a group nothing is pushed") {
   groups.is_away = true;
   SUBCASE("a group") { push("to=alice,group:a"); }
-  SUBCASE("everybody") { push("to=alice,*"); }
+  SUBCASE("the star") { push("to=alice,*"); }
   CHECK(store.push_calls == 0);
   CHECK(peer.answer().status() == 503);
   CHECK(code() == "store_unavailable");
@@ -264,7 +273,7 @@ TEST_CASE_FIXTURE(Telling, "while the store can't say who belongs to a group not
 
 // --- how much at a time ------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Telling, "of one call a hundred recipients are under way at most, in two steps") {
+TEST_CASE_FIXTURE(Telling, "one call has at most a hundred recipients under way, in two steps") {
   fill("g", 250);
   push("to=group:g");
   CHECK(store.pushes.size() == 100);
@@ -278,7 +287,7 @@ TEST_CASE_FIXTURE(Telling, "of one call a hundred recipients are under way at mo
   CHECK(store.push_calls == 5);
 }
 
-// --- beside others ------------------------------------------------------------------------------
+// --- several calls at once ---------------------------------------------------------------------
 
 // An array of envelopes to NAME0, NAME1, ...
 std::string batch(const std::string& name, size_t count) {
@@ -290,7 +299,7 @@ std::string batch(const std::string& name, size_t count) {
 }
 
 struct Beside : Telling {
-  PushHandler large{store, groups, clock, {.recipients_max = 1000}};
+  PushHandler large{store, groups, calendar, keys, clock, {.recipients_max = 1000}};
   std::array<FakePeer, 3> others;
 
   void push_large(FakePeer& who, std::string_view query, std::string body = "x") const {
@@ -299,7 +308,7 @@ struct Beside : Telling {
     request.body = std::move(body);
     large.push(request, Query::parse(query).value(), who.owed());
   }
-  // How many of those that are pushed to now have names that begin so.
+  // How many of the users that are pushed to now have names with this beginning.
   size_t under_way(std::string_view name) const {
     return static_cast<size_t>(
         std::count_if(store.pushes.begin(), store.pushes.end(),
@@ -308,7 +317,7 @@ struct Beside : Telling {
 };
 
 TEST_CASE_FIXTURE(Beside,
-                  "of all batches and broadcasts together a hundred recipients are under way") {
+                  "all batches and broadcasts together have a hundred recipients under way") {
   fill("g", 300);
   for (auto& other : others) push_large(other, "", batch("b", 300));
   push_large(peer, "to=group:g", "1");
@@ -345,7 +354,7 @@ TEST_CASE_FIXTURE(Beside, "calls take turns of fifty recipients") {
     ++sent[store.pushes.front().user.front()];
     settle(Pushed{});
   }
-  CHECK(sent['a'] >= 200);  // a hundred of them before there was anybody else
+  CHECK(sent['a'] >= 200);  // a hundred of them before the other call came
   CHECK(sent['b'] >= 150);
   CHECK(sent['g'] >= 150);
 }
@@ -359,7 +368,8 @@ TEST_CASE_FIXTURE(Beside, "a batch that comes last is answered before larger one
   CHECK_FALSE(others[1].answered());
 }
 
-TEST_CASE_FIXTURE(Telling, "a store that has failed a hundred in a row is not asked for the rest") {
+TEST_CASE_FIXTURE(Telling,
+                  "a store that has failed a hundred pushes in a row is not asked for the rest") {
   fill("g", 400);
   push("to=group:g");
   settle(Pushed{{5, 1}, 1, true});
@@ -376,6 +386,27 @@ TEST_CASE_FIXTURE(Telling,
   settle_all(broken_data("base:{g0} can't be read"));
   CHECK(store.push_calls >= 8);
   CHECK(peer.answer().status() == 409);
+}
+
+TEST_CASE_FIXTURE(Telling,
+                  "a message for later to a group is in the calendars of its members, in turns") {
+  for (int i = 0; i < 120; ++i) groups.all["team"].push_back("user" + std::to_string(i));
+  push("to=group:team&delay=60");
+  CHECK(store.pushes.empty());
+  size_t recipients = 0;
+  while (!calendar.additions.empty()) {
+    CHECK(calendar.additions.size() <= 2);
+    const auto addition = std::move(calendar.additions.front());
+    calendar.additions.pop_front();
+    CHECK(addition.users.size() <= 50);
+    CHECK(addition.at_ms == clock.wall_ms() + 60'000);
+    recipients += addition.users.size();
+    addition.then({addition.users.size(), Scheduled{"user.0123456789abcdef", addition.at_ms}});
+  }
+  CHECK(recipients == 120);
+  CHECK(peer.answer().status() == 202);
+  CHECK(peer.answer().body.starts_with(
+      R"({"count":120,"accepted":120,"waiting":0,"failed":0,"results":[)"));
 }
 
 }  // namespace

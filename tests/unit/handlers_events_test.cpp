@@ -26,7 +26,7 @@ class Listening : public FakeEntrance {
   void acknowledge(std::string_view query) {
     handler_.acknowledge({}, Query::parse(query).value(), peer.owed());
   }
-  // What the store is asked first if there is no cursor.
+  // The store's first call if there is no cursor.
   void look_says(const Glimpse& glimpse) {
     REQUIRE(store.peeks.size() == 1);
     CHECK(store.peeks.front().clients.front() ==
@@ -35,7 +35,7 @@ class Listening : public FakeEntrance {
     store.peeks.pop_front();
     then(Store::Glimpses{glimpse});
   }
-  FakeStore::Read asked() {
+  const FakeStore::Read& asked() const {
     REQUIRE(store.reads.size() == 1);
     return store.reads.front();
   }
@@ -79,18 +79,18 @@ TEST_CASE_FIXTURE(Listening, "Last-Event-ID counts before after=, also now") {
   CHECK(asked().after == id(7));
 }
 
-TEST_CASE_FIXTURE(Listening, "without a cursor it begins where the client is") {
+TEST_CASE_FIXTURE(Listening, "without a cursor a stream begins at the client's own") {
   events("user=alice&client=tab&timeout=1");
   Glimpse glimpse;
-  SUBCASE("which the store knows") { glimpse.cursor = id(5); }
-  SUBCASE("nowhere yet") {}
+  SUBCASE("the store has one") { glimpse.cursor = id(5); }
+  SUBCASE("there is none yet") {}
   glimpse.newest = id(9);
   look_says(glimpse);
   CHECK(asked().after == glimpse.cursor);
   CHECK(asked().park_until == wall_in(1'000));
 }
 
-TEST_CASE_FIXTURE(Listening, "now is behind the newest") {
+TEST_CASE_FIXTURE(Listening, "now is after the newest message") {
   events("user=alice&client=tab&after=now");
   Glimpse glimpse;
   glimpse.cursor = id(5);
@@ -102,19 +102,19 @@ TEST_CASE_FIXTURE(Listening, "now is behind the newest") {
 }
 
 TEST_CASE_FIXTURE(Listening,
-                  "a cursor that nobody has handed out is no position to come back with") {
+                  "a cursor that Letterbox has not issued is no position to come back with") {
   events("user=alice&after=nonsense");
   CHECK(asked().foreign);
   answer_read(one(id(1)));
   CHECK(peer.answer().body.find("id: nonsense") == std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Listening, "what is terminal is refused by its status") {
+TEST_CASE_FIXTURE(Listening, "a terminal error is refused by its status") {
   int status = 400;
   SUBCASE("a life") { events("user=alice&timeout=0"); }
   SUBCASE("a format") { events("user=alice&format=xml"); }
   SUBCASE("a client") { events("user=alice&client=a%20b"); }
-  SUBCASE("nobody") {
+  SUBCASE("no user") {
     status = 401;
     events("");
   }
@@ -122,26 +122,26 @@ TEST_CASE_FIXTURE(Listening, "what is terminal is refused by its status") {
   CHECK(room.size() == 0);
 }
 
-TEST_CASE_FIXTURE(Listening, "what passes is a stream that ends, and says when to come back") {
-  SUBCASE("as it looks where its client is") {
+TEST_CASE_FIXTURE(Listening, "a passing error is a stream that ends, and says when to come back") {
+  SUBCASE("as it looks for its client's cursor") {
     events("user=alice&client=tab");
     store.peeks.front().then(away());
   }
-  SUBCASE("as it is read for") {
+  SUBCASE("as its mailbox is read") {
     events("user=alice&after=0");
     answer_read(away());
   }
   CHECK(ended() == "store_unavailable");
 }
 
-TEST_CASE_FIXTURE(Listening, "whoever was kicked is told to stop") {
+TEST_CASE_FIXTURE(Listening, "a client that was kicked is told to stop") {
   Answer answer = peer.owed();
   refuse_stream(answer, {Code::kicked, "too loud", 0});
   CHECK(peer.answer().status() == 204);
   CHECK(peer.answer().body.empty());
 }
 
-TEST_CASE_FIXTURE(Listening, "a stream that stands and meets an error ends by its code") {
+TEST_CASE_FIXTURE(Listening, "an open stream that meets an error ends by its code") {
   events("user=alice&after=1795000000000-4");
   answer_read(nothing_after(id(4)));
   room.found(desk, "alice", bell());
@@ -151,7 +151,7 @@ TEST_CASE_FIXTURE(Listening, "a stream that stands and meets an error ends by it
   CHECK(peer.records().back().type == Record::end_request);
 }
 
-TEST_CASE_FIXTURE(Listening, "an acknowledgement is answered when the store knows of it") {
+TEST_CASE_FIXTURE(Listening, "an acknowledgement is answered once the store has it") {
   acknowledge("user=alice&client=tab&after=1795000000000-7");
   REQUIRE(store.notes.size() == 1);
   CHECK_FALSE(peer.answered());

@@ -17,7 +17,7 @@
 namespace letterbox::test {
 namespace {
 
-// Two workers. Their loops turn when the test lets them; the write to Redis ends as it likes.
+// Two workers. Their loops turn when the test lets them; the write to Redis ends as the test likes.
 struct Health {
   FakeClock clock;
   Loop asked{clock};
@@ -31,8 +31,8 @@ struct Health {
                         ending,
                         "letterbox-test"};
 
-  // What is posted is done, and what comes of it; `late` is called before the loop's last turn.
-  // Once a test for each loop: one that was stopped stays so.
+  // Does what was posted, and what follows from it; `late` is called before the loop's last turn.
+  // Once a test for each loop: a loop that was stopped stays so.
   static void turn(
       Loop& loop, const std::function<void()>& late = [] {}) {
     loop.post([&] {
@@ -45,7 +45,7 @@ struct Health {
   }
 };
 
-TEST_CASE_FIXTURE(Health, "a program is healthy where every worker's loop turns") {
+TEST_CASE_FIXTURE(Health, "a program is healthy if every worker's loop turns") {
   handler.healthz(peer.owed());
   turn(other);
   CHECK_FALSE(peer.answered());
@@ -54,7 +54,7 @@ TEST_CASE_FIXTURE(Health, "a program is healthy where every worker's loop turns"
   CHECK(peer.answer().body == "{\"status\":\"ok\",\"program\":\"letterbox-test\"}\n");
 }
 
-TEST_CASE_FIXTURE(Health, "a program is unhealthy where a worker hangs for a second") {
+TEST_CASE_FIXTURE(Health, "a program is unhealthy if a worker hangs for a second") {
   handler.healthz(peer.owed());
   uint64_t waited = 1000;
   SUBCASE("not yet") { waited = 999; }
@@ -78,7 +78,7 @@ TEST_CASE_FIXTURE(Health, "a program is ready once a write has gone through") {
   CHECK(peer.answer().body == "{\"status\":\"ready\",\"program\":\"letterbox-test\"}\n");
 }
 
-TEST_CASE_FIXTURE(Health, "a program is not ready where a write fails, and says why") {
+TEST_CASE_FIXTURE(Health, "a program is not ready if a write fails, and says why") {
   handler.readyz(peer.owed());
   REQUIRE(writes.size() == 1);
   writes.front()("Redis is away: Connection refused");

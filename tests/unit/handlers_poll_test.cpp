@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "handlers/poll.h"
 #include "tests/unit/fake_entrance.h"
@@ -23,15 +24,16 @@ class Polling : public FakeEntrance {
     handler_.poll(request, Query::parse(query).value(), peer.owed());
   }
 
-  // What the store is asked for such a poll.
+  // The read that such a poll asks the store for.
   FakeStore::Read asked(std::string_view query, std::string_view last_event_id = "") {
     FakePeer another;
     Request request;
     request.last_event_id = last_event_id;
     handler_.poll(request, Query::parse(query).value(), another.owed());
     REQUIRE(store.reads.size() == 1);
-    auto read = store.reads.front();
-    answer_read(away());
+    FakeStore::Read read = std::move(store.reads.front());
+    store.reads.pop_front();
+    read.then(away());
     return read;
   }
 
@@ -43,7 +45,7 @@ class Polling : public FakeEntrance {
     return field(another.answer().body, "code");
   }
 
-  // What is written of who polls.
+  // The note that is written of the client that polls.
   PresenceStore::Note noted(std::string_view query) {
     asked(query);
     clock.pass(1'000);
@@ -83,7 +85,7 @@ TEST_CASE_FIXTURE(Polling, "client, timeout, limit and after are taken from the 
   CHECK(asked("user=alice&client=least&timeout=0&limit=1").park_until == 0);
 }
 
-TEST_CASE_FIXTURE(Polling, "a cursor that nobody handed out is foreign, never an error") {
+TEST_CASE_FIXTURE(Polling, "a cursor that Letterbox has not issued is foreign, never an error") {
   for (const auto after : {"", "x", "-1", "1", "1-2-3", "%00", "1795000000000-7%0D%0A", "null",
                            "99999999999999999999-1"}) {
     CAPTURE(after);
@@ -96,13 +98,40 @@ TEST_CASE_FIXTURE(Polling, "a cursor that nobody handed out is foreign, never an
   CHECK(beginning.after == Cursor{});
 }
 
-TEST_CASE_FIXTURE(Polling, "Last-Event-ID is the cursor where after is not given") {
+TEST_CASE_FIXTURE(Polling, "Last-Event-ID is the cursor if after is not given") {
   CHECK(asked("user=alice", "1795000000000-7").after == id(7));
   CHECK(asked("user=alice&client=b&after=1795000000000-8", "1795000000000-7").after == id(8));
   CHECK(asked("user=alice&client=c", "garbage").foreign);
 }
 
-TEST_CASE_FIXTURE(Polling, "what is wrong with a poll has the code of the contract") {
+TEST_CASE_FIXTURE(Polling, "after=now reads after the newest message, and is no reset") {
+  poll("user=alice&client=tab&after=now");
+  REQUIRE(store.peeks.size() == 1);
+  CHECK(store.peeks.front().clients.front() == std::pair<std::string, std::string>("alice", "tab"));
+  CHECK(store.reads.empty());
+  Cursor newest;
+  SUBCASE("of which there are some") { newest = id(9); }
+  SUBCASE("of which there was none ever") {}
+  const auto then = std::move(store.peeks.front().then);
+  Glimpse glimpse;
+  glimpse.newest = newest;
+  glimpse.cursor = newest == Cursor{} ? Cursor{} : id(5);  // where the client was
+  then(Store::Glimpses{glimpse});
+  REQUIRE(store.reads.size() == 1);
+  CHECK(store.reads.front().after == newest);
+  CHECK_FALSE(store.reads.front().foreign);
+  answer_read(nothing_after(newest));
+  CHECK_FALSE(peer.answered());
+  tick_after(25'000);
+  CHECK(field(peer.answer().body, "cursor") == newest.text());
+  CHECK(field(peer.answer().body, "reset") == "false");
+}
+
+TEST_CASE_FIXTURE(Polling, "now as a Last-Event-ID is a cursor that nobody handed out") {
+  CHECK(asked("user=alice", "now").foreign);
+}
+
+TEST_CASE_FIXTURE(Polling, "each fault of a poll has the contract's code") {
   CHECK(refused("") == "no_identity");
   CHECK(refused("user=a/b") == "bad_user");
   CHECK(refused("user=alice&client=") == "bad_client");
@@ -130,23 +159,23 @@ TEST_CASE_FIXTURE(Polling, "a wrong value is named in the message") {
   CHECK(field(peer.answer().body, "message") == "timeout must be a number from 0 to 50, got 'abc'");
 }
 
-TEST_CASE_FIXTURE(Polling, "parameters that nobody knows are ignored") {
+TEST_CASE_FIXTURE(Polling, "unknown parameters are ignored") {
   CHECK(asked("user=alice&sid=1&sid=2&comefrom=inbox&").user == "alice");
 }
 
-TEST_CASE_FIXTURE(Polling, "whoever polls is online for one and a half times its timeout") {
+TEST_CASE_FIXTURE(Polling, "a client that polls is online for one and a half times its timeout") {
   std::string timeout;
   uint64_t grace = 0;
-  SUBCASE("as the contract has it") { grace = 37'500; }
-  SUBCASE("as it says") {
+  SUBCASE("without a word about it") { grace = 37'500; }
+  SUBCASE("for as long as it says") {
     timeout = "&timeout=10";
     grace = 15'000;
   }
-  SUBCASE("for a second at least") {
+  SUBCASE("for at least a second") {
     timeout = "&timeout=0.2";
     grace = 1'000;
   }
-  SUBCASE("where it only looks, as if it said nothing of it") {
+  SUBCASE("if it only looks, as without a timeout") {
     timeout = "&timeout=0";
     grace = 37'500;
   }
@@ -159,7 +188,7 @@ TEST_CASE_FIXTURE(Polling, "whoever polls is online for one and a half times its
   CHECK(note.client.until_ms <= polled + grace + grace / 6);
 }
 
-TEST_CASE_FIXTURE(Polling, "a poll that is refused makes nobody be online") {
+TEST_CASE_FIXTURE(Polling, "a poll that is refused makes no client online") {
   refused("user=alice&timeout=abc");
   refused("user=a/b");
   clock.pass(1'000);
@@ -167,7 +196,7 @@ TEST_CASE_FIXTURE(Polling, "a poll that is refused makes nobody be online") {
   CHECK(presence.batches.empty());
 }
 
-TEST_CASE_FIXTURE(Polling, "a poll is answered when it is its time") {
+TEST_CASE_FIXTURE(Polling, "a poll is answered when its time is up") {
   poll("user=alice&after=1795000000000-4");
   CHECK_FALSE(peer.answered());
   answer_read(nothing_after(id(4)));
@@ -182,8 +211,15 @@ TEST_CASE_FIXTURE(Polling, "a poll is answered when it is its time") {
 
 TEST_CASE_FIXTURE(Polling,
                   "while the store is away a new poll is 503, and says when to come back") {
-  poll("user=alice");
-  answer_read(away());
+  SUBCASE("as it reads") {
+    poll("user=alice");
+    answer_read(away());
+  }
+  SUBCASE("as it looks which message is the newest") {
+    poll("user=alice&after=now");
+    const auto then = std::move(store.peeks.front().then);
+    then(away());
+  }
   CHECK(peer.answer().status() == 503);
   CHECK(peer.answer().header("Retry-After") == "2");
   CHECK(field(peer.answer().body, "code") == "store_unavailable");

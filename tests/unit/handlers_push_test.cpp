@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "handlers/push.h"
+#include "model/message.h"
+#include "tests/unit/fake_calendar.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_groups.h"
+#include "tests/unit/fake_idempotency.h"
 #include "tests/unit/fake_peer.h"
 #include "tests/unit/fake_reply_to.h"
 #include "tests/unit/fake_store.h"
@@ -41,7 +44,7 @@ class Pushing {
     handler_.push(request, Query::parse(query).value(), another.owed());
     REQUIRE(store.pushes.size() == 1);
     const std::string whole = store.pushes.front().element;
-    store.pushes.clear();  // the answer is forgotten, which is no matter here
+    store.pushes.clear();  // the answer is forgotten, which does not matter here
     const std::string time = ",\"time\":" + std::to_string(clock.wall_ms()) + "}";
     REQUIRE(whole.ends_with(time));
     return whole.substr(0, whole.size() - time.size());
@@ -54,6 +57,7 @@ class Pushing {
     request.body = std::move(body);
     handler_.push(request, Query::parse(query).value(), another.owed());
     CHECK(store.pushes.empty());
+    CHECK(calendar.additions.empty());
     CHECK(another.answer().status() >= 400);
     return field(another.answer().body, "code");
   }
@@ -68,11 +72,15 @@ class Pushing {
   FakeClock clock;
   FakeStore store;
   FakeGroups groups;
+  FakeIdempotencyKeys keys;
+  FakeCalendar calendar;
   FakePeer peer;
 
  private:
   PushHandler handler_{store,
                        groups,
+                       calendar,
+                       keys,
                        clock,
                        {.body_max = 1000,
                         .recipients_max = 3,
@@ -114,14 +122,38 @@ TEST_CASE_FIXTURE(Pushing, "type and ttl are taken from the query") {
   CHECK(element("to=alice&ttl=10", "x").starts_with(std::to_string(clock.wall_ms() + 10'000)));
 }
 
-TEST_CASE_FIXTURE(Pushing, "an envelope says to whom, what type, what data and for how long") {
+TEST_CASE_FIXTURE(Pushing, "collapse is taken from the query, or from the envelope") {
+  const auto key = [&](std::string_view query, std::string body, std::string_view type = "") {
+    push(query, std::move(body), type);
+    const std::string found = store.pushes.back().options.collapse;
+    store.pushes.clear();
+    return found;
+  };
+  CHECK(key("to=alice", "x").empty());
+  CHECK(key("to=alice&collapse=quota", "x") == "quota");
+  CHECK(key("", R"({"to":"alice","collapse":"a:b@c"})", kJson) == "a:b@c");
+  CHECK(key("collapse=quota", R"({"to":"alice"})", kJson) == "quota");
+  CHECK(key("collapse=quota", R"({"to":"alice","collapse":"other"})", kJson) == "other");
+  const std::string longest(64, 'k');
+  CHECK(key("to=alice&collapse=" + longest, "x") == longest);
+  for (const auto& bad : {longest + "k", std::string("a%20b"), std::string()}) {
+    CAPTURE(bad);
+    CHECK(refused("to=alice&collapse=" + bad, "x") == "bad_collapse");
+  }
+  CHECK(refused("", R"({"to":"alice","collapse":""})", kJson) == "bad_collapse");
+  CHECK(refused("", R"({"to":"alice","collapse":1})", kJson) == "bad_envelope");
+  CHECK(refused("", R"({"to":"alice","collapse":"a","collapse":"b"})", kJson) == "bad_envelope");
+  CHECK(refused("to=alice&collapse=a&collapse=b", "x") == "repeated_parameter");
+}
+
+TEST_CASE_FIXTURE(Pushing, "an envelope gives the recipient, the type, the data and the life") {
   const std::string expires = std::to_string(clock.wall_ms() + 2'000);
   CHECK(element("", R"({"to":"alice","type":"mail","data":{"a":[1]},"ttl":2,"more":0})", kJson) ==
         expires + R"( {"type":"mail","data":{"a":[1]})");
   CHECK(element("", R"({"to":"alice"})", kJson) == R"(0 {"type":"message","data":null)");
 }
 
-TEST_CASE_FIXTURE(Pushing, "type and ttl of the query are those of envelopes that say none") {
+TEST_CASE_FIXTURE(Pushing, "type and ttl of the query are for envelopes that give none") {
   const auto expires = [&](uint64_t ms) { return std::to_string(clock.wall_ms() + ms); };
   CHECK(element("type=mail&ttl=5", R"({"to":"alice"})", kJson) ==
         expires(5000) + R"( {"type":"mail","data":null)");
@@ -148,7 +180,7 @@ TEST_CASE_FIXTURE(Pushing, "a bad type or ttl in the query refuses envelopes too
 // --- what is answered --------------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(Pushing,
-                  "one recipient is answered when the store has it: 201 where somebody waits") {
+                  "one recipient is answered when the store has it: 201 if a client waits") {
   push("to=alice", "x");
   CHECK_FALSE(peer.answered());
   CHECK(store.pushes.front().user == "alice");
@@ -157,14 +189,14 @@ TEST_CASE_FIXTURE(Pushing,
   CHECK(peer.answer().body == "{\"id\":\"5-6\",\"queued\":3,\"waiting\":true}\n");
 }
 
-TEST_CASE_FIXTURE(Pushing, "202 where nobody waits") {
+TEST_CASE_FIXTURE(Pushing, "202 if no client waits") {
   push("", R"({"to":"alice","data":1})", kJson);
   settle(Pushed{{5, 6}, 1, false});
   CHECK(peer.answer().status() == 202);
   CHECK(peer.answer().body == "{\"id\":\"5-6\",\"queued\":1,\"waiting\":false}\n");
 }
 
-TEST_CASE_FIXTURE(Pushing, "503 where the store is away, never a false 2xx") {
+TEST_CASE_FIXTURE(Pushing, "503 if the store is away, never a false 2xx") {
   push("to=alice", "x");
   settle(away());
   CHECK(peer.answer().status() == 503);
@@ -258,7 +290,7 @@ TEST_CASE_FIXTURE(Pushing,
   CHECK(peer.answer().body.find(R"({"to":"bob","error":{"code":"bad_ttl")") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Pushing, "a batch that is all wrong is answered at once") {
+TEST_CASE_FIXTURE(Pushing, "a batch of bad envelopes alone is answered at once") {
   push("", R"([{},{"to":"a/b"}])", kJson);
   CHECK(store.pushes.empty());
   CHECK(peer.answer().status() == 400);
@@ -272,7 +304,7 @@ TEST_CASE_FIXTURE(Pushing, "an empty batch delivers nothing, and says so") {
 
 // --- what is refused ---------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Pushing, "what is wrong with a push has the code of the contract") {
+TEST_CASE_FIXTURE(Pushing, "each fault of a push has the contract's code") {
   CHECK(refused("", "x") == "missing_to");
   CHECK(refused("", "") == "missing_to");
   CHECK(refused("", R"({"data":1})", kJson) == "missing_to");
@@ -313,16 +345,118 @@ TEST_CASE_FIXTURE(Pushing, "the same name many times is one recipient") {
 TEST_CASE_FIXTURE(Pushing, "a body that was too large is refused, and the limit told") {
   Request request;
   request.body_too_large = true;
-  PushHandler(store, groups, clock, {.body_max = 1000})
+  PushHandler(store, groups, calendar, keys, clock, {.body_max = 1000})
       .push(request, Query::parse("to=alice").value(), peer.owed());
   CHECK(peer.answer().status() == 413);
   CHECK(field(peer.answer().body, "code") == "too_large");
   CHECK(field(peer.answer().body, "message").find("1000") != std::string::npos);
 }
 
+// --- later -------------------------------------------------------------------------------------
+
+TEST_CASE_FIXTURE(Pushing, "a delay or a time puts the message into the calendar, made for then") {
+  const uint64_t now = clock.wall_ms();
+  SUBCASE("a delay in the query") { push("to=alice&type=mail&delay=1.5&ttl=2", "x"); }
+  SUBCASE("a time in the query") {
+    push("to=alice&type=mail&ttl=2&at=" + std::to_string(now + 1'500), "x");
+  }
+  SUBCASE("a delay in an envelope") {
+    push("delay=9", R"({"to":"alice","type":"mail","data":"x","ttl":2,"delay":1.5})", kJson);
+  }
+  SUBCASE("a time in an envelope") {
+    push("ttl=2&type=mail", R"({"to":"alice","data":"x","at":)" + std::to_string(now + 1'500) + "}",
+         kJson);
+  }
+  CHECK(store.pushes.empty());
+  REQUIRE(calendar.additions.size() == 1);
+  const auto& addition = calendar.additions.front();
+  CHECK(addition.users == std::vector<std::string>{"alice"});
+  CHECK(addition.at_ms == now + 1'500);
+  CHECK(addition.element == make_element("mail", R"("x")", now + 1'500, now + 3'500));
+  CHECK_FALSE(peer.answered());
+  addition.then({Scheduled{"alice.1a1ff7b9eeb00007", now + 1'500}});
+  CHECK(peer.answer().status() == 202);
+  CHECK(peer.answer().body ==
+        R"({"scheduled":"alice.1a1ff7b9eeb00007","at":)" + std::to_string(now + 1'500) + "}\n");
+}
+
+TEST_CASE_FIXTURE(Pushing, "a time that is over means now") {
+  const uint64_t now = clock.wall_ms();
+  for (const uint64_t at : {uint64_t{0}, uint64_t{1}, now}) {
+    CHECK(element("to=alice&at=" + std::to_string(at), "x") == R"(0 {"type":"message","data":"x")");
+    CHECK(element("delay=5", R"({"to":"alice","at":)" + std::to_string(at) + "}", kJson) ==
+          R"(0 {"type":"message","data":null)");
+  }
+  CHECK(calendar.additions.empty());
+}
+
+TEST_CASE_FIXTURE(Pushing,
+                  "thirty days are the furthest ahead, and the first millisecond the nearest") {
+  const uint64_t now = clock.wall_ms();
+  push("to=alice&delay=2592000", "x");
+  push("to=alice&at=" + std::to_string(now + 2'592'000'000), "x");
+  push("to=alice&at=" + std::to_string(now + 1), "x");
+  push("to=alice&delay=0.000001", "x");
+  REQUIRE(calendar.additions.size() == 4);
+  CHECK(calendar.additions[0].at_ms == now + 2'592'000'000);
+  CHECK(calendar.additions[1].at_ms == now + 2'592'000'000);
+  CHECK(calendar.additions[2].at_ms == now + 1);
+  CHECK(calendar.additions[3].at_ms == now + 1);
+  calendar.additions.clear();
+  CHECK(refused("to=alice&delay=2592000.001", "x") == "bad_time");
+  CHECK(refused("to=alice&at=" + std::to_string(now + 2'592'000'001), "x") == "bad_time");
+}
+
+TEST_CASE_FIXTURE(Pushing, "a delay or a time that is none is refused, and so are both") {
+  for (const auto bad :
+       {"delay=", "delay=0", "delay=-1", "delay=x", "delay=1e3", "at=", "at=-1", "at=1.5", "at=x",
+        "at=18446744073709551615", "at=99999999999999999999", "delay=1&at=1"}) {
+    CAPTURE(bad);
+    CHECK(refused("to=alice&" + std::string(bad), "x") == "bad_time");
+    CHECK(refused(bad, R"([{"to":"alice"}])", kJson) == "bad_time");
+  }
+  CHECK(refused("", R"({"to":"alice","delay":1,"at":1})", kJson) == "bad_time");
+  CHECK(refused("", R"({"to":"alice","delay":2592001})", kJson) == "bad_time");
+  CHECK(refused("to=alice&delay=1&delay=1", "x") == "repeated_parameter");
+}
+
+TEST_CASE_FIXTURE(Pushing, "a batch mixes messages for now and for later") {
+  push("delay=2", R"([{"to":"alice","at":1},{"to":["bob"]},{"to":"carol","delay":0}])", kJson);
+  REQUIRE(store.pushes.size() == 1);
+  REQUIRE(calendar.additions.size() == 1);
+  settle(Pushed{{5, 6}, 1, true});
+  calendar.additions[0].then({Scheduled{"bob.1a1ff7b9eeb00007", 7}});
+  CHECK(peer.answer().status() == 400);
+  CHECK(peer.answer().body.starts_with(
+      R"({"results":[{"to":"alice","id":"5-6","queued":1,"waiting":true},)"
+      R"({"to":"bob","scheduled":"bob.1a1ff7b9eeb00007","at":7},)"
+      R"({"to":"carol","error":{"code":"bad_time")"));
+}
+
+TEST_CASE_FIXTURE(Pushing,
+                  "a push that is repeated, and was scheduled before, is answered by that") {
+  push("to=alice&at=1", "x");
+  settle(Pushed{.id = {}, .replayed = true, .scheduled = "alice.1a1ff7b9eeb00007"});
+  CHECK(peer.answer().status() == 202);
+  CHECK(peer.answer().body == "{\"scheduled\":\"alice.1a1ff7b9eeb00007\",\"at\":1795287654123}\n");
+}
+
+TEST_CASE_FIXTURE(Pushing, "a calendar that takes a message for some says so for each") {
+  push("to=alice,bob&delay=1", "x");
+  REQUIRE(calendar.additions.size() == 1);
+  CHECK(calendar.additions[0].users == std::vector<std::string>{"alice", "bob"});
+  calendar.additions[0].then(
+      {Scheduled{"alice.1a1ff7b9eeb00007", 7}, Error{Code::schedule_full, "full"}});
+  CHECK(peer.answer().status() == 409);
+  CHECK(peer.answer().body ==
+        R"({"results":[{"to":"alice","scheduled":"alice.1a1ff7b9eeb00007","at":7},)"
+        R"({"to":"bob","error":{"code":"schedule_full","message":"full","terminal":true,)"
+        "\"retry_after_ms\":0}}]}\n");
+}
+
 // --- how much at a time ------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Pushing, "of a long message to many no more than a mebibyte is on its way") {
+TEST_CASE_FIXTURE(Pushing, "a long message to many users has at most a mebibyte on its way") {
   std::string body(600'000, 'x');
   SUBCASE("as text") { push("to=alice,bob,carol", body); }
   SUBCASE("in an envelope") {
@@ -338,7 +472,7 @@ TEST_CASE_FIXTURE(Pushing, "of a long message to many no more than a mebibyte is
   CHECK(peer.answer().status() == 202);
 }
 
-TEST_CASE_FIXTURE(Pushing, "while as much as may be waits for the store a push is refused") {
+TEST_CASE_FIXTURE(Pushing, "a push is refused while the most that may wait for the store waits") {
   const std::string body(600'000, 'x');
   FakePeer first;
   FakePeer second;
@@ -349,10 +483,10 @@ TEST_CASE_FIXTURE(Pushing, "while as much as may be waits for the store a push i
   CHECK(field(peer.answer().body, "code") == "overloaded");
   CHECK(peer.answer().header("Retry-After") != "");
   while (!store.pushes.empty()) settle(Pushed{});
-  CHECK_MESSAGE(third.answered(), "the others are not");
+  CHECK_MESSAGE(third.answered(), "the others are not answered yet");
   FakePeer again;
   push_as(again, "to=dave", body);
-  CHECK_MESSAGE(store.pushes.size() == 1, "nor is one that comes when they are through");
+  CHECK_MESSAGE(store.pushes.size() == 1, "a push that comes after them is not refused");
 }
 
 }  // namespace

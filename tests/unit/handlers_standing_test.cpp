@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
-#include "handlers/parameters.h"
 #include "handlers/standing.h"
+#include "requests/parameters.h"
 #include "tests/unit/fake_access.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_peer.h"
@@ -39,7 +39,7 @@ struct Judging {
 };
 
 TEST_CASE_FIXTURE(Judging,
-                  "who is kicked is kept out for a minute, unless something else is said") {
+                  "a kicked user is kept out for a minute, unless the kick says otherwise") {
   ask(&StandingHandler::kick, R"({"user":"alice"})");
   CHECK_FALSE(peer.answered());
   REQUIRE(access.kicks.size() == 1);
@@ -71,7 +71,7 @@ TEST_CASE_FIXTURE(Judging, "a lock is confirmed") {
   CHECK(peer.answer().body == "{\"locked\":true}\n");
 }
 
-TEST_CASE_FIXTURE(Judging, "an unlocking says whether there was a lock") {
+TEST_CASE_FIXTURE(Judging, "an unlock says whether there was a lock") {
   bool was = false;
   SUBCASE("there was") { was = true; }
   SUBCASE("there was not") {}
@@ -84,7 +84,7 @@ TEST_CASE_FIXTURE(Judging, "an unlocking says whether there was a lock") {
                                    : "{\"locked\":false,\"was_locked\":false}\n"));
 }
 
-TEST_CASE_FIXTURE(Judging, "what is wrong with an order has the code of the contract") {
+TEST_CASE_FIXTURE(Judging, "each fault of an order has the contract's code") {
   for (const auto handle :
        {&StandingHandler::kick, &StandingHandler::lock, &StandingHandler::unlock}) {
     CHECK(refused(handle, "") == "bad_json");
@@ -101,7 +101,7 @@ TEST_CASE_FIXTURE(Judging, "what is wrong with an order has the code of the cont
   CHECK(nothing_asked());
 }
 
-TEST_CASE_FIXTURE(Judging, "a reason has 200 characters at most, however many bytes they are") {
+TEST_CASE_FIXTURE(Judging, "a reason has at most 200 characters, however many bytes they take") {
   std::string reason;
   for (int i = 0; i < 200; ++i) reason += "é";
   ask(&StandingHandler::lock, R"({"user":"a","reason":")" + reason + "\"}");
@@ -112,7 +112,7 @@ TEST_CASE_FIXTURE(Judging, "a reason has 200 characters at most, however many by
   CHECK(nothing_asked());
 }
 
-TEST_CASE_FIXTURE(Judging, "while the store is away nobody is said to be locked or kicked") {
+TEST_CASE_FIXTURE(Judging, "while the store is away no answer claims a kick, a lock or an unlock") {
   SUBCASE("kicked") {
     ask(&StandingHandler::kick, R"({"user":"alice"})");
     access.kicks.front().then(away());
@@ -129,7 +129,7 @@ TEST_CASE_FIXTURE(Judging, "while the store is away nobody is said to be locked 
   CHECK(field(peer.answer().body, "code") == "store_unavailable");
 }
 
-TEST_CASE_FIXTURE(Judging, "a body that was too long to be read is told so") {
+TEST_CASE_FIXTURE(Judging, "an order too long to be read is refused as too large") {
   Request request;
   request.body_too_large = true;
   handler.lock(request, peer.owed());
@@ -138,7 +138,7 @@ TEST_CASE_FIXTURE(Judging, "a body that was too long to be read is told so") {
 
 // --- orders ------------------------------------------------------------------------------------
 
-TEST_CASE("a member that is not there is none, and one that is something else is an error") {
+TEST_CASE("a missing member is none, and a member of another kind is an error") {
   const auto members = json_members(R"({"text":"a","empty":"","number":1.5,"list":["a"]})").value();
   CHECK(text_member(members, "text").value() == "a");
   CHECK(text_member(members, "empty").value() == "");
@@ -153,7 +153,7 @@ TEST_CASE("a member that is not there is none, and one that is something else is
   CHECK_FALSE(seconds_member(members, "text", 1500));
 }
 
-TEST_CASE("whom an order is about is said in the way that the request was made") {
+TEST_CASE("an order without a user is refused in the form in which it was made") {
   CHECK(named_user(Query::parse("user=alice").value()).value() == "alice");
   CHECK(named_user(Query::parse("").value()).error() ==
         Error{Code::missing_user, "say which user: user=NAME"});

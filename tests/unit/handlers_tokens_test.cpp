@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
-#include "handlers/identity.h"
 #include "handlers/tokens.h"
+#include "requests/identity.h"
 #include "secret/digest.h"
 #include "tests/unit/fake_access.h"
 #include "tests/unit/fake_clock.h"
@@ -19,8 +19,8 @@ struct Handing {
     request.body = std::move(body);
     handler.issue(request, peer.owed());
   }
-  // What is kept for such a request.
-  FakeAccess::Issue issued(std::string body) {
+  // The token that is kept for such a request.
+  const FakeAccess::Issue& issued(std::string body) {
     access.issues.clear();
     FakePeer another;
     Request request;
@@ -50,7 +50,7 @@ TEST_CASE_FIXTURE(Handing, "a token is told once, and only its hash is kept") {
   issue(R"({"user":"alice"})");
   CHECK_FALSE(peer.answered());
   REQUIRE(access.issues.size() == 1);
-  const auto issue = access.issues.front();
+  const auto& issue = access.issues.front();
   issue.then(true);
   CHECK(peer.answer().status() == 201);
   CHECK(peer.answer().header("Cache-Control") == "no-store");
@@ -66,7 +66,8 @@ TEST_CASE_FIXTURE(Handing, "a token is told once, and only its hash is kept") {
 }
 
 TEST_CASE_FIXTURE(
-    Handing, "a token of which nothing is said lives as long as the rules say, for any client") {
+    Handing,
+    "a token has the default life and is for any client, unless the request says otherwise") {
   const Token token = issued(R"({"user":"alice"})").token;
   CHECK(token.id.starts_with("alice."));
   CHECK(token.id.size() == 6 + 16);
@@ -80,7 +81,7 @@ TEST_CASE_FIXTURE(
   CHECK(issued(R"({"user":"alice"})").token.id != token.id);
 }
 
-TEST_CASE_FIXTURE(Handing, "ttl, client and data are what the maker says") {
+TEST_CASE_FIXTURE(Handing, "ttl, client and data are those of the request") {
   const Token token =
       issued(R"({"user":"alice","ttl":0.5,"client":"tab","data":{"a": [ 1 ]},"x":1})").token;
   CHECK(token.expires_ms == clock.wall_ms() + 500);
@@ -92,8 +93,14 @@ TEST_CASE_FIXTURE(Handing, "ttl, client and data are what the maker says") {
         4096);
 }
 
-TEST_CASE_FIXTURE(Handing,
-                  "what is wrong with a request for a token has the code of the contract") {
+TEST_CASE_FIXTURE(Handing, "a token slides by its own ttl, if its maker says that it slides") {
+  CHECK(issued(R"({"user":"alice","ttl":60,"sliding":true})").token.slide_ms == 60'000);
+  CHECK(issued(R"({"user":"alice","sliding":true})").token.slide_ms == 86'400'000);
+  CHECK(issued(R"({"user":"alice","ttl":60,"sliding":false})").token.slide_ms == 0);
+  CHECK(issued(R"({"user":"alice","ttl":60})").token.slide_ms == 0);
+}
+
+TEST_CASE_FIXTURE(Handing, "each fault of a request for a token has the contract's code") {
   for (const auto bad : {"", "{", "user=alice"}) {
     CAPTURE(bad);
     CHECK(refused(bad) == "bad_json");
@@ -103,18 +110,19 @@ TEST_CASE_FIXTURE(Handing,
   CHECK(refused(R"({"user":"a b"})") == "bad_user");
   CHECK(refused(R"({"user":"alice","client":""})") == "bad_client");
   CHECK(refused(R"({"user":"alice","client":"a b"})") == "bad_client");
-  for (const auto bad :
-       {"[]", R"({"user":7})", R"({"user":"alice","user":"bob"})", R"({"user":"alice","ttl":0})",
-        R"({"user":"alice","ttl":-1})", R"({"user":"alice","ttl":"60"})",
-        R"({"user":"alice","ttl":31622401})", R"({"user":"alice","ttl":null})",
-        R"({"user":"alice","ttl":1e3})", R"({"user":"alice","client":7})"}) {
+  for (const auto bad : {"[]", R"({"user":7})", R"({"user":"alice","user":"bob"})",
+                         R"({"user":"alice","ttl":0})", R"({"user":"alice","ttl":-1})",
+                         R"({"user":"alice","ttl":"60"})", R"({"user":"alice","ttl":31622401})",
+                         R"({"user":"alice","ttl":null})", R"({"user":"alice","ttl":1e3})",
+                         R"({"user":"alice","client":7})", R"({"user":"alice","sliding":"true"})",
+                         R"({"user":"alice","sliding":1})", R"({"user":"alice","sliding":null})"}) {
     CAPTURE(bad);
     CHECK(refused(bad) == "bad_request");
   }
   CHECK(refused(R"({"user":"alice","data":")" + std::string(4095, 'x') + "\"}") == "bad_request");
 }
 
-TEST_CASE_FIXTURE(Handing, "a body that was too long to be read is told so") {
+TEST_CASE_FIXTURE(Handing, "a request for a token too long to be read is refused as too large") {
   Request request;
   request.body_too_large = true;
   handler.issue(request, peer.owed());
@@ -122,16 +130,16 @@ TEST_CASE_FIXTURE(Handing, "a body that was too long to be read is told so") {
   CHECK(code() == "too_large");
 }
 
-TEST_CASE_FIXTURE(Handing, "a token that may not have been kept is not told") {
+TEST_CASE_FIXTURE(Handing, "a token is not told if the store may not have kept it") {
   issue(R"({"user":"alice"})");
   access.issues.front().then(away());
   CHECK(peer.answer().status() == 503);
   CHECK(peer.answer().body.find("lb_") == std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Handing, "the document that tells a token says all but how it is kept") {
+TEST_CASE_FIXTURE(Handing, "the document that tells a token says all of it except its hash") {
   issue(R"({"user":"alice","ttl":60,"client":"tab"})");
-  const auto issue = access.issues.front();
+  const auto& issue = access.issues.front();
   issue.then(true);
   const std::string token = field(peer.answer().body, "token");
   CHECK(peer.answer().body == R"({"token":")" + token + R"(","id":")" + issue.token.id +
@@ -147,26 +155,26 @@ TEST_CASE_FIXTURE(Handing, "a user's tokens are listed, without the secrets") {
   REQUIRE(access.lists.size() == 1);
   CHECK(access.lists.front().first == "alice");
   access.lists.front().second(std::vector<Token>{
-      {"alice.1", 5, 50, 0, "", "", ""}, {"alice.2", 6, 60, 16, "tab", "192.0.2.1", "[1]"}});
+      {"alice.1", 5, 50, 0, 0, "", "", ""}, {"alice.2", 6, 60, 54, 16, "tab", "192.0.2.1", "[1]"}});
   CHECK(peer.answer().status() == 200);
   CHECK(peer.answer().body ==
         R"({"user":"alice","tokens":[)"
         R"({"id":"alice.1","created":5,"expires":50,"used":null,"address":null,"client":null,)"
-        R"("data":null},)"
+        R"("data":null,"sliding":false},)"
         R"({"id":"alice.2","created":6,"expires":60,"used":16,"address":"192.0.2.1",)"
-        "\"client\":\"tab\",\"data\":[1]}]}\n");
+        "\"client\":\"tab\",\"data\":[1],\"sliding\":true}]}\n");
 }
 
-TEST_CASE_FIXTURE(Handing, "who has no tokens has an empty list") {
+TEST_CASE_FIXTURE(Handing, "a user without tokens has an empty list") {
   handler.list(Query::parse("user=alice").value(), peer.owed());
   access.lists.front().second(std::vector<Token>{});
   CHECK(peer.answer().body == "{\"user\":\"alice\",\"tokens\":[]}\n");
 }
 
-TEST_CASE_FIXTURE(Handing, "a list is of one user, who must be named") {
+TEST_CASE_FIXTURE(Handing, "a list is for one user, who must be named") {
   std::string query;
   std::string expected;
-  SUBCASE("nobody") { expected = "missing_user"; }
+  SUBCASE("no user") { expected = "missing_user"; }
   SUBCASE("a bad name") {
     query = "user=a/b";
     expected = "bad_user";
@@ -180,21 +188,21 @@ TEST_CASE_FIXTURE(Handing, "a list is of one user, who must be named") {
   CHECK(access.lists.empty());
 }
 
-TEST_CASE_FIXTURE(Handing, "while the store is away nothing is listed, nor taken back") {
+TEST_CASE_FIXTURE(Handing, "while the store is away nothing is listed or revoked") {
   SUBCASE("listed") {
     handler.list(Query::parse("user=alice").value(), peer.owed());
     access.lists.front().second(away());
   }
-  SUBCASE("taken back") {
+  SUBCASE("revoked") {
     handler.revoke(Query::parse("user=alice").value(), peer.owed());
     access.revocations.front().then(away());
   }
   CHECK(peer.answer().status() == 503);
 }
 
-// --- taking back -------------------------------------------------------------------------------
+// --- revoking ----------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Handing, "all tokens of a user are taken back, or the one of that id") {
+TEST_CASE_FIXTURE(Handing, "all tokens of a user are revoked, or the one with that id") {
   std::string id;
   SUBCASE("all") { handler.revoke(Query::parse("user=alice").value(), peer.owed()); }
   SUBCASE("one") {
@@ -210,14 +218,14 @@ TEST_CASE_FIXTURE(Handing, "all tokens of a user are taken back, or the one of t
 }
 
 TEST_CASE_FIXTURE(Handing,
-                  "a user's name may have points in it, an id is of whom stands before the last") {
+                  "a user's name may have dots: an id's user is what comes before the last dot") {
   handler.revoke(Query::parse("id=a.b.c.0123456789abcdef").value(), peer.owed());
   REQUIRE(access.revocations.size() == 1);
   CHECK(access.revocations.front().user == "a.b.c");
   CHECK(access.revocations.front().id == "a.b.c.0123456789abcdef");
 }
 
-TEST_CASE_FIXTURE(Handing, "what is taken back must be said, in one way") {
+TEST_CASE_FIXTURE(Handing, "a revocation names a user or an id, not both") {
   for (const auto& one :
        {std::pair("", "missing_user"), std::pair("user=a/b", "bad_user"),
         std::pair("user=a&user=a", "repeated_parameter"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A loop that runs on a thread of its own, by a time that the test lets pass.
+// A loop that runs on a thread of its own, with a clock in the test's hands.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,14 @@ struct LoopThread {
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
-  // Ends the thread; what stands on the loop may go then.
+  // Ends the thread; objects on the loop may be destroyed after that.
   void halt() {
     if (!thread.joinable()) return;
     loop.stop();
     thread.join();
   }
 
-  // Returns when it is done, and with it the turn before.
+  // Returns when the task is done, and so is the turn before it.
   void on_loop(const std::function<void()>& work) {
     std::promise<void> done;
     loop.post([&] {

@@ -53,7 +53,7 @@ Code refusal(const Claim& claim, const Standing& standing, const std::optional<T
   return admission.error().code;
 }
 
-TEST_CASE("whom somebody vouches for may come in, for as long as that is so") {
+TEST_CASE("a user whom nginx vouches for may come in, for as long as nginx does so") {
   const auto admission = judged(vouched(), {});
   REQUIRE(admission);
   CHECK(admission->claim.user == "alice");
@@ -82,7 +82,8 @@ TEST_CASE("a signed token lets its user in until it ends, as any client") {
   CHECK(judged(signed_at({}), {}));
 }
 
-TEST_CASE("a token that is not kept, or has ended, is bad, whatever else there is to say") {
+TEST_CASE(
+    "a token that is not kept, or has ended, is bad, whether or not its user is locked or kicked") {
   Standing everything = locked("secret");
   everything.kicked = {kNow, kNow + 1000, "secret"};
   everything.revoked_ms = kNow;
@@ -99,19 +100,19 @@ TEST_CASE("a token that is not kept, or has ended, is bad, whatever else there i
 }
 
 TEST_CASE(
-    "signed tokens of before all were taken back are bad, and those that do not say of when") {
+    "signed tokens from before a revocation of all are bad, and so are those without a time") {
   CHECK(refusal(signed_at(kNow - 101), revoked(kNow - 100)) == Code::bad_token);
   CHECK(refusal(signed_at(kNow - 100), revoked(kNow - 100)) == Code::bad_token);
   CHECK(refusal(signed_at({}), revoked(kNow - 100)) == Code::bad_token);
   CHECK(judged(signed_at(kNow - 99), revoked(kNow - 100)));
 }
 
-TEST_CASE("that all were taken back says nothing of tokens made since, nor of who is vouched for") {
+TEST_CASE("a revocation of all does not touch newer tokens, nor users whom nginx vouches for") {
   CHECK(judged(by_token(), revoked(kNow), made_at(kNow - 100)));
   CHECK(judged(vouched(), revoked(kNow)));
 }
 
-TEST_CASE("who is locked does not come in, by whatever proof, and is told why") {
+TEST_CASE("a locked user does not come in, by any proof, and is told why") {
   for (const auto& [claim, token] : {std::pair(vouched(), std::optional<Token>()),
                                      std::pair(signed_at(kNow), std::optional<Token>()),
                                      std::pair(by_token(), std::optional(made_at(kNow)))}) {
@@ -122,22 +123,23 @@ TEST_CASE("who is locked does not come in, by whatever proof, and is told why") 
   CHECK(judged(vouched(), locked()).error().message == "locked");
 }
 
-TEST_CASE("who is locked is told so, also where he was kicked") {
+TEST_CASE("a locked user is told so, also if the user was kicked") {
   Standing both = locked();
   both.kicked = {kNow, kNow + 1000, "shouting"};
   CHECK(refusal(vouched(), both) == Code::locked);
 }
 
-TEST_CASE("who is vouched for and was kicked is out until then, and told why") {
+TEST_CASE(
+    "a kicked user whom nginx vouches for is kept out for the time of the kick, and told why") {
   const auto out = judged(vouched(), kicked(kNow - 10, kNow + 1, "shouting"));
   REQUIRE_FALSE(out);
-  CHECK(out.error() == Error{Code::kicked, "thrown out: shouting"});
-  CHECK(judged(vouched(), kicked(kNow - 10, kNow + 1)).error().message == "thrown out");
+  CHECK(out.error() == Error{Code::kicked, "kicked: shouting"});
+  CHECK(judged(vouched(), kicked(kNow - 10, kNow + 1)).error().message == "kicked");
   CHECK(judged(vouched(), kicked(kNow - 10, kNow)));
   CHECK(judged(vouched(), kicked(kNow - 10, kNow - 5)));
 }
 
-TEST_CASE("the tokens that somebody had when he was kicked are no good any more, newer ones are") {
+TEST_CASE("the tokens that a user had at a kick are bad, newer ones are good") {
   const Standing standing = kicked(kNow - 100, kNow + 1000);
   CHECK(refusal(by_token(), standing, made_at(kNow - 101)) == Code::kicked);
   CHECK(refusal(by_token(), standing, made_at(kNow - 100)) == Code::kicked);
@@ -147,13 +149,13 @@ TEST_CASE("the tokens that somebody had when he was kicked are no good any more,
   CHECK(judged(signed_at(kNow - 99), standing));
 }
 
-TEST_CASE("they stay so when whoever is vouched for may come in again") {
+TEST_CASE("the tokens that a user had at a kick stay bad when it is over") {
   const Standing standing = kicked(kNow - 100, kNow - 50);
   CHECK(refusal(by_token(), standing, made_at(kNow - 101)) == Code::kicked);
   CHECK(refusal(signed_at(kNow - 101), standing) == Code::kicked);
 }
 
-TEST_CASE("claims are told apart by the token, and without one by the user") {
+TEST_CASE("a claim's key is its token, and without one its user") {
   CHECK(by_token().key() == signed_at({}).key());
   CHECK(vouched().key() != Claim{.user = "bob"}.key());
   CHECK(vouched().key() != Claim{.proof = Claim::Proof::token, .hash = "alice"}.key());

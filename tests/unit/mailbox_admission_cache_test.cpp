@@ -22,7 +22,7 @@ struct Caching {
     stale = false;
     return cache.find(claim.key(), stale);
   }
-  // Asks, and leaves it to the test when that is answered.
+  // Asks, and lets the test say when that is answered.
   std::shared_ptr<std::optional<Or<AdmissionPtr>>> ask(const Claim& claim) {
     auto outcome = std::make_shared<std::optional<Or<AdmissionPtr>>>();
     cache.ask(access, claim, "192.0.2.1",
@@ -42,7 +42,7 @@ struct Caching {
   bool stale = false;
 };
 
-TEST_CASE_FIXTURE(Caching, "whoever was found good is known from then on") {
+TEST_CASE_FIXTURE(Caching, "an admission that was granted is cached from then on") {
   access.hand_out("h");
   CHECK_FALSE(find(by_token("h")));
   const auto outcome = ask(by_token("h"));
@@ -57,7 +57,7 @@ TEST_CASE_FIXTURE(Caching, "whoever was found good is known from then on") {
   CHECK_FALSE(find(vouched()));
 }
 
-TEST_CASE_FIXTURE(Caching, "whoever is refused, or could not be asked about, is not known") {
+TEST_CASE_FIXTURE(Caching, "a refusal is not cached, nor a claim that could not be asked about") {
   const auto refused = ask(by_token("h"));
   access.answer_admit();
   CHECK(refused->value().error().code == Code::bad_token);
@@ -68,8 +68,7 @@ TEST_CASE_FIXTURE(Caching, "whoever is refused, or could not be asked about, is 
   CHECK_FALSE(find(vouched()));
 }
 
-TEST_CASE_FIXTURE(Caching,
-                  "a notice about a user has all be forgotten that was known of that user") {
+TEST_CASE_FIXTURE(Caching, "a notice about a user drops all cached admissions of that user") {
   access.hand_out("h");
   let_in(by_token("h"));
   let_in(vouched());
@@ -82,15 +81,16 @@ TEST_CASE_FIXTURE(Caching,
   CHECK(find(vouched()));
 }
 
-TEST_CASE_FIXTURE(Caching, "what was asked before a notice came is not remembered") {
+TEST_CASE_FIXTURE(Caching, "an answer is not cached if a notice came after the question") {
   const auto outcome = ask(vouched());
   cache.forget("alice");
   access.answer_admit();
-  CHECK(outcome->value());  // it was so when it was asked: entering the room has it looked at again
+  CHECK(outcome->value());  // true at the time of the question; the claim is looked at again on
+                            // entering the room
   CHECK_FALSE(find(vouched()));
 }
 
-TEST_CASE_FIXTURE(Caching, "what was asked while nothing was heard is not remembered") {
+TEST_CASE_FIXTURE(Caching, "an answer is not cached if no notices were heard at the question") {
   const auto before = ask(vouched());
   cache.shut();
   const auto deaf = ask(vouched());
@@ -103,8 +103,9 @@ TEST_CASE_FIXTURE(Caching, "what was asked while nothing was heard is not rememb
   CHECK_FALSE(find(vouched()));
 }
 
-TEST_CASE_FIXTURE(Caching,
-                  "while nothing is heard nobody is known, nor afterwards who was before") {
+TEST_CASE_FIXTURE(
+    Caching,
+    "while no notices are heard nothing is cached, and what was cached before is dropped") {
   let_in(vouched());
   cache.shut();
   CHECK_FALSE(find(vouched()));
@@ -116,7 +117,7 @@ TEST_CASE_FIXTURE(Caching,
   CHECK(find(vouched()));
 }
 
-TEST_CASE_FIXTURE(Caching, "nobody is known any more whose token has ended") {
+TEST_CASE_FIXTURE(Caching, "an admission is not found after its token has ended") {
   access.hand_out("h").expires_ms = clock.wall_ms() + 5000;
   let_in(by_token("h"));
   clock.pass(4999);
@@ -125,7 +126,7 @@ TEST_CASE_FIXTURE(Caching, "nobody is known any more whose token has ended") {
   CHECK_FALSE(find(by_token("h")));
 }
 
-TEST_CASE_FIXTURE(Caching, "after a minute one of those that come is to ask anew, and no other") {
+TEST_CASE_FIXTURE(Caching, "after a minute one of the callers is to ask again, and no other") {
   let_in(vouched());
   clock.pass(kMinute - 1);
   CHECK(find(vouched()));
@@ -140,7 +141,30 @@ TEST_CASE_FIXTURE(Caching, "after a minute one of those that come is to ask anew
   CHECK(stale);
 }
 
-TEST_CASE("of more users than are remembered those stay who were here lately") {
+TEST_CASE_FIXTURE(Caching,
+                  "a request by a sliding token asks again in each quarter of the token's life") {
+  Token& token = access.hand_out("h");
+  token.slide_ms = 40'000;
+  let_in(by_token("h"));
+  clock.pass(9999);
+  CHECK(find(by_token("h")));
+  CHECK_FALSE(stale);
+  clock.pass(1);
+  CHECK(find(by_token("h")));
+  CHECK(stale);
+  CHECK(find(by_token("h")));
+  CHECK_FALSE(stale);
+  token.slide_ms = 3'600'000;
+  let_in(by_token("h"));
+  clock.pass(kMinute - 1);
+  CHECK(find(by_token("h")));
+  CHECK_FALSE(stale);
+  clock.pass(1);
+  CHECK(find(by_token("h")));
+  CHECK(stale);
+}
+
+TEST_CASE("if there are more users than the cache holds, those used last stay") {
   Caching caching(3 * AdmissionCache::kEach);
   for (const auto user : {"a", "b", "c"}) caching.let_in(vouched(user));
   caching.let_in(vouched("d"));
@@ -150,7 +174,7 @@ TEST_CASE("of more users than are remembered those stay who were here lately") {
   for (const auto user : {"b", "c"}) CHECK_FALSE(caching.find(vouched(user)));
 }
 
-TEST_CASE("what back ends attach to tokens counts by its length") {
+TEST_CASE("the data that back ends attach to tokens counts by its length") {
   Caching caching(20 * AdmissionCache::kEach);
   const std::string data = '"' + std::string(4000, 'x') + '"';
   for (const std::string hash : {"a", "b", "c", "d", "e", "f"}) {
@@ -163,7 +187,7 @@ TEST_CASE("what back ends attach to tokens counts by its length") {
 }
 
 TEST_CASE_FIXTURE(Caching,
-                  "after ten thousand users with a notice nobody is known, and all goes on") {
+                  "after notices about ten thousand users the cache is empty, and works on") {
   let_in(vouched("carol"));
   for (int i = 0; i < 10'000; ++i) cache.forget("user" + std::to_string(i));
   CHECK(find(vouched("carol")));

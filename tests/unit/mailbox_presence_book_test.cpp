@@ -15,7 +15,7 @@
 namespace letterbox::test {
 namespace {
 
-// More than what is gathered takes.
+// More than the time for which notes are gathered.
 constexpr uint64_t kMoment = 150;
 
 struct Noting {
@@ -39,7 +39,7 @@ struct Noting {
   }
   uint64_t now() const { return life.clock.wall_ms(); }
 
-  // What has been written by now, and the store has taken.
+  // What has been written by now, and taken by the store.
   std::vector<PresenceStore::Note> written() {
     life.pass(kMoment);
     std::vector<PresenceStore::Note> notes;
@@ -60,7 +60,8 @@ struct Noting {
   }
 };
 
-TEST_CASE_FIXTURE(Noting, "a client that polls for the first time is written with all it said") {
+TEST_CASE_FIXTURE(Noting,
+                  "a client that polls for the first time is written with everything it said") {
   const uint64_t polled = now();
   seen({});
   const auto notes = written();
@@ -75,7 +76,7 @@ TEST_CASE_FIXTURE(Noting, "a client that polls for the first time is written wit
   CHECK(book.figures().writes.value() == 1);
 }
 
-TEST_CASE_FIXTURE(Noting, "where there is nothing to write nothing is asked of the store") {
+TEST_CASE_FIXTURE(Noting, "without anything to write the store is asked nothing") {
   life.pass(60'000);
   CHECK(store.batches.empty());
 }
@@ -92,7 +93,8 @@ TEST_CASE_FIXTURE(Noting, "a client that polls again and again is written once i
   CHECK(writes <= 6);
 }
 
-TEST_CASE_FIXTURE(Noting, "its last activity is never more than five seconds too old") {
+TEST_CASE_FIXTURE(Noting,
+                  "the last activity in the store is never more than five seconds too old") {
   uint64_t noted = 0;
   for (int i = 0; i < 100; ++i) {
     seen({.grace_ms = i % 2 == 0 ? 75'000U : 1'000U});
@@ -102,7 +104,7 @@ TEST_CASE_FIXTURE(Noting, "its last activity is never more than five seconds too
   }
 }
 
-TEST_CASE_FIXTURE(Noting, "a client that comes from elsewhere, or by another program, is written") {
+TEST_CASE_FIXTURE(Noting, "a client that comes from another address or program is written again") {
   seen({});
   CHECK(written().size() == 1);
   seen({.address = "10.0.0.7"});
@@ -113,7 +115,7 @@ TEST_CASE_FIXTURE(Noting, "a client that comes from elsewhere, or by another pro
   CHECK(written().empty());
 }
 
-TEST_CASE_FIXTURE(Noting, "clients of a user, and users, are written each by itself") {
+TEST_CASE_FIXTURE(Noting, "each client of each user is written by itself") {
   seen({});
   seen({.client = ""});
   seen({.user = "bob"});
@@ -124,7 +126,7 @@ TEST_CASE_FIXTURE(Noting, "clients of a user, and users, are written each by its
 }
 
 TEST_CASE_FIXTURE(Noting,
-                  "whoever polls is written as online all the while, and hardly for longer") {
+                  "a client that polls is written as online all the while, and hardly for longer") {
   std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same polls each time
   uint64_t until = 0;
   uint64_t longest = 0;
@@ -144,7 +146,7 @@ TEST_CASE_FIXTURE(Noting,
   }
 }
 
-TEST_CASE_FIXTURE(Noting, "many are written in batches, one on its way at a time") {
+TEST_CASE_FIXTURE(Noting, "many clients are written in batches, one on its way at a time") {
   for (int i = 0; i < 45; ++i) seen({.user = "user" + std::to_string(i)});
   life.pass(kMoment);
   std::vector<size_t> sizes;
@@ -157,8 +159,9 @@ TEST_CASE_FIXTURE(Noting, "many are written in batches, one on its way at a time
   CHECK(sizes == std::vector<size_t>{10, 10, 10, 10, 5});
 }
 
-TEST_CASE_FIXTURE(Noting,
-                  "what the store did not take is offered again a second later, as it is by then") {
+TEST_CASE_FIXTURE(
+    Noting,
+    "a note that the store did not take is written again a second later, as it is by then") {
   seen({});
   life.pass(kMoment);
   seen({.client = "phone"});
@@ -176,7 +179,7 @@ TEST_CASE_FIXTURE(Noting,
   CHECK(written().empty());
 }
 
-TEST_CASE_FIXTURE(Noting, "what changes while it is being written is written again") {
+TEST_CASE_FIXTURE(Noting, "a note that changes while it is being written is written again") {
   seen({});
   life.pass(kMoment);
   seen({.agent = "Firefox"});
@@ -186,7 +189,7 @@ TEST_CASE_FIXTURE(Noting, "what changes while it is being written is written aga
   CHECK(written().at(0).client.agent == "Firefox");
 }
 
-TEST_CASE_FIXTURE(Noting, "who is gone before it could be written is not written") {
+TEST_CASE_FIXTURE(Noting, "a client that goes before it could be written is not written") {
   seen({.grace_ms = 1'200});
   life.pass(kMoment);
   answer(away());
@@ -195,7 +198,7 @@ TEST_CASE_FIXTURE(Noting, "who is gone before it could be written is not written
   CHECK(written().empty());
 }
 
-TEST_CASE_FIXTURE(Noting, "after an absence of the store all who are online are written anew") {
+TEST_CASE_FIXTURE(Noting, "after an outage of the store all online clients are written again") {
   for (int i = 0; i < 80; ++i) seen({.user = "user" + std::to_string(i)});
   CHECK(written().size() == 80);
   life.pass(5'000);
@@ -207,7 +210,7 @@ TEST_CASE_FIXTURE(Noting, "after an absence of the store all who are online are 
   CHECK(written().empty());
 }
 
-TEST_CASE_FIXTURE(Noting, "who has gone is forgotten") {
+TEST_CASE_FIXTURE(Noting, "a client that has gone is forgotten") {
   for (int i = 0; i < 1'000; ++i) seen({.user = "user" + std::to_string(i), .grace_ms = 30'000});
   written();
   CHECK(book.size() == 1'000);
@@ -216,18 +219,18 @@ TEST_CASE_FIXTURE(Noting, "who has gone is forgotten") {
   CHECK(store.batches.empty());
 }
 
-TEST_CASE_FIXTURE(Noting, "of more clients than a user may have the one goes that would go first") {
+TEST_CASE_FIXTURE(Noting, "if a user has too many clients the one that expires first is dropped") {
   for (int i = 0; i < 5; ++i) seen({.client = std::to_string(i), .grace_ms = 30'000U - 1'000 * i});
   CHECK(written().size() == 5);
   for (int i = 0; i < 1'000; ++i) seen({.client = "another", .agent = std::to_string(i)});
   seen({.client = "0", .grace_ms = 30'000});
-  const auto notes = written();  // "4" had to go, "0" is known
+  const auto notes = written();  // "4" was dropped, "0" is known
   CHECK(notes.size() == 1);
   CHECK(notes[0].client.name == "another");
   CHECK(notes[0].client.agent == "999");
 }
 
-TEST_CASE_FIXTURE(Noting, "address and agent are bounded, whatever comes") {
+TEST_CASE_FIXTURE(Noting, "address and user agent are cut to their bounds") {
   const std::string umlauts = [] {
     std::string text = "x";
     while (text.size() < 300) text += "ü";

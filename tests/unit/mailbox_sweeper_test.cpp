@@ -19,18 +19,17 @@ namespace {
 struct Sweeping {
   struct Delivery {
     std::string text;
-    std::function<void(bool)> then;
+    Callback<void(bool)> then;
   };
 
   LoopThread life;
   FakePresence store;
   std::deque<Delivery> deliveries;
-  Sweeper sweeper{
-      life.loop, store,
-      [this](std::string_view type, std::string_view data, std::function<void(bool)> then) {
-        const auto text = std::string(type) + " " + std::string(data);
-        deliveries.push_back({text, std::move(then)});
-      }};
+  Sweeper sweeper{life.loop, store,
+                  [this](std::string_view type, std::string_view data, Callback<void(bool)> then) {
+                    const auto text = std::string(type) + " " + std::string(data);
+                    deliveries.push_back({text, std::move(then)});
+                  }};
 
   Sweeping() {
     life.on_loop([this] { sweeper.start(); });
@@ -63,7 +62,7 @@ struct Sweeping {
   }
 };
 
-TEST_CASE_FIXTURE(Sweeping, "where nothing happens there is one look each quarter of a second") {
+TEST_CASE_FIXTURE(Sweeping, "if nothing happens the sweeper looks every quarter of a second") {
   for (int i = 0; i < 3; ++i) {
     found(PresenceStore::Swept{});
     CHECK_FALSE(looks_within(249));
@@ -72,7 +71,7 @@ TEST_CASE_FIXTURE(Sweeping, "where nothing happens there is one look each quarte
   CHECK(store.settlings.empty());
 }
 
-TEST_CASE("where nobody wants to hear of it there is one look a second") {
+TEST_CASE("without a listener the sweeper looks once a second") {
   LoopThread life;
   FakePresence store;
   Sweeper sweeper(life.loop, store, {});
@@ -107,7 +106,7 @@ TEST_CASE_FIXTURE(Sweeping, "events are delivered in their order, and settled wh
   CHECK(looks_within(0));
 }
 
-TEST_CASE_FIXTURE(Sweeping, "what is not taken is not settled, nor what is behind it") {
+TEST_CASE_FIXTURE(Sweeping, "an event that is not taken is not settled, nor are those after it") {
   found_events({"online 1 a", "online 2 b", "online 3 c"});
   take(true);
   take(false);
@@ -120,7 +119,7 @@ TEST_CASE_FIXTURE(Sweeping, "what is not taken is not settled, nor what is behin
   CHECK(looks_within(1));
 }
 
-TEST_CASE_FIXTURE(Sweeping, "where nothing was taken it is tried again a second later") {
+TEST_CASE_FIXTURE(Sweeping, "if nothing was taken the sweeper tries again a second later") {
   found_events({"online 1 a"});
   take(false);
   CHECK(store.settlings.empty());
@@ -128,7 +127,7 @@ TEST_CASE_FIXTURE(Sweeping, "where nothing was taken it is tried again a second 
   CHECK(looks_within(1));
 }
 
-TEST_CASE_FIXTURE(Sweeping, "what can't be settled is delivered again") {
+TEST_CASE_FIXTURE(Sweeping, "an event that can't be settled is delivered again") {
   found_events({"online 1 a"});
   take(true);
   settled(away());
@@ -136,7 +135,7 @@ TEST_CASE_FIXTURE(Sweeping, "what can't be settled is delivered again") {
   CHECK(looks_within(1'000));
 }
 
-TEST_CASE_FIXTURE(Sweeping, "what is no event is not delivered, and does not stay") {
+TEST_CASE_FIXTURE(Sweeping, "an entry that is no event is not delivered, and is removed") {
   found_events({"", "online", "online x alice", "hello", "online 1 ", "online 1 a b", "gone 1 a",
                 "online 2 alice"});
   REQUIRE(deliveries.size() == 1);
@@ -145,13 +144,13 @@ TEST_CASE_FIXTURE(Sweeping, "what is no event is not delivered, and does not sta
   CHECK(store.settlings[0].events.size() == 8);
 }
 
-TEST_CASE_FIXTURE(Sweeping, "while many leave there is no pause") {
+TEST_CASE_FIXTURE(Sweeping, "while many clients leave the sweeper does not pause") {
   found(PresenceStore::Swept{200, 0, {}});
   CHECK(sweeper.figures().gone.value() == 200);
   CHECK(looks_within(0));
 }
 
-TEST_CASE_FIXTURE(Sweeping, "while the store is away there is one look a second") {
+TEST_CASE_FIXTURE(Sweeping, "while the store is away the sweeper looks once a second") {
   for (int i = 0; i < 3; ++i) {
     found(away());
     CHECK_FALSE(looks_within(999));

@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::literals;
 
-TEST_CASE("a cursor is written as EPOCH-SEQ, and the one before everything as 0") {
+TEST_CASE("a cursor is written as EPOCH-SEQ, and the one before all messages as 0") {
   CHECK(Cursor{1795287654123, 7}.text() == "1795287654123-7");
   CHECK(Cursor{5, 0}.text() == "5-0");
   CHECK(Cursor{}.text() == "0");
@@ -18,7 +18,7 @@ TEST_CASE("a cursor is written as EPOCH-SEQ, and the one before everything as 0"
   CHECK(out == "id=1-2");
 }
 
-TEST_CASE("what was written is read back") {
+TEST_CASE("a cursor that was written is read back") {
   for (const Cursor cursor :
        {Cursor{}, Cursor{1, 0}, Cursor{0, 5}, Cursor{999999999999999, 999999999999999}}) {
     CHECK(Cursor::parse(cursor.text()) == cursor);
@@ -26,7 +26,7 @@ TEST_CASE("what was written is read back") {
   CHECK(Cursor::parse("0-0") == Cursor{});
 }
 
-TEST_CASE("cursors are ordered by epoch, then by place") {
+TEST_CASE("cursors are ordered by epoch, then by number") {
   CHECK(Cursor{} < Cursor{1, 0});
   CHECK(Cursor{1, 9} < Cursor{1, 10});
   CHECK(Cursor{1, 10} < Cursor{2, 1});

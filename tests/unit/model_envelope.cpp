@@ -23,7 +23,7 @@ Or<Envelope> single(std::string_view body) {
   return std::move(parsed.items[0]);
 }
 
-// What is wrong with it, which must be something.
+// The error, which there must be.
 Error refusal(std::string_view body) {
   auto item = single(body);
   REQUIRE_FALSE(item);
@@ -40,12 +40,30 @@ TEST_CASE("an envelope names one user, a type, data and a life") {
   CHECK(item->ttl_ms == 3'600'000);
 }
 
-TEST_CASE("all but the user may be left out") {
+TEST_CASE("everything except the user may be left out") {
   const auto item = single(R"({"to":"alice"})");
   REQUIRE(item);
   CHECK_FALSE(item->type);
   CHECK(item->data == "null");
   CHECK_FALSE(item->ttl_ms);
+}
+
+TEST_CASE("an envelope says when it is to be pushed: after a delay, or at a time") {
+  CHECK(single(R"({"to":"a","delay":1.5})")->delay_ms == 1500);
+  CHECK(single(R"({"to":"a","delay":0})")->delay_ms == 0);
+  CHECK(single(R"({"to":"a","at":1795287654123})")->at_ms == 1'795'287'654'123);
+  CHECK_FALSE(single(R"({"to":"a"})")->delay_ms);
+  CHECK_FALSE(single(R"({"to":"a"})")->at_ms);
+  for (const auto* bad :
+       {R"({"to":"a","delay":-1})", R"({"to":"a","delay":1e3})", R"({"to":"a","at":1.5})",
+        R"({"to":"a","at":-1})", R"({"to":"a","at":99999999999999999999})"}) {
+    CHECK(refusal(bad).code == Code::bad_time);
+  }
+  for (const auto* bad : {R"({"to":"a","delay":"1"})", R"({"to":"a","at":null})",
+                          R"({"to":"a","at":[1]})", R"({"to":"a","delay":true})",
+                          R"({"to":"a","at":1,"at":1})", R"({"to":"a","delay":1,"delay":1})"}) {
+    CHECK(refusal(bad).code == Code::bad_envelope);
+  }
 }
 
 TEST_CASE("several users stay in order, and one in an array is several too") {
@@ -56,7 +74,7 @@ TEST_CASE("several users stay in order, and one in an array is several too") {
   CHECK(single(R"({"to":["alice"]})")->many);
 }
 
-TEST_CASE("names are taken as they are: who sends to them checks them") {
+TEST_CASE("names are taken as they are: the push checks them") {
   CHECK(single(R"({"to":["","a b","\u0000"]})")->to == Names{"", "a b", std::string(1, '\0')});
 }
 
@@ -80,14 +98,14 @@ TEST_CASE("data is any JSON, compact, its numbers as written") {
         R"([1,{"b":"A"}])");
 }
 
-TEST_CASE("members are known by their names, however these are escaped") {
+TEST_CASE("members are found by their names, however these are escaped") {
   const auto item = single(R"({"\u0074o":"alice","typ\u0065":"mail"})");
   REQUIRE(item);
   CHECK(item->to == Names{"alice"});
   CHECK(item->type == "mail");
 }
 
-TEST_CASE("members that mean nothing are ignored with all that is in them, even if repeated") {
+TEST_CASE("unknown members are ignored with all that is in them, even if repeated") {
   const auto item =
       single(R"({"x":{"to":7,"data":[1]},"y":[["to"],{"to":{}}],"x":1,"to":"alice","":2,"To":3,)"
              R"("data":5,"z":[{"ttl":"no"}],"tto":[1]})");
@@ -115,14 +133,14 @@ TEST_CASE("a batch keeps its order and tells each item's fault") {
   CHECK(batch.items[8]->data == "null");  // nothing is left over from the one before
 }
 
-TEST_CASE("a batch may be of one, or empty") {
+TEST_CASE("a batch may hold one envelope, or none") {
   CHECK(envelopes(R"([{"to":"alice"}])").batch);
   CHECK(envelopes(R"([{"to":"alice"}])").items.size() == 1);
   CHECK(envelopes("[]").batch);
   CHECK(envelopes("[]").items.empty());
 }
 
-TEST_CASE("what is no object is no envelope") {
+TEST_CASE("anything but an object is no envelope") {
   CHECK(refusal("5").message == "an envelope must be an object, got a number");
   CHECK(refusal("\"alice\"").message == "an envelope must be an object, got a string");
   CHECK(refusal("null").message == "an envelope must be an object, got null");
@@ -130,13 +148,13 @@ TEST_CASE("what is no object is no envelope") {
   CHECK(refusal("false").code == Code::bad_envelope);
 }
 
-TEST_CASE("an envelope to nobody is refused as such") {
+TEST_CASE("an envelope without a recipient is missing_to") {
   for (const auto body : {"{}", R"({"data":1})", R"({"to":[]})", R"({"TO":"alice"})"}) {
     CHECK(refusal(body).code == Code::missing_to);
   }
 }
 
-TEST_CASE("a member of the wrong kind is refused, with the kind that it is") {
+TEST_CASE("a member of the wrong kind is refused, and its kind told") {
   for (const auto body :
        {R"({"to":5})", R"({"to":null})", R"({"to":true})", R"({"to":{}})", R"({"to":{"to":"a"}})",
         R"({"to":["a",5]})", R"({"to":[null,"a"]})", R"({"to":["a",["b"]]})", R"({"to":[{}]})",
@@ -152,7 +170,7 @@ TEST_CASE("a member of the wrong kind is refused, with the kind that it is") {
         "'ttl' must be a number of seconds, got a string");
 }
 
-TEST_CASE("a member of ours twice is refused, whatever is in it") {
+TEST_CASE("a known member given twice is refused, whatever is in it") {
   for (const auto body :
        {R"({"to":"a","to":"b"})", R"({"to":["a"],"to":["b",[1]]})", R"({"to":"a","t\u006f":"a"})",
         R"({"to":"a","data":1,"data":2})", R"({"to":"a","data":[1,{}],"data":{"a":[2]}})",
@@ -177,7 +195,7 @@ TEST_CASE("a bad type and a bad life have codes of their own") {
   CHECK(single(R"({"to":"a","ttl":0.5})")->ttl_ms == 500);
 }
 
-TEST_CASE("of several faults the first is told, and a fault hides no later item") {
+TEST_CASE("the first of several faults is told, and a fault hides no later item") {
   CHECK(refusal(R"({"type":"","ttl":0})").code == Code::bad_type);
   const Envelopes batch = envelopes(R"([{"to":"a","ttl":0,"data":[{}]},{"to":"b","data":{}}])");
   REQUIRE(batch.items.size() == 2);
@@ -185,7 +203,7 @@ TEST_CASE("of several faults the first is told, and a fault hides no later item"
   CHECK(batch.items[1]->data == "{}");
 }
 
-TEST_CASE("a body that is no JSON is refused as a whole, whatever stood before the fault") {
+TEST_CASE("a body that is no JSON is refused as a whole, whatever comes before the fault") {
   const std::string deep(10'000, '[');
   for (const std::string& body :
        {""s, "{"s, R"([{"to":"a"},)"s, R"({"to":"a"}x)"s, R"({"to":"a","data":"\udc00"})"s,

@@ -37,6 +37,7 @@ TEST_CASE("each code has the name and status of the contract") {
       {"locked", 403, Code::locked},
       {"other_client", 403, Code::other_client},
       {"cross_site", 403, Code::cross_site},
+      {"forwarded", 403, Code::forwarded},
       {"unknown_route", 404, Code::unknown_route},
       {"wrong_method", 405, Code::wrong_method},
       {"group_full", 409, Code::group_full},
@@ -61,7 +62,7 @@ TEST_CASE("each code has the name and status of the contract") {
   CHECK(names.size() == std::size(kContract));
 }
 
-TEST_CASE("an error document says code, message, whether it is final, and when to come back") {
+TEST_CASE("an error document says code, message, whether it is terminal, and when to come back") {
   CHECK(error_json({Code::bad_timeout, "timeout must be a number from 0 to 50, got 'abc'"}) ==
         R"({"error":{"code":"bad_timeout","message":"timeout must be a number from 0 to 50, )"
         R"(got 'abc'","terminal":true,"retry_after_ms":0}})");
@@ -70,7 +71,7 @@ TEST_CASE("an error document says code, message, whether it is final, and when t
         R"("retry_after_ms":1500}})");
 }
 
-TEST_CASE("a store that is away is to be asked again, not by all at once") {
+TEST_CASE("clients of a store that is away come back at different times") {
   std::set<int> retries;
   for (int i = 0; i < 100; ++i) {
     const Error error = store_unavailable("why");

@@ -31,13 +31,13 @@ TEST_CASE("a message of the default type has no event line") {
   CHECK(event("message", "1", EventFormat::raw) == "id: 1-2\ndata: 1\n\n");
 }
 
-TEST_CASE("a type is what it is without its escapes") {
+TEST_CASE("a type is written without its escapes") {
   CHECK(event(R"(a "b" \c)", "1", EventFormat::raw) == "id: 1-2\nevent: a \"b\" \\c\ndata: 1\n\n");
   CHECK(event(R"(","data":)", "1", EventFormat::raw) ==
         "id: 1-2\nevent: \",\"data\":\ndata: 1\n\n");
 }
 
-TEST_CASE("raw text is given line by line, however its lines end") {
+TEST_CASE("raw text is written line by line, however its lines end") {
   CHECK(raw("hello") == "id: 1-2\ndata: hello\n\n");
   CHECK(raw("") == "id: 1-2\ndata: \n\n");
   CHECK(raw("a\nb\r\nc\rd") == "id: 1-2\ndata: a\ndata: b\ndata: c\ndata: d\n\n");
@@ -46,7 +46,7 @@ TEST_CASE("raw text is given line by line, however its lines end") {
   CHECK(raw("\"q\" \\ \xc3\xa9") == "id: 1-2\ndata: \"q\" \\ \xc3\xa9\n\n");
 }
 
-TEST_CASE("raw data that is no text is JSON, also if it has what ends a message in it") {
+TEST_CASE("raw data other than text is JSON, also if it contains the end of a message") {
   CHECK(event("m", R"({"a":",\"time\":5}"})", EventFormat::raw) ==
         "id: 1-2\nevent: m\n"
         R"(data: {"a":",\"time\":5}"})"
@@ -57,7 +57,7 @@ TEST_CASE("raw data that is no text is JSON, also if it has what ends a message 
         "\n\n");
 }
 
-TEST_CASE("a body that nobody of ours has made is given as it is, and breaks nothing") {
+TEST_CASE("a body that Letterbox has not made is written as it is, and breaks no event") {
   for (const std::string_view body : {R"({"a":1})", R"({"type":"x)", R"({"type":"x"})", R"({"})"}) {
     std::string out;
     append_event(out, {{1, 2}, body}, EventFormat::json);
@@ -66,15 +66,15 @@ TEST_CASE("a body that nobody of ours has made is given as it is, and breaks not
   }
 }
 
-TEST_CASE("events of our own begin with letterbox.") {
+TEST_CASE("Letterbox's own events begin with letterbox.") {
   std::string out;
   append_own_event(out, "end", R"({"reason":"slow"})");
   CHECK(out == "event: letterbox.end\ndata: {\"reason\":\"slow\"}\n\n");
 }
 
-// --- to parsers that are not as the standard has them -----------------------------------------
+// --- for parsers that depart from the standard ------------------------------------------------
 
-// The events of a stream, as far as an empty line ends each.
+// The events of a stream, each ended by an empty line.
 size_t events_without_data(std::string_view stream) {
   size_t found = 0;
   for (size_t end = 0; (end = stream.find("\n\n")) != std::string_view::npos;
@@ -86,7 +86,7 @@ size_t events_without_data(std::string_view stream) {
   return found;
 }
 
-TEST_CASE("a position is an event with data: many parsers forget an id that comes without any") {
+TEST_CASE("a position is an event with data: many parsers forget an id without data") {
   std::string stream;
   append_position(stream, "1795287654123-7");
   CHECK(stream ==

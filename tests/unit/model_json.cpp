@@ -34,7 +34,7 @@ bool refused(std::string_view text) {
   return !json && json.error().code == Code::bad_json && !json.error().message.empty();
 }
 
-TEST_CASE("white space goes, all else stays in order") {
+TEST_CASE("white space is dropped, everything else stays in order") {
   CHECK(compact(" { \"b\" : [ 1 , true ,\tfalse,\r\n null ] , \"a\" : { } , \"c\":[ ] } ") ==
         R"({"b":[1,true,false,null],"a":{},"c":[]})");
   for (const auto value :
@@ -83,7 +83,7 @@ TEST_CASE("a number stays as it is written, however large, long or precise") {
   }
 }
 
-TEST_CASE("what only looks like a number is refused") {
+TEST_CASE("a text that only looks like a number is refused") {
   for (const auto bad :
        {"01",  "-01",   "00",    "-",     "+1",    ".5",    "-.5", "1.",       "1.e5",
         "1e",  "1e+",   "1e-",   "1E.5",  "1e5.5", "1.5.5", "--1", "1-",       "1+1",
@@ -130,7 +130,7 @@ TEST_CASE("half a surrogate pair is no character, in values and in keys") {
     CHECK(refused("{\"" + bad + "\":1}"));
     CHECK(refused("{\"a\":\"" + bad + "\"}"));
   }
-  CHECK(compact(R"("\ud7ff\ue000")") == "\"\xED\x9F\xBF\xEE\x80\x80\"");  // next to them
+  CHECK(compact(R"("\ud7ff\ue000")") == "\"\xED\x9F\xBF\xEE\x80\x80\"");  // next to the surrogates
 }
 
 TEST_CASE("JSON that is not UTF-8 is refused, with the byte") {
@@ -146,7 +146,7 @@ TEST_CASE("JSON that is not UTF-8 is refused, with the byte") {
   CHECK(compact("[\"abc\xFF\"]") == "not JSON at byte 5: not UTF-8");
 }
 
-TEST_CASE("a NUL is refused wherever it stands, also behind a whole document") {
+TEST_CASE("a NUL is refused anywhere, also after a whole document") {
   CHECK(compact("{}\0"sv) == "not JSON at byte 2: a NUL");
   CHECK(refused("\0{}"sv));
   CHECK(refused("{}\0garbage"sv));
@@ -200,7 +200,7 @@ TEST_CASE("a document cut short at any byte is refused") {
   for (size_t size = 0; size < whole.size(); ++size) REQUIRE(refused(whole.substr(0, size)));
 }
 
-TEST_CASE("a document with any byte changed is refused, or its compact form stays what it is") {
+TEST_CASE("a document with any byte changed is refused, or its compact form is stable") {
   const std::string whole = R"([{"a":"x\u00e9\n"},-1.5e3,true,null])";
   for (size_t at = 0; at < whole.size(); ++at) {
     for (int byte = 0; byte < 256; ++byte) {
@@ -215,7 +215,7 @@ TEST_CASE("a document with any byte changed is refused, or its compact form stay
   }
 }
 
-TEST_CASE("a text becomes a JSON string, and that one the text again") {
+TEST_CASE("a text becomes a JSON string, and that string the text again") {
   CHECK(json_string("") == "\"\"");
   CHECK(json_string({}) == "\"\"");
   CHECK(json_string("hello") == "\"hello\"");
@@ -249,7 +249,7 @@ TEST_CASE("a writer puts the commas and escapes") {
       R"("yes":true,"no":false,"oldest":null,"clients":[{"client":""},{},[],{"a":[1.50]},2,"x"]})");
 }
 
-TEST_CASE("a writer serves for one document after the other, also after being moved") {
+TEST_CASE("a writer writes one document after the other, also after being moved") {
   JsonWriter first;
   first.begin_array().number(1);
   JsonWriter json = std::move(first);

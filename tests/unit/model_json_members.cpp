@@ -8,7 +8,7 @@ namespace {
 
 using Kind = JsonMember::Kind;
 
-TEST_CASE("the members of an object are found, whatever stands around and within them") {
+TEST_CASE("the members of an object are found, whatever is around and in them") {
   const auto members = json_members(
       R"( {"a":"x\u00e9","n":-1.5e3,"list":["p","q"],"none":[],"mixed":["p",1],"deep":[["p"]],)"
       R"("o":{"a":"inner","list":["z"]},"t":true,"null":null} )");
@@ -42,7 +42,7 @@ TEST_CASE("each member is kept as JSON, without white space, whatever it is") {
   CHECK(members->at("s").json == R"(["p"])");
 }
 
-TEST_CASE("what is no JSON has no members") {
+TEST_CASE("a text that is no JSON has no members") {
   for (const auto bad :
        {"", "{", R"({"a":1}{})", "{'a':1}", R"({"a":1,})", "nul", "{\"a\":\"\xff\"}"}) {
     CAPTURE(bad);
@@ -52,7 +52,7 @@ TEST_CASE("what is no JSON has no members") {
   }
 }
 
-TEST_CASE("what is no object has no members, nor has one with a name twice") {
+TEST_CASE("a value that is no object has no members, nor has an object with a name twice") {
   for (const auto bad : {"1", "null", R"("a")", "[]", R"([{"a":1}])", R"({"a":1,"a":1})",
                          R"({"a":1,"\u0061":2})", R"({"a":{"b":1},"b":1,"a":[]})"}) {
     CAPTURE(bad);

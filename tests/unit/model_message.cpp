@@ -41,7 +41,7 @@ TEST_CASE("an element is read back") {
   CHECK(parse_element(make_element("m", "1", UINT64_MAX, UINT64_MAX))->expires == UINT64_MAX);
 }
 
-TEST_CASE("a message is its element's body with the id in front") {
+TEST_CASE("a message is its element's body with the id before it") {
   CHECK(message({1795287654123, 7}, make_element("mail", R"({"from":"bob"})", kTime, 0)) ==
         R"({"id":"1795287654123-7","type":"mail","data":{"from":"bob"},"time":1795287660456})");
   std::string out = "[";
@@ -59,7 +59,7 @@ TEST_CASE("a message is JSON whatever its type and text are") {
   }
 }
 
-TEST_CASE("what is no element of ours is not taken for one") {
+TEST_CASE("a foreign element is not taken for one of Letterbox's") {
   for (const auto bad :
        {"", " ", "0", "0 ", "hello", "hello world", "0 hello", "0 {", "0 {}", "0 []",
         "0  {\"a\":1}", " 0 {\"a\":1}", "x {\"a\":1}", "-1 {\"a\":1}", "{\"a\":1}", "0{\"a\":1}",
@@ -79,12 +79,12 @@ TEST_CASE("a ring that announces a message carries its id and all of it") {
   CHECK(ring.element.body == R"({"type":"mail","data":"a b c","time":1795287660456})");
 }
 
-TEST_CASE("a bell says only that there is something") {
+TEST_CASE("a bell says only that the mailbox has news") {
   CHECK(parse_ring(announced("*1795287660456")).kind == Ring::Kind::bell);
   CHECK(parse_ring(announced("*0")).kind == Ring::Kind::bell);
 }
 
-TEST_CASE("whatever else somebody pushes into the list is raw, byte for byte") {
+TEST_CASE("whatever another program pushes into the list is raw, byte for byte") {
   const std::string element = make_element("mail", "1", kTime, 0);
   for (const std::string& text : {""s,
                                   "hello"s,
@@ -117,7 +117,8 @@ TEST_CASE("a ring cut short at any byte is raw") {
   const std::string whole = announced("17-7 ", make_element("mail", R"({"a":{}})", kTime, 0));
   REQUIRE(parse_ring(whole).kind == Ring::Kind::message);
   for (size_t size = 0; size < whole.size(); ++size) {
-    // An inner brace may end it: the body is trusted, since only a push writes what begins so.
+    // An inner brace may end it: the body is trusted, since only a push writes an element with that
+    // beginning.
     if (whole[size == 0 ? 0 : size - 1] == '}') continue;
     REQUIRE(parse_ring(whole.substr(0, size)).kind == Ring::Kind::raw);
   }
@@ -135,7 +136,7 @@ TEST_CASE("a ring of a message that was just made is the one that a list would c
   CHECK(ring.element.body == carried.element.body);
 }
 
-// What stands at an address, read: of each ring its user, kind, id and body.
+// The rings parsed from an address: user, kind, id and body of each.
 std::string told(std::string_view text) {
   std::string all;
   for (const auto& [user, ring] : parse_addressed(text)) {
@@ -149,7 +150,7 @@ std::string told(std::string_view text) {
   return all;
 }
 
-TEST_CASE("what stands at an address rings for each user that it names, by that user's own id") {
+TEST_CASE("an element at an address rings for each user that it names, with that user's own id") {
   const std::string element = make_element("mail", R"("a b")", kTime, 5);
   const std::string body = R"({"type":"mail","data":"a b","time":1795287660456})";
   CHECK(told("1795287660456 alice 17-7\n" + element) == "alice message 17-7 " + body + "\n");
@@ -157,11 +158,13 @@ TEST_CASE("what stands at an address rings for each user that it names, by that 
         "alice message 17-7 " + body + "\nbob@x.org message 9-1 " + body + "\n");
 }
 
-TEST_CASE("where an address names users and carries no message, each is to be read for") {
+TEST_CASE(
+    "if an element at an address carries no message, the mailbox of each named user is read") {
   CHECK(told("1795287660456 alice 17-7 bob 9-1\n") == "alice bell\nbob bell\n");
 }
 
-TEST_CASE("what names nobody, or can't be read, at an address has everything be looked at") {
+TEST_CASE(
+    "an element at an address that names no user, or can't be parsed, has all polls looked at") {
   const std::string element = make_element("mail", "1", kTime, 5);
   for (const std::string& text : {""s,
                                   "\n"s,
@@ -196,13 +199,13 @@ TEST_CASE("what names nobody, or can't be read, at an address has everything be 
   }
 }
 
-TEST_CASE("what stands at an address, cut short at any byte, makes up no message") {
+TEST_CASE("an element at an address, cut short at any byte, never becomes another message") {
   const std::string names = "1795287660456 alice 17-7 bob 9-1\n";
   const std::string whole = std::string(names).append(make_element("mail", "1", kTime, 5));
   REQUIRE(parse_addressed(whole).size() == 2);
   for (size_t size = 0; size < whole.size(); ++size) {
     const auto rings = parse_addressed(std::string_view(whole).substr(0, size));
-    // Without its message both are to be read for, which is right as well.
+    // Without their message both mailboxes are read, which is right as well.
     REQUIRE(rings.size() == (size == names.size() ? 2 : 0));
     for (const auto& [user, ring] : rings) REQUIRE(ring.kind == Ring::Kind::bell);
   }

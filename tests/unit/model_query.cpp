@@ -12,7 +12,7 @@ Query query(std::string_view raw) {
   return *std::move(parsed);
 }
 
-// The value of `x`, as it must be there.
+// The value of `x`, which must be there.
 std::string x_of(std::string_view raw) {
   const Query q = query(raw);
   const auto value = q.single("x");
@@ -41,7 +41,7 @@ TEST_CASE("an empty query has no parameters") {
   }
 }
 
-TEST_CASE("a parameter without a value is there and empty") {
+TEST_CASE("a parameter without a value is present and empty") {
   for (const auto raw : {"x", "x=", "&x&", "&&x=&"}) {
     CAPTURE(raw);
     CHECK(x_of(raw) == "");
@@ -49,7 +49,7 @@ TEST_CASE("a parameter without a value is there and empty") {
   }
 }
 
-TEST_CASE("values are decoded, and only the first equals sign and the ampersands divide") {
+TEST_CASE("values are decoded, and split at ampersands and the first equals sign alone") {
   CHECK(x_of("x=a+b%20c") == "a b c");
   CHECK(x_of("x=a%2Bb") == "a+b");
   CHECK(x_of("x=a%26y%3Db") == "a&y=b");
@@ -62,7 +62,7 @@ TEST_CASE("values are decoded, and only the first equals sign and the ampersands
   CHECK(x_of("%78=1") == "1");
 }
 
-TEST_CASE("a parameter that may stand once is refused the second time") {
+TEST_CASE("a parameter that may be given once is refused the second time") {
   const Query q = query("user=alice&x=1&user=alice");
   const auto twice = q.single("user");
   REQUIRE_FALSE(twice);
@@ -80,7 +80,7 @@ TEST_CASE("a parameter that may be repeated keeps its order") {
   CHECK(q.all("to") == std::vector<std::string_view>{"b", "a", "", "b"});
 }
 
-TEST_CASE("a wrong escape is refused wherever it stands") {
+TEST_CASE("a wrong escape is refused anywhere") {
   for (const auto raw : {"x=%", "x=%4", "x=%zz", "x=1%", "%=1", "%zz", "y=%f&x=1", "x=1&y=%"}) {
     CAPTURE(raw);
     const auto parsed = Query::parse(raw);
@@ -89,7 +89,8 @@ TEST_CASE("a wrong escape is refused wherever it stands") {
   }
 }
 
-TEST_CASE("what is not UTF-8 is refused, escaped or not, also where its neighbour would mend it") {
+TEST_CASE(
+    "a text that is not UTF-8 is refused, escaped or not, also if what follows would complete it") {
   for (const auto raw : {"x=%FF", "x=\xFF", "%FF=1", "x=%C3", "x=%C0%80", "x=%ED%A0%80",
                          "x=%F4%90%80%80", "x=1&y=%80", "%C3=%A9", "x=%C3&y=%A9", "x=%E2%82"}) {
     CAPTURE(raw);
@@ -100,7 +101,7 @@ TEST_CASE("what is not UTF-8 is refused, escaped or not, also where its neighbou
 }
 
 TEST_CASE("a query outlives the text it was made from, and being moved") {
-  std::string raw = "x=1";  // short: a moved string of this size takes its bytes along
+  std::string raw = "x=1";  // short: moving a string of this size moves its bytes
   auto parsed = Query::parse(raw);
   raw.assign("y=2");
   const Query q = *std::move(parsed);
@@ -116,7 +117,7 @@ TEST_CASE("thousands of parameters are read") {
   CHECK(all.back() == "9999");
 }
 
-TEST_CASE("no two bytes after each other upset the reading") {
+TEST_CASE("any two bytes in a row are parsed or refused") {
   for (int a = 0; a < 256; ++a) {
     for (int b = 0; b < 256; ++b) {
       const std::string raw = {'x', '=', static_cast<char>(a), static_cast<char>(b), '1'};

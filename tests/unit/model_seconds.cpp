@@ -20,7 +20,7 @@ TEST_CASE("decimal seconds become milliseconds") {
   CHECK(parse_seconds_ms("999999999.999") == 999'999'999'999);
 }
 
-TEST_CASE("what is more than a limit by a hair stays more") {
+TEST_CASE("a duration just above a limit stays above it") {
   CHECK(parse_seconds_ms("0.000001") == 1);
   CHECK(parse_seconds_ms("50.000001") == 50'001);
   CHECK(parse_seconds_ms("0.001000") == 1);

@@ -22,7 +22,7 @@ TEST_CASE("a command is an array of bulk strings, whatever bytes are in its word
 
 constexpr Script kScript{.sha1 = "abc", .source = "return 1"};
 
-TEST_CASE("a script is called by its hash, and by its source with the same keys and arguments") {
+TEST_CASE("a script is called by its hash, or by its source, with the same keys and arguments") {
   const std::array<std::string_view, 2> keys{"k1", "k2"};
   const std::array<std::string_view, 3> arguments{"a", "", "b\n"};
   const ScriptCall call(kScript, keys, arguments);
@@ -31,7 +31,7 @@ TEST_CASE("a script is called by its hash, and by its source with the same keys 
   CHECK(call.with_source() == "*8\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n" + rest);
 }
 
-TEST_CASE("a script without keys or arguments is called as well") {
+TEST_CASE("a script without keys or arguments can be called") {
   const ScriptCall call(kScript, {}, {});
   CHECK(call.text() == "*3\r\n$7\r\nEVALSHA\r\n$3\r\nabc\r\n$1\r\n0\r\n");
 }

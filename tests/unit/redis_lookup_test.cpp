@@ -16,7 +16,7 @@
 namespace letterbox::test {
 namespace {
 
-// It knows every name but one.
+// A name server that knows every name except one.
 Resolver knows(int last_byte) {
   return [last_byte](const std::string& host) -> Hosts {
     if (host == "nowhere") return "no such host";
@@ -30,7 +30,7 @@ struct LookupOnLoop {
     lookup.reset();
     server.hang(false);
   }
-  // What was found, "; " behind each: addresses, or an error.
+  // What was found, "; " after each: addresses, or an error.
   std::string found() {
     std::string text;
     here.on_loop([&] { text = all; });
@@ -73,7 +73,7 @@ struct LookupOnLoop {
 
 const std::string kLate = "no name server has said in time where redis is; ";
 
-TEST_CASE_FIXTURE(LookupOnLoop, "a name is looked up on a thread, anew each time") {
+TEST_CASE_FIXTURE(LookupOnLoop, "a name is looked up on a thread, each time again") {
   find("redis");
   REQUIRE(finds("10.0.0.1 ::1 ; "));
   server.knows(knows(2));
@@ -84,7 +84,8 @@ TEST_CASE_FIXTURE(LookupOnLoop, "a name is looked up on a thread, anew each time
   CHECK(server.asked() == 3);
 }
 
-TEST_CASE_FIXTURE(LookupOnLoop, "a numeric address is itself, at once, and nobody is asked") {
+TEST_CASE_FIXTURE(LookupOnLoop,
+                  "a numeric address is its own answer, at once, and no name server is asked") {
   server.hang();
   find("127.0.0.1");
   CHECK(found() == "127.0.0.1 ; ");
@@ -94,7 +95,7 @@ TEST_CASE_FIXTURE(LookupOnLoop, "a numeric address is itself, at once, and nobod
 }
 
 TEST_CASE_FIXTURE(LookupOnLoop,
-                  "a resolver that hangs is given up when patience ends, and the loop goes on") {
+                  "a lookup that hangs fails when patience ends, and the loop goes on") {
   server.hang();
   find("redis");
   here.pass(1999);
@@ -120,7 +121,7 @@ TEST_CASE_FIXTURE(
   CHECK(finds(told + "10.0.0.1 ::1 ; "));
   CHECK(server.asked() == 1);
 
-  // Also one that comes when nobody waits; but for that attempt alone.
+  // Also one that comes while no attempt waits; but it serves one attempt alone.
   server.hang();
   find("redis");
   here.pass(2000);
@@ -136,8 +137,9 @@ TEST_CASE_FIXTURE(
   CHECK(server.asked() == 3);
 }
 
-TEST_CASE_FIXTURE(LookupOnLoop,
-                  "another name does not wait for the one that hangs, and gets no answer of its") {
+TEST_CASE_FIXTURE(
+    LookupOnLoop,
+    "another name does not wait for the one that hangs, and does not get its answer") {
   server.hang();
   find("redis");
   find("nowhere");
@@ -146,8 +148,9 @@ TEST_CASE_FIXTURE(LookupOnLoop,
   CHECK(finds("no such host; "));
 }
 
-TEST_CASE_FIXTURE(LookupOnLoop,
-                  "one that is cancelled, or goes, is told nothing, and waits for no thread") {
+TEST_CASE_FIXTURE(
+    LookupOnLoop,
+    "a lookup that is cancelled or destroyed is told nothing, and waits for no thread") {
   server.hang();
   find("redis");
   here.on_loop([&] { lookup->cancel(); });
@@ -159,8 +162,7 @@ TEST_CASE_FIXTURE(LookupOnLoop,
   CHECK(found().empty());
 }
 
-TEST_CASE(
-    "the system knows localhost, numerically and each address once, and what it does not know") {
+TEST_CASE("the system resolver gives each address of localhost once, and an error for a bad name") {
   const Hosts hosts = resolve_by_system("localhost");
   REQUIRE(hosts);
   for (const auto& host : *hosts) {

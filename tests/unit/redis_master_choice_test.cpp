@@ -19,7 +19,7 @@ MasterChoice::Word says(const std::string& host, uint64_t epoch) {
 // Three sentinels, and the time of the rounds.
 struct Choice {
   std::string after(const Words& words) { return choice.choose(words, now_ms).host; }
-  // The same for so long, in rounds of half a second.
+  // The same words for that long, in rounds of half a second.
   std::string after(const Words& words, uint64_t ms) {
     for (const uint64_t end = now_ms + ms; now_ms < end; now_ms += 500) after(words);
     return after(words);
@@ -29,17 +29,18 @@ struct Choice {
   MasterChoice choice{3};
 };
 
-TEST_CASE_FIXTURE(Choice, "of what is said in the first round the latest failover counts") {
+TEST_CASE_FIXTURE(Choice, "in the first round the latest failover counts") {
   CHECK(after({says("old", 4), says("new", 5), says("old", 4)}) == "new");
 }
 
-TEST_CASE_FIXTURE(Choice, "a failover that one sentinel alone knows of yet is believed at once") {
+TEST_CASE_FIXTURE(Choice, "a failover that only one sentinel knows yet is believed at once") {
   CHECK(after({says("old", 4), says("old", 4), says("old", 4)}) == "old");
   CHECK(after({says("old", 4), says("new", 5), says("old", 4)}) == "new");
 }
 
-TEST_CASE_FIXTURE(Choice,
-                  "a sentinel that was cut off never leads back, however long it is alone") {
+TEST_CASE_FIXTURE(
+    Choice,
+    "a sentinel that was cut off never leads back to the old master, however long it is alone") {
   REQUIRE(after({says("new", 5), says("new", 5), says("old", 4)}) == "new");
   CHECK(after({says("old", 4)}, 3'600'000) == "new");
   CHECK(after({says("old", 0)}, 3'600'000) == "new");
@@ -52,23 +53,24 @@ TEST_CASE_FIXTURE(Choice,
   CHECK(after({says("one", 0), says("other", 0), says("other", 0)}, 3'600'000) == "one");
 }
 
-TEST_CASE_FIXTURE(Choice, "a majority that has begun to count anew is believed, after some doubt") {
+TEST_CASE_FIXTURE(Choice,
+                  "a majority whose epochs have started over is believed, after some doubt") {
   REQUIRE(after({says("one", 7), says("one", 7), says("one", 7)}) == "one");
-  const Words anew{says("other", 0), says("other", 1)};  // two of the three that are configured
-  CHECK(after(anew, MasterChoice::kDoubtMs - 500) == "one");
-  CHECK(after(anew, 500) == "other");
-  // And what it says counts from there on.
+  const Words again{says("other", 0), says("other", 1)};  // two of the three that are configured
+  CHECK(after(again, MasterChoice::kDoubtMs - 500) == "one");
+  CHECK(after(again, 500) == "other");
+  // And its epochs count from there on.
   CHECK(after({says("other", 1)}, 3'600'000) == "other");
   CHECK(after({says("third", 2)}) == "third");
 }
 
-TEST_CASE_FIXTURE(Choice, "the doubt begins anew when the master is confirmed in between") {
+TEST_CASE_FIXTURE(Choice, "the doubt starts over when the master is confirmed in between") {
   REQUIRE(after({says("new", 5), says("old", 4), says("old", 4)}) == "new");
   for (int i = 0; i < 10; ++i) {
     CHECK(after({says("old", 4), says("old", 4)}, MasterChoice::kDoubtMs - 500) == "new");
     CHECK(after({says("new", 5), says("old", 4), says("old", 4)}) == "new");
   }
-  for (int i = 0; i < 10; ++i) {  // or when the majority comes and goes
+  for (int i = 0; i < 10; ++i) {  // so it does when the majority comes and goes
     CHECK(after({says("old", 4), says("old", 4)}, MasterChoice::kDoubtMs - 500) == "new");
     CHECK(after({says("old", 4)}) == "new");
   }

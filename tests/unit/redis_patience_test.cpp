@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// When a connection to Redis is given up: after silence, and never while answers flow. Redis' side
-// is the test's own, and so is the time.
+// When a client gives up on a connection to Redis: after silence, and never while answers flow.
+// Redis' side and the time are the test's own.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -28,7 +28,7 @@ namespace {
 
 constexpr uint64_t kPatienceMs = 400;
 
-// Where Redis should be: a socket in a folder of its own.
+// The place of Redis: a socket in a folder of its own.
 class Listening {
  public:
   Listening() {
@@ -66,7 +66,7 @@ struct Line {
   std::unique_ptr<RedisConnection> redis;
   Fd end;
   int downs = 0;
-  // What was answered so far, one letter each: y(es), or a(way).
+  // The answers so far, one letter each: y(es), or a(way).
   std::string answers;
 };
 
@@ -88,7 +88,7 @@ struct Patience : LoopThread {
     says(follower, "+OK\r\n+PONG\r\n");
   }
 
-  // Returns when all of its login was asked.
+  // Returns once all of its login was asked.
   template <class Make>
   void open(Line& line, const Make& make) {
     on_loop([&] {
@@ -105,7 +105,7 @@ struct Patience : LoopThread {
     }
   }
 
-  // Returns when that was read.
+  // Returns once the bytes were read.
   void says(const Line& line, std::string_view bytes) {
     REQUIRE(send(line.end.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(bytes.size()));
@@ -138,8 +138,7 @@ TEST_CASE_FIXTURE(Patience, "a Redis that is silent for as long as patience last
   CHECK(leader.downs == 1);
 }
 
-TEST_CASE_FIXTURE(Patience,
-                  "while answers flow Redis is not away, however much was asked at once") {
+TEST_CASE_FIXTURE(Patience, "while answers flow Redis is not away, however many commands wait") {
   for (int i = 0; i < 10; ++i) ask(leader);
   for (int i = 0; i < 9; ++i) {
     pass(kPatienceMs - 1);
@@ -152,11 +151,11 @@ TEST_CASE_FIXTURE(Patience,
   CHECK(leader.answers == "yyyyyyyyya");
 }
 
-TEST_CASE_FIXTURE(Patience, "a long answer that comes in pieces is waited for while they come") {
+TEST_CASE_FIXTURE(Patience, "the connection waits for a long answer while its pieces come") {
   follow();
   Line* asked = nullptr;
-  SUBCASE("by a leader") { asked = &leader; }
-  SUBCASE("by one that follows") { asked = &follower; }
+  SUBCASE("of a leader") { asked = &leader; }
+  SUBCASE("of a follower") { asked = &follower; }
   ask(*asked);
   says(*asked, "$3\r\n");
   for (const auto* piece : {"a", "b"}) {
@@ -169,8 +168,7 @@ TEST_CASE_FIXTURE(Patience, "a long answer that comes in pieces is waited for wh
   CHECK(leader.downs + follower.downs == 0);
 }
 
-TEST_CASE_FIXTURE(Patience,
-                  "what was asked behind a command that blocks has its own patience only") {
+TEST_CASE_FIXTURE(Patience, "a command behind one that blocks has only its own patience") {
   ask(leader, 40'000);
   ask(leader);
   pass(600);
@@ -182,7 +180,7 @@ TEST_CASE_FIXTURE(Patience,
   CHECK(leader.answers == "ya");
 }
 
-TEST_CASE_FIXTURE(Patience, "answers that have come, and were not read yet, are answers") {
+TEST_CASE_FIXTURE(Patience, "answers that have come but are not read yet count as answers") {
   // More descriptors are ready than the loop looks at in one turn.
   struct Idle : Loop::Watcher {
     void on_ready(uint32_t) override {}
@@ -199,7 +197,7 @@ TEST_CASE_FIXTURE(Patience, "answers that have come, and were not read yet, are 
     clock.pass(2 * kPatienceMs);
   });
   for (int turn = 0; turn < 10; ++turn) on_loop([] {});
-  halt();  // before what it looks at goes
+  halt();  // before the objects that it watches go
   CHECK(leader.answers == "y");
   CHECK(leader.downs == 0);
 }

@@ -15,7 +15,7 @@ TEST_CASE("bytes are written as RFC 4648 has it, without padding") {
   CHECK(base64url("\xFB\xFF\xFE") == "-__-");
 }
 
-TEST_CASE("what was written is read back") {
+TEST_CASE("bytes that were written are read back") {
   std::string bytes;
   for (int i = 0; i < 300; ++i) {
     CHECK(from_base64url(base64url(bytes)) == bytes);

@@ -9,12 +9,12 @@
 namespace letterbox {
 namespace {
 
-TEST_CASE("a digest is that of FIPS 180") {
+TEST_CASE("the digest is SHA-256 of FIPS 180") {
   CHECK(sha256_hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-TEST_CASE("secrets are the same where every byte is") {
+TEST_CASE("secrets are equal if every byte is") {
   const std::string key = random_secret(32);
   CHECK(same_secret(key, key));
   CHECK(same_secret("", ""));
@@ -28,7 +28,7 @@ TEST_CASE("secrets are the same where every byte is") {
   }
 }
 
-TEST_CASE("secrets of which the digests begin alike are not the same") {
+TEST_CASE("secrets whose digests begin alike are not equal") {
   const std::string key = "a secret";
   const std::string digest = sha256_hex(key);
   int alike = 0;
@@ -40,7 +40,7 @@ TEST_CASE("secrets of which the digests begin alike are not the same") {
   }
 }
 
-TEST_CASE("random secrets have the length asked for, and are not made twice") {
+TEST_CASE("random secrets have the length asked for, and none is made twice") {
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
     const std::string secret = random_secret(16);

@@ -21,7 +21,7 @@ const std::string kSecret = "0123456789abcdef0123456789abcdef";
 const std::string kHs256 = R"({"typ":"JWT","alg":"HS256"})";
 const std::string kRs256 = R"({"alg":"RS256"})";
 const std::string kEdDsa = R"({"alg":"EdDSA"})";
-const std::string kClaims = R"({"sub":"alice","exp":1795294182})";  // a minute
+const std::string kClaims = R"({"sub":"alice","exp":1795294182})";  // for a minute
 
 SignedTokens keys(const std::vector<std::string>& contents,
                   const SignedTokens::Rules& rules = kRules) {
@@ -35,7 +35,7 @@ std::string why_not(const std::string& contents) {
   return tokens ? "" : tokens.error();
 }
 
-// What becomes of these claims, well signed.
+// The outcome for these claims, well signed.
 Result<Signed, Unfit> judged(const std::string& claims, const SignedTokens::Rules& rules = kRules) {
   return keys({kSecret}, rules).check(hs256(kSecret, kHs256, claims), kNow);
 }
@@ -50,7 +50,7 @@ const KeyPair& rsa() {
   return pair;
 }
 
-TEST_CASE("a token of each algorithm says who it is for, and until when") {
+TEST_CASE("a token of each algorithm says whom it is for, and until when") {
   const KeyPair ed = KeyPair::ed25519();
   const auto tokens = keys({rsa().public_pem(), ed.public_pem(), kSecret});
   CHECK(tokens.any());
@@ -71,7 +71,7 @@ TEST_CASE("without a key no token is good") {
   CHECK(is(SignedTokens().check(hs256("", kHs256, kClaims), kNow), Unfit::unknown_key));
 }
 
-TEST_CASE("of two keys either will do, and no third one") {
+TEST_CASE("a token signed with either of two keys is good, with a third key it is not") {
   const std::string second = "fedcba9876543210fedcba9876543210";
   const auto tokens = keys({kSecret, second + "\n"});
   CHECK(tokens.check(hs256(kSecret, kHs256, kClaims), kNow));
@@ -80,7 +80,7 @@ TEST_CASE("of two keys either will do, and no third one") {
   CHECK(is(tokens.check(hs256(kSecret + "0", kHs256, kClaims), kNow), Unfit::unknown_key));
 }
 
-// Their signatures are good where what is refused is what they say.
+// Their signatures are good if the refusal is about the claims.
 TEST_CASE("the examples of RFC 7515 and RFC 8037 are well signed") {
   const std::string claims =
       "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVl"
@@ -161,7 +161,7 @@ TEST_CASE("the algorithm is the key's, whatever the token says") {
       }
     }
   }
-  SUBCASE("what we have never heard of") {
+  SUBCASE("an unknown one") {
     for (const auto alg : {"HS384", "HS512", "RS512", "PS256", "ES256", "hs256", "HS256 "}) {
       const std::string header = R"({"alg":")" + std::string(alg) + R"("})";
       CHECK(is(of_all.check(hs256(kSecret, header, kClaims), kNow), Unfit::unknown_key));
@@ -170,7 +170,7 @@ TEST_CASE("the algorithm is the key's, whatever the token says") {
   }
 }
 
-TEST_CASE("a key that the token brings along is not looked at") {
+TEST_CASE("a key inside the token is ignored") {
   const KeyPair forger = KeyPair::rsa(2048);
   const auto tokens = keys({rsa().public_pem()});
   const std::string header =
@@ -180,7 +180,7 @@ TEST_CASE("a key that the token brings along is not looked at") {
   CHECK(tokens.check(rsa().sign(header, kClaims), kNow));
 }
 
-TEST_CASE("a token that is cut off anywhere is refused, and so is one with more behind it") {
+TEST_CASE("a token that is cut off anywhere is refused, and so is one with more after it") {
   const auto tokens = keys({rsa().public_pem(), kSecret});
   for (const auto& token : {rsa().sign(kRs256, kClaims), hs256(kSecret, kHs256, kClaims)}) {
     REQUIRE(tokens.check(token, kNow));
@@ -195,7 +195,7 @@ TEST_CASE("a token that is cut off anywhere is refused, and so is one with more 
   }
 }
 
-TEST_CASE("a token with one bit changed is refused, whichever it is") {
+TEST_CASE("a token with one bit changed is refused, whichever bit it is") {
   const auto tokens = keys({kSecret});
   const std::string token = hs256(kSecret, kHs256, kClaims);
   for (size_t i = 0; i < token.size() * 8; ++i) {
@@ -205,7 +205,7 @@ TEST_CASE("a token with one bit changed is refused, whichever it is") {
   }
 }
 
-TEST_CASE("a header that is not understood as a whole is refused") {
+TEST_CASE("a header that is malformed, gives alg twice or has crit is refused") {
   for (const auto header :
        {"", "null", "[]", "\"HS256\"", "{}", R"({"alg":null})", R"({"alg":["HS256"]})",
         R"({"alg":"HS256","crit":["exp"],"exp":1})", R"({"alg":"HS256","crit":[]})",
@@ -217,7 +217,7 @@ TEST_CASE("a header that is not understood as a whole is refused") {
   }
 }
 
-TEST_CASE("claims that lack who or until when, or say it twice, are refused") {
+TEST_CASE("claims that lack sub or exp, or give one twice, are refused") {
   for (const auto claims : {"",
                             "{}",
                             "[]",
@@ -279,7 +279,7 @@ TEST_CASE("a token that lives longer than is allowed is refused") {
   CHECK(is(judged(R"({"sub":"alice","exp":1e300})"), Unfit::lives_too_long));
 }
 
-TEST_CASE("clocks may differ by the leeway, and a token that passes is never over already") {
+TEST_CASE("clocks may differ by the leeway, and an accepted token has never expired") {
   const SignedTokens::Rules rules{.audience = "", .life_max_ms = kHour, .leeway_ms = 5000};
   const auto passed = judged(R"({"sub":"alice","exp":1795294117.001})", rules);
   REQUIRE(passed);
@@ -291,7 +291,7 @@ TEST_CASE("clocks may differ by the leeway, and a token that passes is never ove
   CHECK(is(judged(R"({"sub":"alice","exp":1795297728})", rules), Unfit::lives_too_long));
 }
 
-TEST_CASE("a token for another audience is refused where one is asked for") {
+TEST_CASE("a token for another audience is refused if one is asked for") {
   const SignedTokens::Rules rules{.audience = "letterbox", .life_max_ms = kHour, .leeway_ms = 0};
   const auto aimed = [&rules](const std::string& aud) {
     return judged(R"({"sub":"alice","exp":1795294182)" + aud + "}", rules);
@@ -328,7 +328,7 @@ TEST_CASE("a token of more than 8 KiB is refused unread") {
   CHECK(is(tokens.check(std::string(8192, 'A'), kNow), Unfit::malformed));
 }
 
-TEST_CASE("keys that are weak, private or of the wrong kind stop the start") {
+TEST_CASE("keys that are weak, private or of the wrong kind are refused at the start") {
   const KeyPair ed = KeyPair::ed25519();
   CHECK(why_not("") == "key 2 is a secret of less than 32 bytes");
   CHECK(why_not(std::string(31, 'x') + "\r\n") == "key 2 is a secret of less than 32 bytes");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Signs tokens as a back end would, with any header and claims, so that tests can say what must be
-// refused as well. For one thread.
+// Signs tokens as a back end would, with any header and claims, so that tests can also make tokens
+// that must be refused. For one thread.
 #pragma once
 
 #include <openssl/evp.h>
@@ -27,7 +27,7 @@ inline std::string hs256(std::string_view secret, std::string_view header,
   return text + '.' + base64url({reinterpret_cast<const char*>(digest), size});
 }
 
-// A pair of a private and a public key, made anew.
+// A new pair of a private and a public key.
 class KeyPair {
  public:
   static KeyPair rsa(size_t bits) {

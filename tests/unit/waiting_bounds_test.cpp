@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the waiting room does not take on: more polls than there are places, more clients of a user
-// than there may be, and a client that asks for the same again and again.
+// What the waiting room does not take: more polls than it has places for, more clients of a user
+// than the limit, and a client that asks for the same again and again.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -36,8 +36,7 @@ Code refusal_of(const std::shared_ptr<Heard>& heard) {
 
 // --- places ------------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(NarrowWaiting,
-                  "where all places are taken a poll that finds nothing is refused") {
+TEST_CASE_FIXTURE(NarrowWaiting, "if all places are taken a poll that finds nothing is refused") {
   fill();
   const auto heard = enter(of("alice"));
   CHECK(store.reads.front().park_until == 0);
@@ -48,7 +47,7 @@ TEST_CASE_FIXTURE(NarrowWaiting,
   CHECK(bells.size() == 2);
 }
 
-TEST_CASE_FIXTURE(NarrowWaiting, "who is refused leaves nothing in the room") {
+TEST_CASE_FIXTURE(NarrowWaiting, "a poll that is refused leaves nothing in the room") {
   fill();
   CHECK(room.mailboxes() == 2);
   for (int i = 0; i < 100; ++i) {
@@ -59,27 +58,26 @@ TEST_CASE_FIXTURE(NarrowWaiting, "who is refused leaves nothing in the room") {
   CHECK(store.notes.empty());
 }
 
-TEST_CASE_FIXTURE(NarrowWaiting,
-                  "where all places are taken messages that are there are answered") {
+TEST_CASE_FIXTURE(NarrowWaiting, "if all places are taken a poll that finds messages is answered") {
   fill();
   const auto heard = enter(of("alice"));
   answer_read(one(id(5)));
   CHECK(reason_of(heard) == "messages");
 }
 
-TEST_CASE_FIXTURE(NarrowWaiting, "where all places are taken a poll that only looks is answered") {
+TEST_CASE_FIXTURE(NarrowWaiting, "if all places are taken a poll that only looks is answered") {
   fill();
   const auto heard = enter(only_looking(of("alice")));
   answer_read(nothing_after(id(4)));
   CHECK(reason_of(heard) == "timeout");
 }
 
-TEST_CASE_FIXTURE(NarrowWaiting, "a client whose place is warm is refused like anybody else") {
+TEST_CASE_FIXTURE(NarrowWaiting, "a client that is kept warm is refused like any other") {
   park(of("alice"));
   rung(ring(id(5)));
   fill();
   const auto heard = enter(of("alice", id(5)));
-  CHECK_MESSAGE(store.reads.front().watch_until == 0, "it is watched no longer");
+  CHECK_MESSAGE(store.reads.front().watch_until == 0, "its mailbox is watched no longer");
   answer_read(nothing_after(id(5)));
   CHECK(refusal_of(heard) == Code::overloaded);
 }
@@ -102,7 +100,7 @@ TEST_CASE_FIXTURE(NarrowWaiting, "a newer poll takes the place of the one it sup
   CHECK(room.size() == 2);
 }
 
-TEST_CASE_FIXTURE(NarrowWaiting, "polls that are being read for have their places") {
+TEST_CASE_FIXTURE(NarrowWaiting, "polls whose reads are under way have their places") {
   enter(of("bob"));
   enter(of("carol"));
   const auto late = enter(of("alice"));
@@ -111,8 +109,9 @@ TEST_CASE_FIXTURE(NarrowWaiting, "polls that are being read for have their place
   CHECK(room.size() == 2);
 }
 
-TEST_CASE_FIXTURE(NarrowWaiting,
-                  "a client whose going is told after its poll has ended gives back one place") {
+TEST_CASE_FIXTURE(
+    NarrowWaiting,
+    "a client that is told to have gone after its poll has ended gives back one place") {
   const auto heard = std::make_shared<Heard>();
   SUBCASE("it had gone before it came in, and the program ends") {
     heard->here = false;
@@ -120,7 +119,7 @@ TEST_CASE_FIXTURE(NarrowWaiting,
     room.enter(desk, of("alice"), std::make_shared<FakeReplyTo>(heard));
     CHECK(room.ended(Reason::shutdown) == 1);
   }
-  SUBCASE("it goes as its user is thrown out, and is still read for") {
+  SUBCASE("it goes as its user is kicked, with a read under way") {
     Question question = of("alice");
     question.admission = std::make_shared<const Admission>(Admission{.claim = {.user = "alice"}});
     room.enter(desk, std::move(question), std::make_shared<FakeReplyTo>(heard));
@@ -145,17 +144,18 @@ struct Crowded : FakeWaiting {
   Crowded() : FakeWaiting({.clients = 3}) {}
 };
 
-TEST_CASE_FIXTURE(Crowded, "a client more than may be is refused where all others wait") {
+TEST_CASE_FIXTURE(Crowded, "one client more than the limit is refused if all others wait") {
   for (const auto* name : {"a", "b", "c"}) park(with_cursor(id(4), name));
   const auto heard = enter(with_cursor(id(4), "d"));
   CHECK(refusal_of(heard) == Code::too_many_clients);
   CHECK(store.reads.empty());
   CHECK(room.size() == 3);
-  CHECK_MESSAGE(park(with_cursor(id(4), "a"))->count() == 0, "one that is known is not");
+  CHECK_MESSAGE(park(with_cursor(id(4), "a"))->count() == 0,
+                "a client that is known is not refused");
 }
 
 TEST_CASE_FIXTURE(Crowded,
-                  "it takes the place of the one that has been without a poll for longest") {
+                  "a client above the limit takes the place of the one longest without a poll") {
   for (const auto* name : {"a", "b", "c"}) {
     enter(only_looking(with_cursor(id(4), name)));
     answer_read(nothing_after(id(4)));
@@ -169,7 +169,7 @@ TEST_CASE_FIXTURE(Crowded,
   CHECK(store.notes.front().park_until == 0);
 }
 
-TEST_CASE_FIXTURE(Crowded, "ten thousand names leave as many clients as may be") {
+TEST_CASE_FIXTURE(Crowded, "ten thousand names leave as many clients as the limit allows") {
   for (int i = 0; i < 10'000; ++i) {
     enter(only_looking(with_cursor(id(4), std::to_string(i))));
     answer_read(nothing_after(id(4)));
@@ -184,7 +184,7 @@ TEST_CASE_FIXTURE(Crowded, "ten thousand names leave as many clients as may be")
   CHECK(notes == 3);
 }
 
-TEST_CASE_FIXTURE(Crowded, "a poll is told where the store has too many clients of its user") {
+TEST_CASE_FIXTURE(Crowded, "a poll is told if the store has too many clients of its user") {
   const auto heard = enter(with_cursor(id(4)));
   SUBCASE("as it comes in") {}
   SUBCASE("after it was parked") {
@@ -200,7 +200,7 @@ TEST_CASE_FIXTURE(Crowded, "a poll is told where the store has too many clients 
 // --- the same again and again ------------------------------------------------------------------
 
 struct Looping : FakeWaiting {
-  // Asks for what was given before; how long the answer takes.
+  // Asks with the cursor given before; returns how long the answer takes.
   uint64_t ask(const Question& question) {
     const uint64_t begin = clock.steady_ms();
     const auto heard = enter(question);
@@ -211,8 +211,8 @@ struct Looping : FakeWaiting {
   }
 };
 
-TEST_CASE_FIXTURE(Looping,
-                  "a client that asks for the same again and again is held back ever longer") {
+TEST_CASE_FIXTURE(
+    Looping, "a client that asks for the same again and again is held back longer and longer") {
   Question question = with_cursor(id(4));
   SUBCASE("one that waits") {}
   SUBCASE("one that only looks") { question.timeout_ms = 0; }

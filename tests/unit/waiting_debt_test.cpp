@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// When it is written that a client has come back: by and by, unless that would be too late.
+// When it is written that a client has come back: later, unless that would be too late.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -16,7 +16,7 @@ struct Debts : FakeWaiting {
 
   Debts() { park(with_cursor(id(at))); }
 
-  // It gets one more message, as long as that, and comes back.
+  // It gets one more message of that length, and comes back.
   std::shared_ptr<Heard> one_more(size_t bytes = 1, uint64_t timeout_ms = 25'000) {
     rung("\x01" + id(++at).text() + " " +
          make_element("mail", '"' + std::string(bytes, 'x') + '"', 5, 0));
@@ -26,13 +26,13 @@ struct Debts : FakeWaiting {
   }
 };
 
-TEST_CASE_FIXTURE(Debts, "of several messages within a second the last is acknowledged, once") {
+TEST_CASE_FIXTURE(Debts, "several messages within a second are acknowledged once, by the last") {
   for (int i = 0; i < 5; ++i) one_more();
   CHECK(store.acks.empty());
-  tick_after(kByAndBy);
+  tick_after(kNoteDelay);
   REQUIRE(store.acks.size() == 1);
   CHECK(store.acks.front().after == id(9));
-  tick_after(kByAndBy);
+  tick_after(kNoteDelay);
   CHECK(store.acks.size() == 1);
   CHECK(store.notes.empty());
 }
@@ -62,7 +62,7 @@ TEST_CASE_FIXTURE(Debts, "a client that leaves is noted with all that it has ack
   REQUIRE(store.notes.size() == 1);
   CHECK(store.notes.front().after == id(6));
   CHECK(store.notes.front().park_until == 0);
-  tick_after(kByAndBy);
+  tick_after(kNoteDelay);
   CHECK(store.acks.empty());
   CHECK(store.notes.size() == 1);
 }
@@ -73,11 +73,12 @@ TEST_CASE_FIXTURE(Debts, "a client that stays away is noted with all that it has
   tick_after(500);
   REQUIRE(store.notes.size() == 1);
   CHECK(store.notes.front().after == id(5));
-  tick_after(kByAndBy);
+  tick_after(kNoteDelay);
   CHECK(store.acks.empty());
 }
 
-TEST_CASE_FIXTURE(Debts, "a client between two polls is acknowledged for as it comes back") {
+TEST_CASE_FIXTURE(
+    Debts, "an acknowledgement that falls due between two polls is written with the next poll") {
   one_more();
   clock.pass(999);
   rung(ring(id(6)));
@@ -88,13 +89,14 @@ TEST_CASE_FIXTURE(Debts, "a client between two polls is acknowledged for as it c
   CHECK(store.acks.front().after == id(6));
 }
 
-TEST_CASE_FIXTURE(Debts, "a poll that would seem to have ended is noted at once") {
+TEST_CASE_FIXTURE(Debts,
+                  "a poll is noted at once if the store would otherwise think that it ended") {
   one_more(1, 25'000);
   clock.pass(400);
   tick_after(0);
   SUBCASE("since the one before it was short") {
     one_more(1, 1'500);
-    tick_after(kByAndBy);
+    tick_after(kNoteDelay);
     CHECK(store.acks.size() == 1);
     one_more();
     CHECK(store.acks.size() == 2);
@@ -105,7 +107,7 @@ TEST_CASE_FIXTURE(Debts, "a poll that would seem to have ended is noted at once"
   }
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a client whose cursor the store keeps is never written late") {
+TEST_CASE_FIXTURE(FakeWaiting, "a client whose cursor the store keeps is always written at once") {
   park(without_cursor());
   rung(ring(id(5)));
   REQUIRE(store.reads.size() == 1);
@@ -114,12 +116,12 @@ TEST_CASE_FIXTURE(FakeWaiting, "a client whose cursor the store keeps is never w
   CHECK(store.reads.size() == 1);
 }
 
-TEST_CASE_FIXTURE(Debts, "who is forgotten owes nothing any more") {
+TEST_CASE_FIXTURE(Debts, "a client that is forgotten has nothing left to write") {
   one_more();
   const std::shared_ptr<Heard> last = one_more();
   room.close(desk);
   CHECK(reason_of(last) == "shutdown");
-  tick_after(kByAndBy);
+  tick_after(kNoteDelay);
   tick_after(10'000);
   CHECK(room.mailboxes() == 0);
   CHECK(store.acks.empty());

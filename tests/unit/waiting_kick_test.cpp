@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Polls whose user may wait no longer: thrown out, or at the end of an admission.
+// Polls whose user may wait no longer: after a kick, or at the end of an admission.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace letterbox::test {
 namespace {
 
-// As alice's client, who came in by that claim.
+// A poll of a client of alice's, let in by that claim.
 Question admitted(Question question, const Claim& claim) {
   question.admission = std::make_shared<const Admission>(Admission{.claim = claim});
   return question;
@@ -19,12 +19,11 @@ Question waiting_by(const Claim& claim, std::string client = "") {
   return admitted(with_cursor(id(4), std::move(client)), claim);
 }
 
-struct ThrowingOut : FakeWaiting {
+struct Kicking : FakeWaiting {
   void kick(const Claim& claim) { room.kick(desk, claim.user, claim.key()); }
 };
 
-TEST_CASE_FIXTURE(ThrowingOut,
-                  "a parked poll that is thrown out is answered at once, and where it stood") {
+TEST_CASE_FIXTURE(Kicking, "a parked poll that is kicked is answered at once, with its cursor") {
   const auto heard = park(waiting_by(vouched()));
   kick(vouched());
   CHECK(reason_of(heard) == "kicked");
@@ -35,8 +34,7 @@ TEST_CASE_FIXTURE(ThrowingOut,
   CHECK(room.parked() == 0);
 }
 
-TEST_CASE_FIXTURE(ThrowingOut,
-                  "nothing is kept warm for who was thrown out, and it is noted as away") {
+TEST_CASE_FIXTURE(Kicking, "a client that was kicked is not kept warm, and is noted as away") {
   park(waiting_by(vouched(), "tab"));
   store.notes.clear();
   kick(vouched());
@@ -50,8 +48,8 @@ TEST_CASE_FIXTURE(ThrowingOut,
   CHECK(tick_after(0) == kNever);
 }
 
-TEST_CASE_FIXTURE(ThrowingOut,
-                  "a poll that is being read for is answered at once, and gets no messages") {
+TEST_CASE_FIXTURE(Kicking,
+                  "a poll whose read is under way is answered at once, and gets no messages") {
   const auto heard = enter(waiting_by(vouched()));
   kick(vouched());
   CHECK(reason_of(heard) == "kicked");
@@ -61,8 +59,9 @@ TEST_CASE_FIXTURE(ThrowingOut,
   CHECK(room.mailboxes() == 0);
 }
 
-TEST_CASE_FIXTURE(ThrowingOut,
-                  "one that comes in while another is still read for is not mixed up with it") {
+TEST_CASE_FIXTURE(
+    Kicking,
+    "a poll that comes in while a kicked one's read is under way is not mixed up with it") {
   enter(waiting_by(vouched()));
   kick(vouched());
   const auto next = enter(waiting_by(vouched()));
@@ -74,7 +73,7 @@ TEST_CASE_FIXTURE(ThrowingOut,
   CHECK(reason_of(next) == "messages");
 }
 
-TEST_CASE_FIXTURE(ThrowingOut,
+TEST_CASE_FIXTURE(Kicking,
                   "a poll that is held back for asking again and again is answered at once") {
   for (int i = 0; i < 4; ++i) {
     const auto heard = enter(waiting_by(vouched()));
@@ -90,7 +89,7 @@ TEST_CASE_FIXTURE(ThrowingOut,
   CHECK(slowed->count() == 1);
 }
 
-TEST_CASE_FIXTURE(ThrowingOut,
+TEST_CASE_FIXTURE(Kicking,
                   "a superseded poll that is answered late gets its answer, and no messages") {
   const auto older = park(waiting_by(vouched()));
   const auto newer = enter(waiting_by(vouched()));
@@ -101,8 +100,7 @@ TEST_CASE_FIXTURE(ThrowingOut,
   CHECK(room.size() == 0);
 }
 
-TEST_CASE_FIXTURE(ThrowingOut,
-                  "every client that came in by that claim is thrown out, each other stays") {
+TEST_CASE_FIXTURE(Kicking, "every client that came in by that claim is kicked, every other stays") {
   const auto a = park(waiting_by(by_token("1"), "a"));
   const auto b = park(waiting_by(by_token("1"), "b"));
   const auto c = park(waiting_by(by_token("2"), "c"));
@@ -119,8 +117,7 @@ TEST_CASE_FIXTURE(ThrowingOut,
 }
 
 TEST_CASE_FIXTURE(
-    ThrowingOut,
-    "only the user who is meant is thrown out, and one that is not here is no matter") {
+    Kicking, "a kick ends the polls of its user alone, and a user without polls does no harm") {
   const auto heard = park(waiting_by(vouched()));
   room.kick(desk, "bob", vouched("bob").key());
   room.kick(desk, "alice", by_token("1").key());
@@ -128,8 +125,7 @@ TEST_CASE_FIXTURE(
   CHECK(heard->count() == 0);
 }
 
-TEST_CASE_FIXTURE(ThrowingOut,
-                  "whoever is between two polls when thrown out is answered by nobody") {
+TEST_CASE_FIXTURE(Kicking, "a client that is kicked between two polls is not answered") {
   const auto heard = park(waiting_by(vouched()));
   rung(ring(id(5)));
   CHECK(reason_of(heard) == "messages");
@@ -137,18 +133,18 @@ TEST_CASE_FIXTURE(ThrowingOut,
   CHECK(heard->count() == 1);
 }
 
-TEST_CASE_FIXTURE(ThrowingOut,
-                  "who was thrown out and comes back is read for anew, and misses nothing") {
+TEST_CASE_FIXTURE(
+    Kicking, "a kicked client that comes back has its mailbox read again, and misses nothing") {
   park(waiting_by(vouched()));
   kick(vouched());
-  rung(ring(id(5)));  // nobody is here to hear it
+  rung(ring(id(5)));  // no client is here to hear it
   const auto again = enter(waiting_by(vouched()));
   REQUIRE(store.reads.size() == 1);
   answer_read(one(id(5)));
   CHECK(reason_of(again) == "messages");
 }
 
-TEST_CASE_FIXTURE(ThrowingOut, "a place is free again after its poll was thrown out") {
+TEST_CASE_FIXTURE(Kicking, "a place is free again after its poll was kicked") {
   FakeWaiting small({.parked = 1, .clients = 100});
   small.park(waiting_by(vouched()));
   small.room.kick(small.desk, "alice", vouched().key());
@@ -156,9 +152,9 @@ TEST_CASE_FIXTURE(ThrowingOut, "a place is free again after its poll was thrown 
   CHECK(small.room.size() == 1);
 }
 
-// --- who is here -------------------------------------------------------------------------------
+// --- claims of the polls in the room -----------------------------------------------------------
 
-TEST_CASE_FIXTURE(ThrowingOut, "by what the polls of a user came in is told once each") {
+TEST_CASE_FIXTURE(Kicking, "the claims of a user's polls are told once each") {
   park(waiting_by(by_token("1"), "a"));
   park(waiting_by(by_token("1"), "b"));
   park(waiting_by(vouched(), "c"));
@@ -171,13 +167,13 @@ TEST_CASE_FIXTURE(ThrowingOut, "by what the polls of a user came in is told once
   CHECK(room.admissions("bob").empty());
 }
 
-TEST_CASE_FIXTURE(ThrowingOut, "who has been answered came in by nothing any more") {
+TEST_CASE_FIXTURE(Kicking, "a poll that was answered has no claim any more") {
   park(waiting_by(vouched()));
   rung(ring(id(5)));
   CHECK(room.admissions("alice").empty());
 }
 
-TEST_CASE_FIXTURE(ThrowingOut, "each user is told once, however many clients there are") {
+TEST_CASE_FIXTURE(Kicking, "each user is told once, however many clients the user has") {
   park(waiting_by(vouched(), "a"));
   park(waiting_by(vouched(), "b"));
   Question other = with_cursor(id(4));
@@ -196,7 +192,7 @@ Question ending(Question question) {
   return question;
 }
 
-TEST_CASE_FIXTURE(ThrowingOut, "a poll that waits until its admission ends is thrown out then") {
+TEST_CASE_FIXTURE(Kicking, "a poll that waits until its admission ends is kicked then") {
   const auto ends = park(ending(with_cursor(id(4), "a")));
   const auto times_out = park(with_cursor(id(4), "b"));
   tick_after(4999);
@@ -208,8 +204,7 @@ TEST_CASE_FIXTURE(ThrowingOut, "a poll that waits until its admission ends is th
   CHECK(reason_of(times_out) == "timeout");
 }
 
-TEST_CASE_FIXTURE(ThrowingOut,
-                  "it is thrown out as well where it was being read for, or the store is away") {
+TEST_CASE_FIXTURE(Kicking, "it is also kicked if its read was under way, or if the store is away") {
   const auto heard = park(ending(with_cursor(id(4))));
   rung(bell());
   REQUIRE(store.reads.size() == 1);
@@ -219,7 +214,8 @@ TEST_CASE_FIXTURE(ThrowingOut,
   CHECK(reason_of(heard) == "kicked");
 }
 
-TEST_CASE_FIXTURE(ThrowingOut, "messages that come before its admission ends are still its own") {
+TEST_CASE_FIXTURE(Kicking,
+                  "messages that come before a poll's admission ends are still delivered") {
   const auto heard = park(ending(with_cursor(id(4))));
   rung(ring(id(5)));
   CHECK(reason_of(heard) == "messages");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// After rings that nobody heard: all who are parked are looked at, some at a time, and only those
+// After rings that were not heard: all parked polls are looked at, some at a time, and only those
 // with news are read.
 #include <doctest/doctest.h>
 
@@ -17,7 +17,7 @@ namespace letterbox::test {
 namespace {
 
 struct Lookout : FakeWaiting {
-  // What is to be seen of a client that has everything, while nothing was lost.
+  // What a look sees of a client that has everything, while nothing was lost.
   Glimpse as_noted(const Cursor& newest) const {
     Glimpse seen;
     seen.newest = seen.cursor = newest;
@@ -32,7 +32,7 @@ struct Lookout : FakeWaiting {
     store.peeks.pop_front();
     peek.then(std::move(with));
   }
-  // Parks alice, who then may have missed a ring. What a light look saw of her.
+  // Parks alice, who then may have missed a ring. Returns what a light look saw of her.
   std::shared_ptr<Heard> look(const Question& question, const std::optional<Glimpse>& seen) {
     auto heard = park(question);
     room.missed_rings(desk, {"alice"});
@@ -60,7 +60,7 @@ TEST_CASE_FIXTURE(Lookout, "every parked poll is looked at, and only one with ne
   CHECK(store.acks.empty());
 }
 
-TEST_CASE_FIXTURE(Lookout, "what a light look can't be sure of is read") {
+TEST_CASE_FIXTURE(Lookout, "a mailbox that a light look can't be sure of is read") {
   Question question = with_cursor(id(4));
   std::optional<Glimpse> seen = as_noted(id(4));
   SUBCASE("messages") { seen->newest = id(5); }
@@ -68,9 +68,7 @@ TEST_CASE_FIXTURE(Lookout, "what a light look can't be sure of is read") {
   SUBCASE("another mailbox of that name") { seen->newest = {kEpoch + 1, 4}; }
   SUBCASE("no mailbox any more") { seen->newest = {}; }
   SUBCASE("raw elements") { seen->raw = true; }
-  SUBCASE("a watch that was lost: what is pushed meanwhile rings nowhere") {
-    seen->watch_until = 0;
-  }
+  SUBCASE("a watch that was lost: a push meanwhile rings nowhere") { seen->watch_until = 0; }
   SUBCASE("a watch that is about to end") { seen->watch_until = wall_in(1'000); }
   SUBCASE("keys that hold something else") { seen.reset(); }
   SUBCASE("a cursor that the store keeps, and has moved") {
@@ -87,14 +85,15 @@ TEST_CASE_FIXTURE(Lookout, "what a light look can't be sure of is read") {
   CHECK(store.reads.size() == 1);
 }
 
-TEST_CASE_FIXTURE(Lookout, "a client whose cursor the store keeps is not read if that is right") {
+TEST_CASE_FIXTURE(
+    Lookout, "a client whose cursor the store keeps is not read if the store's cursor is right") {
   look(without_cursor(), as_noted({}));
   CHECK(store.reads.empty());
 }
 
-TEST_CASE_FIXTURE(Lookout, "what the store has lost of a client's notes is noted again") {
+TEST_CASE_FIXTURE(Lookout, "a client's notes that the store has lost are noted again") {
   Glimpse seen = as_noted(id(4));
-  SUBCASE("that this program watches for long enough") {
+  SUBCASE("the watch of this program, for long enough") {
     seen.watch_until = wall_in(25'000);
     look(with_cursor(id(4)), seen);
     REQUIRE(store.notes.size() == 1);
@@ -108,7 +107,7 @@ TEST_CASE_FIXTURE(Lookout, "what the store has lost of a client's notes is noted
     REQUIRE(store.notes.size() == 1);
     CHECK(store.notes.front().park_until == wall_in(25'000));
   }
-  SUBCASE("that its poll is parked") {
+  SUBCASE("its parked poll") {
     seen.park_until = wall_in(0);
     look(with_cursor(id(4)), seen);
     REQUIRE(store.acks.size() == 1);
@@ -118,7 +117,7 @@ TEST_CASE_FIXTURE(Lookout, "what the store has lost of a client's notes is noted
   CHECK(store.reads.empty());
 }
 
-TEST_CASE_FIXTURE(Lookout, "a mailbox is taken for current only once it was looked at") {
+TEST_CASE_FIXTURE(Lookout, "a mailbox counts as current only once it was looked at") {
   park(with_cursor(id(4), "other"));
   room.missed_rings(desk, {"alice"});
   enter(with_cursor(id(4), "tab"));
@@ -130,7 +129,7 @@ TEST_CASE_FIXTURE(Lookout, "a mailbox is taken for current only once it was look
   CHECK(store.reads.empty());
 }
 
-TEST_CASE_FIXTURE(Lookout, "a mailbox that nobody listens to is never taken for current") {
+TEST_CASE_FIXTURE(Lookout, "a mailbox that no listener hears never counts as current") {
   park(with_cursor(id(4), "other"));
   bells.deafen();
   enter(with_cursor(id(4), "tab"));
@@ -145,20 +144,20 @@ TEST_CASE_FIXTURE(Lookout, "a mailbox that nobody listens to is never taken for 
 TEST_CASE_FIXTURE(Lookout, "a ring between a light look and its answer counts") {
   const auto heard = park(with_cursor(id(4)));
   room.missed_rings(desk, {"alice"});
-  SUBCASE("one that the poll is answered by") {
+  SUBCASE("a ring that answers the poll") {
     rung(ring(id(5)));
     CHECK(reason_of(heard) == "messages");
     answer_peek(Store::Glimpses{as_noted(id(4))});
     CHECK(store.reads.empty());
   }
-  SUBCASE("one that was not heard either") {
+  SUBCASE("a ring that was not heard either") {
     room.missed_rings(desk, {"alice"});
     answer_peek(Store::Glimpses{as_noted(id(4))});
     CHECK(store.reads.size() == 1);
   }
 }
 
-TEST_CASE_FIXTURE(Lookout, "whoever has left while being looked at is not read for") {
+TEST_CASE_FIXTURE(Lookout, "a client that has left while being looked at is not read") {
   const auto heard = park(with_cursor(id(4)));
   room.missed_rings(desk, {"alice"});
   heard->leave();
@@ -168,7 +167,7 @@ TEST_CASE_FIXTURE(Lookout, "whoever has left while being looked at is not read f
 
 // --- a crowd -----------------------------------------------------------------------------------
 
-TEST_CASE("fifty thousand who were not heard are looked at by and by, never many at once") {
+TEST_CASE("fifty thousand users with missed rings are looked at gradually, never many at once") {
   constexpr size_t kCrowd = 50'000;
   constexpr size_t kAtOnce = 200;
   LoopThread thread;
@@ -189,7 +188,7 @@ TEST_CASE("fifty thousand who were not heard are looked at by and by, never many
       read.then(nothing_after(id(4)));
     }
     room.missed_rings(desk, users);
-    room.missed_rings(desk, users);  // as by lanes that come and go
+    room.missed_rings(desk, users);  // as lanes do that come and go
   });
 
   size_t looked_at = 0;
@@ -225,7 +224,7 @@ TEST_CASE("fifty thousand who were not heard are looked at by and by, never many
   };
   for (size_t portion = 0; portion < kCrowd / kAtOnce + 2; ++portion) {
     thread.on_loop(answer_all);
-    thread.pass(600);  // the pause, or that after a failure
+    thread.pass(600);  // the pause after a look, or after a failure
   }
   thread.halt();
   CHECK(looked_at == kCrowd);

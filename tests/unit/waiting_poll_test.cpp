@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What may become of a poll.
+// The states of a poll.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -20,7 +20,7 @@ namespace {
 using State = Poll::State;
 
 struct Becoming : FakeWaiting {
-  // A poll in that state, which it got to by the shortest way.
+  // A poll in that state, reached by the shortest way.
   std::shared_ptr<Poll> in(State state) {
     auto poll = make_poll();
     if (state == State::late) poll->become(State::parked);
@@ -28,7 +28,7 @@ struct Becoming : FakeWaiting {
     return poll;
   }
 
-  // Whether a transition is refused by ending the program: tried in a child.
+  // Whether a transition ends the program: tried in a child.
   bool is_refused(State from, State to) {
     const auto poll = in(from);
     const pid_t child = fork();
@@ -58,7 +58,7 @@ TEST_CASE_FIXTURE(Becoming, "a poll whose answer is held back can only end") {
   for (const State to : kStates) CHECK(is_refused(State::late, to) == (to != State::ended));
 }
 
-TEST_CASE_FIXTURE(Becoming, "a poll that waits is read for, held back, or ends") {
+TEST_CASE_FIXTURE(Becoming, "a poll that waits may read, be held back, or end") {
   for (const State from : {State::queued, State::parked, State::slowed}) {
     for (const State to : kStates) {
       const bool may = to == State::reading || to == State::late || to == State::ended;
@@ -67,7 +67,7 @@ TEST_CASE_FIXTURE(Becoming, "a poll that waits is read for, held back, or ends")
   }
 }
 
-TEST_CASE_FIXTURE(Becoming, "a poll that is read for waits, or ends") {
+TEST_CASE_FIXTURE(Becoming, "a poll that reads may wait or end") {
   for (const State to : kStates) {
     CHECK(is_refused(State::reading, to) == (to == State::reading || to == State::late));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Polls that wait in the room for their turn to be read for.
+// Polls that wait in the room for their turn to read.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -24,21 +24,20 @@ struct Queueing : FakeWaiting {
     question.user = std::move(user);
     return question;
   }
-  // So many reads are under way that nobody else is read for.
+  // Takes all reads that may be under way, so that no other poll reads.
   void keep_the_store_busy() {
     for (int i = 0; store.reads.size() == static_cast<size_t>(i); ++i) {
       enter(of("busy" + std::to_string(i)));
     }
     REQUIRE(room.waiting_reads() == 1);
   }
-  // Nobody is queued any more.
+  // No poll is queued any more.
   void answer_all_reads() {
     while (!store.reads.empty()) answer_read(nothing_after(id(4)));
   }
 };
 
-TEST_CASE_FIXTURE(Queueing,
-                  "what Redis is asked for at once is bounded, and everybody's turn comes") {
+TEST_CASE_FIXTURE(Queueing, "the reads under way are bounded, and every poll's turn comes") {
   std::vector<std::shared_ptr<Heard>> all;
   all.reserve(300);
   for (int i = 0; i < 300; ++i) all.push_back(enter(of("user" + std::to_string(i))));
@@ -62,7 +61,7 @@ TEST_CASE_FIXTURE(Queueing, "a user's hundred polls leave another's read unhinde
   CHECK(store.reads.back().user == "bob");
 }
 
-TEST_CASE_FIXTURE(Queueing, "a poll that is superseded while it waits its turn is not read for") {
+TEST_CASE_FIXTURE(Queueing, "a poll that is superseded while it waits its turn costs no read") {
   const auto first = enter(only_looking(of("alice")));
   const auto second = enter(only_looking(of("alice")));
   const auto third = enter(only_looking(of("alice")));
@@ -81,7 +80,7 @@ TEST_CASE_FIXTURE(Queueing, "a poll that is superseded while it waits its turn i
   CHECK(room.size() == 0);
 }
 
-TEST_CASE_FIXTURE(Queueing, "a poll that goes while it waits its turn is not read for") {
+TEST_CASE_FIXTURE(Queueing, "a poll that goes while it waits its turn costs no read") {
   keep_the_store_busy();
   const auto heard = enter(of("alice"));
   heard->leave();
@@ -92,7 +91,8 @@ TEST_CASE_FIXTURE(Queueing, "a poll that goes while it waits its turn is not rea
   CHECK_FALSE(bells.watches("alice"));
 }
 
-TEST_CASE_FIXTURE(Queueing, "what rings while a poll waits its turn is found by its read") {
+TEST_CASE_FIXTURE(Queueing,
+                  "a message that rings while a poll waits its turn is found by its read") {
   keep_the_store_busy();
   const auto heard = enter(of("alice"));
   rung(bell());
@@ -139,7 +139,7 @@ TEST_CASE_FIXTURE(Queueing, "polls that wait their turn are answered as the prog
   CHECK(room.size() == 0);
 }
 
-TEST_CASE("no more new polls wait their turn than may be parked, and those that were parked do") {
+TEST_CASE("no more new polls wait their turn than may be parked, parked ones always may") {
   struct Narrow : Queueing {
     Narrow() : Queueing({.parked = 3, .clients = 100}) {}
   } narrow;
@@ -156,9 +156,10 @@ TEST_CASE("no more new polls wait their turn than may be parked, and those that 
   CHECK(parked->count() == 0);
 }
 
-TEST_CASE("a store that fails at once fails for all that wait, in one go") {
+TEST_CASE("if the store fails at once all polls that wait fail in one go") {
   struct AwayStore final : Store {
-    void push_each(std::span<const std::string_view>, std::string_view, ThenEach) override {}
+    void push_each(std::span<const std::string_view>, std::string_view, const PushOptions&,
+                   ThenEach) override {}
     void read(const ReadRequest&, Then<Reading> then) override {
       if (!is_away) return waiting.push_back(std::move(then));
       then(away());
@@ -166,8 +167,9 @@ TEST_CASE("a store that fails at once fails for all that wait, in one go") {
     void acknowledge(std::string_view, std::string_view, const Cursor&, uint64_t,
                      Then<bool>) override {}
     void peek(std::span<const Parked>, bool, Then<Glimpses>) override {}
-    void view(std::string_view, Then<MailboxView>) override {}
+    void view(std::string_view, const Window&, Then<MailboxView>) override {}
     void unread(std::string_view, std::string_view, Then<uint64_t>) override {}
+    void retract(std::string_view, const Cursor&, Then<bool>) override {}
     void remove(std::string_view, Then<bool>) override {}
     void adopt(std::string_view, std::string_view, Then<Pushed>) override {}
     void adopt_all(std::string_view, Then<bool>) override {}
@@ -190,9 +192,10 @@ TEST_CASE("a store that fails at once fails for all that wait, in one go") {
   CHECK(waiting.room.size() == 0);
 }
 
-// --- the same at once --------------------------------------------------------------------------
+// --- repeats at once ---------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(Queueing, "a hundred polls at once for the same are repeats, as if one by one") {
+TEST_CASE_FIXTURE(
+    Queueing, "a hundred polls at once for the same count as repeats, as they would one by one") {
   std::vector<std::shared_ptr<Heard>> all;
   all.reserve(100);
   for (int i = 0; i < 100; ++i) all.push_back(enter(only_looking(of("alice"))));
@@ -202,7 +205,7 @@ TEST_CASE_FIXTURE(Queueing, "a hundred polls at once for the same are repeats, a
       answer_read(one(id(5)));
       ++reads;
     }
-    if (ms < 100) CHECK(reads == 1);  // for the first; the last is held back
+    if (ms < 100) CHECK(reads == 1);  // of the first; the last is held back
     tick_after(1);
   }
   CHECK(reads == 2);
@@ -211,7 +214,7 @@ TEST_CASE_FIXTURE(Queueing, "a hundred polls at once for the same are repeats, a
 }
 
 TEST_CASE_FIXTURE(Queueing,
-                  "a client that asks for the same each millisecond is read for each second") {
+                  "a client that asks for the same each millisecond costs a read a second") {
   size_t reads = 0;
   for (int ms = 0; ms < 10'000; ++ms) {
     enter(only_looking(of("alice")));
@@ -225,7 +228,7 @@ TEST_CASE_FIXTURE(Queueing,
   CHECK(reads <= 15);
 }
 
-TEST_CASE_FIXTURE(Queueing, "a client that moves on while it is read for is not held back") {
+TEST_CASE_FIXTURE(Queueing, "a client that moves on during its read is not held back") {
   for (uint64_t seq = 1; seq < 50; ++seq) {
     enter(only_looking(with_cursor(id(seq))));
     CHECK(room.waiting_reads() == (seq > 1 ? 1 : 0));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Whose turn it is to be read for, by the polls' users and clients, and by what reads have brought.
+// Which poll reads next, by the polls' users and clients, and by the bytes that reads have brought.
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -30,16 +30,16 @@ struct Turns : FakeWaiting {
     turns.line_up(one);
     return one;
   }
-  // Those that this worker is to read for now.
+  // The polls whose reads this worker is to begin now.
   std::vector<PollPtr> all_next(const Desk& worker) {
     std::vector<PollPtr> all;
     while (const auto one = turns.next(worker)) all.push_back(one);
     return all;
   }
-  // A worker has read for others before, who got little.
+  // The worker's reads before these brought little.
   void get_used_to_little(const Desk& worker) {
     for (int i = 0; i < 100; ++i) {
-      const auto one = line_up("somebody");
+      const auto one = line_up("busy");
       REQUIRE(turns.next(worker) == one);
       turns.returned(worker, *one, 100);
     }
@@ -52,7 +52,8 @@ struct Turns : FakeWaiting {
   ReadTurns turns;
 };
 
-TEST_CASE_FIXTURE(Turns, "a worker has sixteen reads under way, the other polls wait their turn") {
+TEST_CASE_FIXTURE(Turns,
+                  "a worker has at most sixteen reads under way, the other polls wait their turn") {
   get_used_to_little(desk);
   line_up_many(20);
   const auto first = all_next(desk);
@@ -68,9 +69,9 @@ TEST_CASE_FIXTURE(Turns, "a worker has sixteen reads under way, the other polls 
   CHECK(turns.waiting() == 0);
 }
 
-TEST_CASE_FIXTURE(Turns, "a worker whose reads bring a mebibyte has four under way") {
-  SUBCASE("it has just begun, and knows nothing of them") {}
-  SUBCASE("it was used to little, and has read for two dozen") {
+TEST_CASE_FIXTURE(Turns, "a worker whose reads bring a mebibyte has at most four under way") {
+  SUBCASE("it has just begun, and knows nothing of its reads") {}
+  SUBCASE("its reads brought little, until two dozen brought much") {
     get_used_to_little(desk);
     for (int i = 0; i < 24; ++i) {
       const auto one = line_up("full" + std::to_string(i));
@@ -82,8 +83,8 @@ TEST_CASE_FIXTURE(Turns, "a worker whose reads bring a mebibyte has four under w
   CHECK(all_next(desk).size() == 4);
 }
 
-TEST_CASE_FIXTURE(Turns,
-                  "a worker may have one read under way, however much its last ones brought") {
+TEST_CASE_FIXTURE(
+    Turns, "a worker may always have one read under way, however much its last ones brought") {
   for (int i = 0; i < 100; ++i) {
     const auto one = line_up("huge");
     REQUIRE(turns.next(desk) == one);
@@ -100,7 +101,8 @@ TEST_CASE_FIXTURE(Turns, "each worker has reads of its own under way") {
   CHECK(all_next(other).size() == 16);
 }
 
-TEST_CASE_FIXTURE(Turns, "two reads of a user are under way, one of a client, whoever reads") {
+TEST_CASE_FIXTURE(
+    Turns, "at most two reads of a user and one of a client are under way, over all workers") {
   const auto tab = line_up("alice", "tab");
   const auto tab_again = line_up("alice", "tab");
   const auto phone = line_up("alice", "phone");
@@ -112,13 +114,13 @@ TEST_CASE_FIXTURE(Turns, "two reads of a user are under way, one of a client, wh
   CHECK(turns.next(other) == nullptr);
   CHECK(turns.next(desk) == nullptr);
   turns.returned(other, *phone, 0);
-  CHECK_MESSAGE(turns.next(other) == script, "the tab is still read for");
+  CHECK_MESSAGE(turns.next(other) == script, "the tab's read is still under way");
   turns.returned(desk, *tab, 0);
   CHECK(turns.next(desk) == tab_again);
   CHECK(turns.waiting() == 0);
 }
 
-TEST_CASE_FIXTURE(Turns, "a user with a hundred polls holds up another's one by one read") {
+TEST_CASE_FIXTURE(Turns, "a user with a hundred polls holds up another user's by one read") {
   for (int i = 0; i < 100; ++i) line_up("alice", std::to_string(i));
   const auto bob = line_up("bob");
   REQUIRE(turns.next(desk) != bob);
@@ -137,7 +139,7 @@ TEST_CASE_FIXTURE(Turns, "users take turns, each user's polls come in their orde
   }
 }
 
-TEST_CASE_FIXTURE(Turns, "a poll that steps out is not read for, and those behind it are") {
+TEST_CASE_FIXTURE(Turns, "a poll that steps out does not read, and those behind it do") {
   const auto first = line_up("alice", "a");
   const auto second = line_up("alice", "b");
   turns.step_out(*first);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Polls that come in, are read for, wait and are answered. Superseding, warm places and a long
-// random walk have files of their own.
+// Polls that come in, read, wait and are answered. Superseding, warm clients and a long random walk
+// have files of their own.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -16,8 +16,7 @@ namespace {
 
 // --- coming in ---------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(FakeWaiting,
-                  "a poll is read for as it comes in, and says until when it may park") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll reads as it comes in, and says until when it may park") {
   Question question = with_cursor(id(4), "tab");
   question.limit = 7;
   const auto heard = enter(question);
@@ -40,7 +39,8 @@ TEST_CASE_FIXTURE(FakeWaiting, "a poll that only looks says that it neither park
   CHECK(store.reads.front().watch_until == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "messages that are there are answered at once, nothing is watched") {
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a poll that finds messages is answered at once, and watches nothing") {
   const auto heard = enter(with_cursor(id(4)));
   Reading reading = one(id(7));
   reading.messages = {{id(6), kBody}, {id(7), kBody}};
@@ -49,12 +49,12 @@ TEST_CASE_FIXTURE(FakeWaiting, "messages that are there are answered at once, no
   CHECK(answer_of(heard) ==
         R"({"count":2,"messages":[)" + message(id(6)) + "," + message(id(7)) +
             R"(],"cursor":"1795000000000-7","missed":1,"reset":false,"reason":"messages",)"
-            "\"retry_after_ms\":0}\n");
+            "\"retry_after_ms\":0,\"collapsed\":0}\n");
   CHECK(room.size() == 0);
   CHECK(bells.size() == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "what is given out is counted, and who waits") {
+TEST_CASE_FIXTURE(FakeWaiting, "delivered messages and parked polls are counted") {
   enter(with_cursor(id(4)));
   CHECK(room.parked() == 0);
   Reading reading = one(id(7));
@@ -71,7 +71,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "what is given out is counted, and who waits") {
   CHECK(room.delivered().messages.value() == 3);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "where there is nothing a poll is parked and its mailbox watched") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that finds nothing is parked, and its mailbox watched") {
   const auto heard = enter(with_cursor(id(4)));
   CHECK_FALSE(bells.watches("alice"));
   answer_read(nothing_after(id(4)));
@@ -89,7 +89,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a poll that only looks is never parked") {
   CHECK(bells.size() == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a ring during the read makes it read again") {
+TEST_CASE_FIXTURE(FakeWaiting, "a ring during the read makes the poll read again") {
   std::string rings;
   SUBCASE("one that carries a message") { rings = ring(id(5)); }
   SUBCASE("a bell") { rings = bell(); }
@@ -105,7 +105,8 @@ TEST_CASE_FIXTURE(FakeWaiting, "a ring during the read makes it read again") {
   CHECK(reason_of(heard) == "messages");
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "rings that were not heard during the read make it read again") {
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "rings that were not heard during the read make the poll read again") {
   const auto heard = enter(with_cursor(id(4)));
   room.missed_rings(desk, {"alice"});
   answer_read(nothing_after(id(4)));
@@ -115,9 +116,9 @@ TEST_CASE_FIXTURE(FakeWaiting, "rings that were not heard during the read make i
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "a reading that stops short of the newest message is followed by one more") {
+                  "a read that stops short of the newest message is followed by one more") {
   const auto heard = enter(with_cursor(id(4)));
-  Reading expired;  // all it had room for has expired
+  Reading expired;  // all messages that it had room for have expired
   expired.cursor = id(6);
   expired.newest = id(7);
   expired.missed = 2;
@@ -130,26 +131,26 @@ TEST_CASE_FIXTURE(FakeWaiting,
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "what was missed, and a reset, are carried from the read to the answer") {
+                  "the missed count and a reset are carried from the read to the answer") {
   const auto heard = enter(with_foreign_cursor());
   CHECK(store.reads.front().foreign);
   Reading reading = nothing_after(id(4));
   reading.missed = 3;
   reading.reset = true;
   answer_read(reading);
-  SUBCASE("of a ring") { rung(ring(id(5))); }
-  SUBCASE("of another read, which asks from where the first one ended") {
+  SUBCASE("to that of a ring") { rung(ring(id(5))); }
+  SUBCASE("to that of another read, which begins where the first one ended") {
     rung(ring(id(6)));
     CHECK_FALSE(store.reads.front().foreign);
     CHECK(store.reads.front().after == id(4));
     answer_read(one(id(6)));
   }
-  SUBCASE("of a timeout") { tick_after(25'000); }
+  SUBCASE("to that of a timeout") { tick_after(25'000); }
   CHECK(field(answer_of(heard), "missed") == "3");
   CHECK(field(answer_of(heard), "reset") == "true");
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "what two reads of a poll missed is added up") {
+TEST_CASE_FIXTURE(FakeWaiting, "the missed counts of a poll's two reads are added up") {
   const auto heard = enter(with_cursor(id(1)));
   Reading reading = nothing_after(id(4));
   reading.missed = 3;
@@ -170,7 +171,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a ring that carries the next message answers wit
   CHECK(answer_of(heard) ==
         R"({"count":1,"messages":[)" + message(id(5)) +
             R"(],"cursor":"1795000000000-5","missed":0,"reset":false,"reason":"messages",)"
-            "\"retry_after_ms\":0}\n");
+            "\"retry_after_ms\":0,\"collapsed\":0}\n");
   CHECK(room.size() == 0);
 }
 
@@ -186,7 +187,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "two clients of a user are both answered by one r
   CHECK(field(answer_of(script), "messages") == message(id(5)));
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a ring reaches nobody else") {
+TEST_CASE_FIXTURE(FakeWaiting, "a ring reaches no other user") {
   Question question = with_cursor(id(4));
   question.user = "bob";
   const auto bob = park(question);
@@ -196,9 +197,9 @@ TEST_CASE_FIXTURE(FakeWaiting, "a ring reaches nobody else") {
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "a ring that does not carry the client's next message makes it read") {
+                  "a ring that does not carry the client's next message makes it read again") {
   const auto heard = park(with_cursor(id(4)));
-  SUBCASE("one was skipped") { rung(ring(id(6))); }
+  SUBCASE("it skips one") { rung(ring(id(6))); }
   SUBCASE("it carries none") { rung(bell()); }
   SUBCASE("it has expired") { rung(ring(id(5), clock.wall_ms())); }
   SUBCASE("it is of another epoch") { rung(ring({kEpoch + 1, 5})); }
@@ -224,20 +225,21 @@ TEST_CASE_FIXTURE(FakeWaiting, "a ring for what the client has is ignored") {
   CHECK(room.size() == 1);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "the first message of all answers who waits from the beginning") {
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "the first message of all answers a poll that waits from the beginning") {
   const auto heard = park(with_cursor({}));
-  SUBCASE("straight, where it is the first") {
+  SUBCASE("without a read, if it is the first") {
     rung(ring(id(1)));
     CHECK(field(answer_of(heard), "cursor") == id(1).text());
   }
-  SUBCASE("by a read, where it is not") {
+  SUBCASE("by a read, if it is not") {
     rung(ring(id(2)));
     CHECK(heard->count() == 0);
     CHECK(store.reads.size() == 1);
   }
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a ring for nobody does nothing: its message stands in the list") {
+TEST_CASE_FIXTURE(FakeWaiting, "a ring without a poll does nothing: its message is in the list") {
   rung(ring(id(5)));
   rung(bell(), "bob");
   CHECK(room.mailboxes() == 0);
@@ -245,7 +247,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a ring for nobody does nothing: its message stan
   CHECK(store.notes.empty());
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "rings that come in another order than their messages lose none") {
+TEST_CASE_FIXTURE(FakeWaiting, "rings that come out of order lose no message") {
   const auto heard = park(with_cursor(id(4)));
   rung(ring(id(6)));
   CHECK(heard->count() == 0);
@@ -265,7 +267,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "rings that come in another order than their mess
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "a ring for an older message than the newest makes nobody park in vain") {
+                  "a ring for an older message than the newest makes no poll park in vain") {
   park(with_cursor(id(4)));
   rung(ring(id(5)));
   rung(ring(id(7)));
@@ -284,14 +286,14 @@ TEST_CASE_FIXTURE(FakeWaiting, "a ring makes no mailbox current") {
   CHECK(store.reads.size() == 1);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a poll that only looks lets nobody park without asking") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that only looks lets no other park without asking") {
   enter(only_looking(with_cursor(id(4))));
   answer_read(nothing_after(id(4)));
   enter(with_cursor(id(4), "tab"));
   CHECK(store.reads.size() == 1);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a ring that comes twice is given once") {
+TEST_CASE_FIXTURE(FakeWaiting, "a message that rings twice is given once") {
   const auto heard = park(with_cursor(id(4)));
   rung(ring(id(5)));
   CHECK(heard->count() == 1);
@@ -305,7 +307,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a ring that comes twice is given once") {
 
 TEST_CASE_FIXTURE(
     FakeWaiting,
-    "an up-to-date client is parked without asking, its acknowledgement is written by and by") {
+    "an up-to-date client is parked without asking, its acknowledgement is written later") {
   park(with_cursor(id(4), "tab"));
   rung(ring(id(5)));
   clock.pass(10);
@@ -315,7 +317,7 @@ TEST_CASE_FIXTURE(
   CHECK(heard->count() == 0);
   CHECK(store.notes.empty());
   CHECK(store.acks.empty());
-  tick_after(kByAndBy);
+  tick_after(kNoteDelay);
   REQUIRE(store.acks.size() == 1);
   const auto& ack = store.acks.front();
   CHECK(ack.user == "alice");
@@ -326,16 +328,16 @@ TEST_CASE_FIXTURE(
   CHECK(field(answer_of(heard), "messages") == message(id(6)));
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "an up-to-date client is noted whole") {
+TEST_CASE_FIXTURE(FakeWaiting, "a full note is written of an up-to-date client") {
   park(with_cursor(id(4), "tab"));
   Question question = with_cursor(id(5), "tab");
   std::string announced = ring(id(5));
-  SUBCASE("where it is new") { question.client = "phone"; }
-  SUBCASE("where what it acknowledges was long") {
+  SUBCASE("if it is new") { question.client = "phone"; }
+  SUBCASE("if the message that it acknowledges was long") {
     announced = "\x01" + id(5).text() + " " +
                 make_element("mail", '"' + std::string(1024, 'x') + '"', 5, 0);
   }
-  SUBCASE("a minute after it was so last") { question.timeout_ms += 60'000 + 1; }
+  SUBCASE("a minute after the last full note") { question.timeout_ms += 60'000 + 1; }
   rung(announced);
   store.notes.clear();
   enter(question);
@@ -351,7 +353,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "an up-to-date client is noted whole") {
   rung(ring(id(6)));
   question.after = id(6);
   enter(question);
-  tick_after(kByAndBy);
+  tick_after(kNoteDelay);
   CHECK(std::count_if(store.notes.begin(), store.notes.end(),
                       [&](const auto& written) { return written.client == question.client; }) == 1);
   CHECK(store.acks.size() == 1);
@@ -363,7 +365,7 @@ TEST_CASE_FIXTURE(
   park(with_cursor(id(4)));
   rung(ring(id(5)));
   enter(with_cursor(id(5)));
-  tick_after(kByAndBy);
+  tick_after(kNoteDelay);
   REQUIRE(store.acks.size() == 1);
   SUBCASE("it does") {
     store.acks.front().then(true);
@@ -379,11 +381,11 @@ TEST_CASE_FIXTURE(
 
 TEST_CASE_FIXTURE(
     FakeWaiting,
-    "a late acknowledgement that the store does not know takes back no read, but repeats it") {
+    "a late acknowledgement that the store does not know undoes no read, but repeats it") {
   park(with_cursor(id(4)));
   rung(ring(id(5)));
   enter(with_cursor(id(5)));
-  tick_after(kByAndBy);
+  tick_after(kNoteDelay);
   REQUIRE(store.acks.size() == 1);
   const auto newer = enter(with_cursor(id(4)));
   REQUIRE(store.reads.size() == 1);
@@ -398,7 +400,7 @@ TEST_CASE_FIXTURE(
   CHECK(room.parked() == 1);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a reading, too, tells what is the newest message") {
+TEST_CASE_FIXTURE(FakeWaiting, "a read, too, tells which message is the newest") {
   park(with_cursor(id(4), "tab"));
   enter(with_cursor(id(4), "phone"));
   CHECK(store.reads.empty());
@@ -408,11 +410,11 @@ TEST_CASE_FIXTURE(FakeWaiting, "a reading, too, tells what is the newest message
 TEST_CASE_FIXTURE(FakeWaiting, "a client asks the store") {
   park(with_cursor(id(4), "other"));
   Question question = with_cursor(id(4));
-  SUBCASE("where it is not up to date") { question.after = id(3); }
-  SUBCASE("where its cursor is ahead of the newest message") { question.after = id(5); }
-  SUBCASE("where it only looks") { question = only_looking(question); }
-  SUBCASE("where it has no cursor") { question = without_cursor(); }
-  SUBCASE("where its cursor is foreign") { question = with_foreign_cursor(); }
+  SUBCASE("if it is not up to date") { question.after = id(3); }
+  SUBCASE("if its cursor is ahead of the newest message") { question.after = id(5); }
+  SUBCASE("if it only looks") { question = only_looking(question); }
+  SUBCASE("if it has no cursor") { question = without_cursor(); }
+  SUBCASE("if its cursor is foreign") { question = with_foreign_cursor(); }
   SUBCASE("after a bell") {
     rung(bell());
     store.reads.clear();
@@ -428,10 +430,10 @@ TEST_CASE_FIXTURE(FakeWaiting, "a client asks the store") {
   SUBCASE("after an acknowledgement that may not have arrived") {
     question.client = "other";
     enter(question);
-    tick_after(kByAndBy);
+    tick_after(kNoteDelay);
     store.acks.front().then(away());
   }
-  SUBCASE("while a reading was disturbed") {
+  SUBCASE("if a ring came during a read") {
     enter(with_cursor(id(3), "third"));
     rung(bell());
     store.reads.erase(store.reads.begin() + 1);
@@ -445,7 +447,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
                   "an older ring that comes late does not make an older message the newest") {
   park(with_cursor(id(6), "tab"));
   rung(ring(id(7)));
-  rung(ring(id(6)));  // of a lane that had the mailbox before
+  rung(ring(id(6)));  // by a lane that had the mailbox before
   enter(with_cursor(id(6), "phone"));
   CHECK(store.reads.size() == 1);
 }
@@ -462,7 +464,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a note that arrived changes nothing") {
 
 // --- without a cursor --------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(FakeWaiting, "a client without a cursor leaves it to the store, each time") {
+TEST_CASE_FIXTURE(FakeWaiting, "a client without a cursor uses the store's, each time") {
   const auto first = enter(without_cursor());
   CHECK_FALSE(store.reads.front().after);
   answer_read(nothing_after(id(4)));
@@ -492,7 +494,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a parked poll times out on the dot") {
   CHECK(room.size() == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a poll whose time is up while it is read for is not parked") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll whose time is up during its read is not parked") {
   const auto heard = enter(with_cursor(id(4)));
   tick_after(25'000);
   CHECK(heard->count() == 0);
@@ -500,7 +502,8 @@ TEST_CASE_FIXTURE(FakeWaiting, "a poll whose time is up while it is read for is 
   CHECK(reason_of(heard) == "timeout");
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "tick tells when to come back: at the next deadline, or never") {
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "tick returns when it must be called again: at the next deadline, or never") {
   CHECK(tick_after(0) == kNever);
   Question question = with_cursor(id(4), "long");
   question.timeout_ms = 50'000;
@@ -511,7 +514,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "tick tells when to come back: at the next deadli
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "whoever ticks is woken for a deadline that is nearer than the next one") {
+                  "the ticker is woken for a deadline that is nearer than the next one") {
   park(with_cursor(id(4), "first"));
   CHECK(wakes == 1);
   room.tick(desk);
@@ -539,7 +542,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a new poll is refused while the store is away") 
   CHECK(room.ended(Reason::error) == 1);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a poll that was parked stays so, and is read for again") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that was parked stays so, and reads again") {
   const auto heard = park(with_cursor(id(4)));
   rung(bell());
   answer_read(away());
@@ -553,7 +556,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a poll that was parked stays so, and is read for
   CHECK(reason_of(heard) == "messages");
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a poll that was answered since is not read for again") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that was answered since does not read again") {
   const auto heard = park(with_cursor(id(4)));
   rung(bell());
   answer_read(away());
@@ -567,15 +570,15 @@ TEST_CASE_FIXTURE(FakeWaiting, "a poll that was answered since is not read for a
 TEST_CASE_FIXTURE(FakeWaiting, "a poll that stays while the store is away times out on the dot") {
   const auto heard = park(with_cursor(id(4)));
   rung(bell());
-  CHECK(tick_after(24'900) == kNever);  // it is being read for
-  SUBCASE("where the read fails before") {
+  CHECK(tick_after(24'900) == kNever);  // its read is under way
+  SUBCASE("if the read fails before") {
     const size_t before = wakes;
     answer_read(away());
     CHECK(wakes == before + 1);
     CHECK(tick_after(0) == 100);
     tick_after(100);
   }
-  SUBCASE("where the read fails after") {
+  SUBCASE("if the read fails after") {
     tick_after(100);
     answer_read(away());
     room.tick(desk);
@@ -585,7 +588,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a poll that stays while the store is away times 
 
 // --- raw elements ------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(FakeWaiting, "a raw element is adopted, whoever waits") {
+TEST_CASE_FIXTURE(FakeWaiting, "a raw element is adopted if any client waits") {
   const auto heard = park(with_cursor(id(4)));
   rung("a word by hand");
   rung("another", "bob");
@@ -596,7 +599,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a raw element is adopted, whoever waits") {
   CHECK(store.adoptions[1].user == "bob");
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a raw element is adopted again later where the store is away") {
+TEST_CASE_FIXTURE(FakeWaiting, "adopting a raw element is tried again later if the store is away") {
   rung(std::string("\x01\xFF\0", 3));
   auto adoption = std::move(store.adoptions.front());
   store.adoptions.pop_front();
@@ -611,7 +614,8 @@ TEST_CASE_FIXTURE(FakeWaiting, "a raw element is adopted again later where the s
   CHECK(store.adoptions.size() == 1);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a raw element that its mailbox refuses is tried ever more seldom") {
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "a raw element that its mailbox refuses is tried less and less often") {
   std::vector<uint64_t> waits{300, 600, 1200, 2400, 4800, 9600, 10'000, 10'000};
   std::reverse(waits.begin(), waits.end());
   rung("a word by hand");
@@ -635,7 +639,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a raw element that its mailbox refuses is tried 
   CHECK(waits.empty());
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a parked poll of a mailbox that is broken hears so") {
+TEST_CASE_FIXTURE(FakeWaiting, "a parked poll of a broken mailbox is told so") {
   const auto heard = park(with_cursor(id(4)));
   rung(bell());
   answer_read(broken_data("base:{alice} can't be read"));
@@ -657,7 +661,8 @@ TEST_CASE_FIXTURE(FakeWaiting, "raw elements that a read sees are adopted, then 
   CHECK(reason_of(heard) == "messages");
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "raw elements wait while there are messages to answer with") {
+TEST_CASE_FIXTURE(FakeWaiting,
+                  "raw elements are left alone while there are messages to answer with") {
   const auto heard = enter(with_cursor(id(4)));
   Reading reading = one(id(5));
   reading.raw = true;
@@ -666,7 +671,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "raw elements wait while there are messages to an
   CHECK(store.adoptions_of_all.empty());
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a new poll is refused where raw elements can't be adopted") {
+TEST_CASE_FIXTURE(FakeWaiting, "a new poll is refused if raw elements can't be adopted") {
   const auto heard = enter(with_cursor(id(4)));
   Reading reading = nothing_after(id(4));
   reading.raw = true;
@@ -692,14 +697,14 @@ TEST_CASE_FIXTURE(FakeWaiting,
   CHECK(heard->count() == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a client that goes while it is read for is not answered") {
+TEST_CASE_FIXTURE(FakeWaiting, "a client that goes during its read is not answered") {
   const auto heard = enter(with_cursor(id(4)));
   heard->leave();
   CHECK(room.size() == 0);
   Or<Reading> found = nothing_after(id(4));
-  SUBCASE("where nothing is found") {}
-  SUBCASE("where something is found") { found = one(id(5)); }
-  SUBCASE("where the store is away") { found = away(); }
+  SUBCASE("if nothing is found") {}
+  SUBCASE("if a message is found") { found = one(id(5)); }
+  SUBCASE("if the store is away") { found = away(); }
   answer_read(found);
   CHECK(heard->count() == 0);
   CHECK(room.size() == 0);
@@ -708,7 +713,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a client that goes while it is read for is not a
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "a client that goes while raw elements are adopted is not read for again") {
+                  "a client that goes while raw elements are adopted costs no further read") {
   const auto heard = enter(with_cursor(id(4)));
   Reading reading = nothing_after(id(4));
   reading.raw = true;
@@ -719,7 +724,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
   CHECK(heard->count() == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a client that had gone before it came in is not waited for") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll whose client had gone before it came in does not wait") {
   const auto heard = std::make_shared<Heard>();
   heard->here = false;
   room.enter(desk, with_cursor(id(4)), std::make_shared<FakeReplyTo>(heard));
@@ -729,7 +734,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a client that had gone before it came in is not 
   CHECK(bells.size() == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "one client's going leaves the user's other clients waiting") {
+TEST_CASE_FIXTURE(FakeWaiting, "the user's other clients wait on when one goes") {
   const auto tab = park(with_cursor(id(4), "tab"));
   const auto phone = park(with_cursor(id(4), "phone"));
   tab->leave();
@@ -741,7 +746,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "one client's going leaves the user's other clien
 
 // --- closing -----------------------------------------------------------------------------------
 
-TEST_CASE_FIXTURE(FakeWaiting, "closing answers everybody with shutdown") {
+TEST_CASE_FIXTURE(FakeWaiting, "closing answers every poll with shutdown") {
   const auto parked = park(with_cursor(id(4), "parked"));
   const auto superseded = park(with_cursor(id(4), "fought over"));
   const auto newer = park(with_cursor(id(4), "fought over"));
@@ -759,7 +764,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "closing answers everybody with shutdown") {
   CHECK(reason_of(reading) == "shutdown");
   CHECK(reason_of(finding) == "messages");
   CHECK(room.size() == 0);
-  // Who was parked is noted as away, and the mailbox as unwatched.
+  // A client that was parked is noted as away, and the mailbox as unwatched.
   CHECK(store.notes.size() == 2);
   for (const auto& note : store.notes) {
     CHECK(note.park_until == 0);
@@ -767,7 +772,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "closing answers everybody with shutdown") {
   }
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "who comes in after the closing is answered with shutdown") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll that comes in after closing is answered with shutdown") {
   room.close(desk);
   const auto heard = enter(with_cursor(id(4)));
   CHECK(reason_of(heard) == "shutdown");
@@ -776,14 +781,14 @@ TEST_CASE_FIXTURE(FakeWaiting, "who comes in after the closing is answered with 
   CHECK(room.size() == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "after the closing nothing is noted as watched any more") {
+TEST_CASE_FIXTURE(FakeWaiting, "after closing no mailbox is noted as watched any more") {
   park(with_cursor(id(4)));
   room.close(desk);
   tick_after(500);
   for (const auto& note : store.notes) CHECK(note.watch_until == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a read that fails after the closing refuses its poll") {
+TEST_CASE_FIXTURE(FakeWaiting, "a read that fails after closing refuses its poll") {
   const auto heard = park(with_cursor(id(4)));
   rung(bell());
   room.close(desk);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What is due first, of all kinds and of one.
+// Which entry is due first, of all kinds and of one.
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -25,7 +25,7 @@ struct Scheduled : FakeWaiting {
   Schedule schedule;
 };
 
-TEST_CASE_FIXTURE(Scheduled, "what is due is told earliest first, whatever its kind") {
+TEST_CASE_FIXTURE(Scheduled, "entries that are due are told earliest first, whatever their kind") {
   CHECK(schedule.next_due() == std::nullopt);
   CHECK(schedule.due(1000) == nullptr);
   const auto third = add(Kind::deadline, 30);
@@ -41,7 +41,7 @@ TEST_CASE_FIXTURE(Scheduled, "what is due is told earliest first, whatever its k
   CHECK(schedule.due(1000) == nullptr);
 }
 
-TEST_CASE_FIXTURE(Scheduled, "of a kind the earliest is told, and how many there are") {
+TEST_CASE_FIXTURE(Scheduled, "a kind's earliest entry is told, and how many there are") {
   add(Kind::late, 5);
   const auto later = add(Kind::deadline, 30);
   const auto sooner = add(Kind::deadline, 20);
@@ -51,13 +51,13 @@ TEST_CASE_FIXTURE(Scheduled, "of a kind the earliest is told, and how many there
   CHECK(schedule.first(Kind::rest) == nullptr);
 }
 
-TEST_CASE_FIXTURE(Scheduled, "of those due at once the first that was added comes first") {
+TEST_CASE_FIXTURE(Scheduled, "entries due at once come in the order in which they were added") {
   const auto first = add(Kind::turn, 20);
   add(Kind::turn, 20);
   CHECK(schedule.due(20)->poll == first);
 }
 
-TEST_CASE_FIXTURE(Scheduled, "a poll that is kept by the schedule alone goes with its entry") {
+TEST_CASE_FIXTURE(Scheduled, "a poll that only the schedule keeps goes with its entry") {
   std::weak_ptr<Poll> gone = add(Kind::turn, 20);
   REQUIRE_FALSE(gone.expired());
   schedule.remove(gone.lock()->place);
@@ -65,7 +65,7 @@ TEST_CASE_FIXTURE(Scheduled, "a poll that is kept by the schedule alone goes wit
   CHECK(schedule.count(Kind::turn) == 0);
 }
 
-TEST_CASE_FIXTURE(Scheduled, "what stands nowhere may be removed") {
+TEST_CASE_FIXTURE(Scheduled, "a poll without an entry may be removed") {
   Schedule::Place nowhere;
   schedule.remove(nowhere);
   CHECK(schedule.next_due() == std::nullopt);

@@ -18,7 +18,7 @@ Question stream_from(const Cursor& after, std::string client = "") {
 }
 
 struct Streaming : FakeWaiting {
-  // One that stands, and was written to once: that it does.
+  // An open stream that was written to once: that it is open.
   std::shared_ptr<Heard> stand(Question question) {
     const auto heard = park(std::move(question));
     REQUIRE(heard->written.size() == 1);
@@ -41,7 +41,7 @@ std::string seqs(const std::shared_ptr<Heard>& heard) {
   return all;
 }
 
-TEST_CASE_FIXTURE(Streaming, "a stream that has everything is told that it stands, and stays") {
+TEST_CASE_FIXTURE(Streaming, "a stream that has everything is told that it is open, and stays") {
   const auto heard = enter(stream_from(id(4)));
   CHECK(heard->written.empty());
   answer_read(nothing_after(id(4)));
@@ -62,7 +62,8 @@ TEST_CASE_FIXTURE(Streaming, "each message that rings is written, in order, and 
   CHECK(seqs(heard) == "5 6 7 8 9 ");
 }
 
-TEST_CASE_FIXTURE(Streaming, "a hole is read for, and only what the client has is acknowledged") {
+TEST_CASE_FIXTURE(Streaming,
+                  "a gap in the rings costs a read, and only what the client has is acknowledged") {
   const auto heard = stand(stream_from(id(4)));
   rung(ring(id(5)));
   rung(ring(id(7)));
@@ -77,7 +78,8 @@ TEST_CASE_FIXTURE(Streaming, "a hole is read for, and only what the client has i
   CHECK(store.reads.empty());
 }
 
-TEST_CASE_FIXTURE(Streaming, "what rings while another worker is writing is written behind it") {
+TEST_CASE_FIXTURE(Streaming,
+                  "a message that rings while another worker writes is written after that") {
   const auto heard = stand(stream_from(id(4)));
   heard->meanwhile = [&] {
     rung(ring(id(6)));
@@ -88,7 +90,7 @@ TEST_CASE_FIXTURE(Streaming, "what rings while another worker is writing is writ
   CHECK(store.reads.empty());
 }
 
-TEST_CASE_FIXTURE(Streaming, "an end that comes while it is written to comes behind that") {
+TEST_CASE_FIXTURE(Streaming, "an end that comes during a write is written after it") {
   const auto heard = stand(stream_from(id(4)));
   heard->meanwhile = [&] {
     rung(ring(id(6)));
@@ -101,7 +103,7 @@ TEST_CASE_FIXTURE(Streaming, "an end that comes while it is written to comes beh
   CHECK(room.streams() == 0);
 }
 
-TEST_CASE_FIXTURE(Streaming, "a refusal that comes while it is written to comes behind that") {
+TEST_CASE_FIXTURE(Streaming, "a refusal that comes during a write is written after it") {
   const auto heard = stand(stream_from(id(4)));
   heard->meanwhile = [&] {
     rung(ring(id(7)));
@@ -113,7 +115,7 @@ TEST_CASE_FIXTURE(Streaming, "a refusal that comes while it is written to comes 
   CHECK(heard->refusals.front().code == Code::broken_data);
 }
 
-TEST_CASE_FIXTURE(Streaming, "more is read only when the client has taken what was") {
+TEST_CASE_FIXTURE(Streaming, "more is read only when the client has taken what was written") {
   const auto heard = enter(stream_from(id(0)));
   heard->taken = ReplyTo::Taken::too_little;
   Reading reading = one(id(9));
@@ -122,7 +124,7 @@ TEST_CASE_FIXTURE(Streaming, "more is read only when the client has taken what w
   answer_read(reading);
   CHECK(seqs(heard) == "1 2 ");
   CHECK(store.reads.empty());
-  CHECK(heard->count() == 0);  // as much as that is not its fault
+  CHECK(heard->count() == 0);  // so little is not the client's fault
   rung(ring(id(10)));
   CHECK(store.reads.empty());
   heard->take_all();
@@ -135,7 +137,7 @@ TEST_CASE_FIXTURE(Streaming, "more is read only when the client has taken what w
   CHECK(seqs(heard) == "1 2 3 ");
 }
 
-TEST_CASE_FIXTURE(Streaming, "a stream whose client takes too little of what comes ends as slow") {
+TEST_CASE_FIXTURE(Streaming, "a stream whose client takes too little ends as slow") {
   const auto heard = stand(stream_from(id(4)));
   heard->taken = ReplyTo::Taken::in_part;
   rung(ring(id(5)));
@@ -155,10 +157,11 @@ TEST_CASE_FIXTURE(Streaming, "a stream that was given hundreds of messages ends"
   CHECK(seq == 500);
   CHECK(reason_of(heard) == "timeout");
   CHECK(field(answer_of(heard), "cursor") == id(500).text());
-  CHECK(retry_of(heard) == 0);  // what comes next waits for it
+  CHECK(retry_of(heard) == 0);  // messages wait for the client
 }
 
-TEST_CASE_FIXTURE(Streaming, "one that has read as many is not told that its token has ended") {
+TEST_CASE_FIXTURE(Streaming,
+                  "a stream that has given that many is not told that its token has ended") {
   Question question = stream_from(id(0));
   question.outlives_admission = true;
   const auto heard = enter(question);
@@ -183,7 +186,7 @@ TEST_CASE_FIXTURE(Streaming, "a stream ends when its time is up, also while its 
   CHECK(reason_of(heard) == "timeout");
 }
 
-TEST_CASE_FIXTURE(Streaming, "what is missed, and a reset, are told once") {
+TEST_CASE_FIXTURE(Streaming, "a missed count and a reset are told once") {
   Question question = stream_from({});
   question.foreign = true;
   const auto heard = enter(question);
@@ -226,7 +229,8 @@ TEST_CASE_FIXTURE(Streaming, "a stream whose client is slow is superseded at onc
   CHECK(first->count() == 1);
 }
 
-TEST_CASE_FIXTURE(Streaming, "one that is superseded as it is read for gives way to the newer") {
+TEST_CASE_FIXTURE(Streaming,
+                  "a stream that is superseded during its read gives way to the newer one") {
   const auto first = enter(stream_from(id(4)));
   const auto second = enter(stream_from(id(4)));
   answer_read(one(id(5)));
@@ -236,7 +240,7 @@ TEST_CASE_FIXTURE(Streaming, "one that is superseded as it is read for gives way
   CHECK(seqs(second) == "5 ");
 }
 
-TEST_CASE_FIXTURE(Streaming, "a stream that stands outlives an absence of the store") {
+TEST_CASE_FIXTURE(Streaming, "an open stream outlives an outage of the store") {
   const auto heard = stand(stream_from(id(4)));
   rung(bell());
   answer_read(away());
@@ -244,7 +248,7 @@ TEST_CASE_FIXTURE(Streaming, "a stream that stands outlives an absence of the st
   CHECK(room.parked() == 1);
 }
 
-TEST_CASE_FIXTURE(Streaming, "one that was written to and not parked yet does so as well") {
+TEST_CASE_FIXTURE(Streaming, "so does a stream that was written to and is not parked yet") {
   const auto heard = enter(stream_from(id(0)));
   Reading reading = one(id(1));
   reading.newest = id(2);
@@ -254,14 +258,14 @@ TEST_CASE_FIXTURE(Streaming, "one that was written to and not parked yet does so
   CHECK(room.parked() == 1);
 }
 
-TEST_CASE_FIXTURE(Streaming, "a new one is refused while the store is away") {
+TEST_CASE_FIXTURE(Streaming, "a new stream is refused while the store is away") {
   const auto heard = enter(stream_from(id(0)));
   answer_read(away());
   REQUIRE(heard->refusals.size() == 1);
   CHECK(heard->written.empty());
 }
 
-TEST_CASE("a stream for which there is no place is refused once it has what there was") {
+TEST_CASE("a stream for which there is no place is refused after the messages that were there") {
   FakeWaiting waiting({.parked = 1});
   waiting.park(with_cursor(id(0), "other"));
   const auto heard = waiting.enter(stream_from(id(0)));
@@ -271,7 +275,7 @@ TEST_CASE("a stream for which there is no place is refused once it has what ther
   CHECK(heard->refusals.front().code == Code::overloaded);
 }
 
-TEST_CASE_FIXTURE(Streaming, "what a client acknowledges in between is noted, and not taken back") {
+TEST_CASE_FIXTURE(Streaming, "an acknowledgement during a stream is noted, and never goes back") {
   stand(stream_from(id(4), "tab"));
   rung(ring(id(5)));
   rung(ring(id(6)));
@@ -284,7 +288,7 @@ TEST_CASE_FIXTURE(Streaming, "what a client acknowledges in between is noted, an
   CHECK(told == 0);
   answer_note(Reading{});
   CHECK(told == 1);
-  // From the past, and from the future.
+  // Cursors from the past, and from the future.
   for (const Cursor& other : {id(4), id(9)}) {
     room.acknowledge(desk, "alice", "tab", other, then);
     CHECK(store.notes.front().after == id(5));
@@ -306,7 +310,7 @@ TEST_CASE_FIXTURE(Streaming, "an acknowledgement of a client that is not here go
   CHECK(failed);
 }
 
-TEST_CASE_FIXTURE(Streaming, "a client that goes away is forgotten, also while it is written to") {
+TEST_CASE_FIXTURE(Streaming, "a client that goes away is forgotten, also during a write") {
   const auto heard = stand(stream_from(id(4)));
   heard->meanwhile = [&] { heard->leave(); };
   rung(ring(id(5)));

@@ -48,7 +48,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a poll superseded within a second of parking is 
   CHECK(newer->count() == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "whoever ticks is woken for a late answer") {
+TEST_CASE_FIXTURE(FakeWaiting, "the ticker is woken for a late answer") {
   park(with_cursor(id(4)));
   room.tick(desk);
   const size_t before = wakes;
@@ -56,8 +56,9 @@ TEST_CASE_FIXTURE(FakeWaiting, "whoever ticks is woken for a late answer") {
   CHECK(wakes == before + 1);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting,
-                  "each late answer comes when it is due, in whatever order they were superseded") {
+TEST_CASE_FIXTURE(
+    FakeWaiting,
+    "each late answer comes when it is due, in whatever order the polls were superseded") {
   const auto first = park(with_cursor(id(4), "first"));
   clock.pass(500);
   const auto second = park(with_cursor(id(4), "second"));
@@ -83,8 +84,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
   CHECK(field(answer_of(older), "cursor") == id(4).text());
 }
 
-TEST_CASE_FIXTURE(FakeWaiting,
-                  "a poll superseded while it is read for keeps what was read for it") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll superseded during its read keeps what was read") {
   const auto older = enter(without_cursor());
   const auto newer = enter(without_cursor());
   answer_read(one(id(5)));
@@ -94,7 +94,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
   CHECK(newer->count() == 0);
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a poll superseded while it is read for is not parked") {
+TEST_CASE_FIXTURE(FakeWaiting, "a poll superseded during its read is not parked") {
   const auto older = enter(with_cursor(id(4)));
   const auto newer = enter(with_cursor(id(4)));
   answer_read(nothing_after(id(4)));
@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a poll superseded while it is read for is not pa
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "a superseded poll is refused where its read fails, also one that was parked") {
+                  "a superseded poll is refused if its read fails, also one that was parked") {
   const auto older = park(with_cursor(id(4)));
   rung(bell());
   const auto newer = enter(with_cursor(id(4)));
@@ -119,7 +119,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a superseded client that goes is forgotten, the 
   const auto older = park(with_cursor(id(4)));
   std::shared_ptr<Heard> newer;
   SUBCASE("while its answer is held back") { newer = enter(with_cursor(id(4))); }
-  SUBCASE("while it is read for") {
+  SUBCASE("during its read") {
     rung(bell());
     newer = enter(with_cursor(id(4)));
     answer_read(nothing_after(id(4)));
@@ -145,7 +145,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "another client of the same user is not supersede
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "two that fight for one name take turns no faster than once a second") {
+                  "two clients that share a name take turns no faster than once a second") {
   const uint64_t begin = clock.steady_ms();
   auto waiting = park(with_cursor(id(4)));
   constexpr int kTurns = 10;

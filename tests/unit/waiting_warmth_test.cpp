@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Between two polls of a client: its place is kept warm for a while, and the store is told in time
-// that nobody is there any more.
+// Between two polls of a client: the client is kept warm for a while, and the store is told in time
+// that it no longer waits.
 #include <doctest/doctest.h>
 
 #include "tests/unit/fake_waiting.h"
@@ -20,7 +20,7 @@ TEST_CASE_FIXTURE(FakeWaiting, "a client that does not come back within 500 ms i
   const auto& note = store.notes.front();
   CHECK(note.user == "alice");
   CHECK(note.client == "tab");
-  CHECK(note.after == id(4));  // the last that it said it has
+  CHECK(note.after == id(4));  // the last one that it acknowledged
   CHECK(note.limit == 0);
   CHECK(note.park_until == 0);
   // Its mailbox is still listened to.
@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
 
 TEST_CASE_FIXTURE(
     FakeWaiting,
-    "who is back before the store heard of the going is looked at, or read for again") {
+    "a client that is back before the store heard that it went is looked at, or reads again") {
   park(with_cursor(id(4)))->leave();
   REQUIRE(store.notes.size() == 1);
   CHECK(store.notes.front().park_until == 0);
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(
     REQUIRE(store.peeks.size() == 1);
     CHECK(store.peeks.front().clients.front() == std::pair<std::string, std::string>("alice", ""));
   }
-  SUBCASE("read for again if it is being read for") {
+  SUBCASE("read again if its read is under way") {
     answer_note(nothing_after(id(4)));
     answer_read(nothing_after(id(4)));
     REQUIRE(store.reads.size() == 1);
@@ -139,7 +139,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "a client that leaves while another needs the watch has that one looked at") {
+                  "if a client leaves while another needs the watch, that other one is looked at") {
   const auto gone = park(with_cursor(id(4), "tab"));
   gone->leave();
   // By another worker, whose read is quicker than the note.
@@ -151,7 +151,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
 }
 
 TEST_CASE_FIXTURE(FakeWaiting,
-                  "a client that leaves while another is between two polls has that one read for") {
+                  "if a client leaves while another is between two polls, that other one reads") {
   const auto gone = park(with_cursor(id(4), "tab"));
   gone->leave();
   // By another worker, whose read is quicker than the note; it is told of a message before that.
@@ -163,7 +163,7 @@ TEST_CASE_FIXTURE(FakeWaiting,
   CHECK_MESSAGE(store.reads.size() == 1, "the note may have taken its watch out");
 }
 
-TEST_CASE_FIXTURE(FakeWaiting, "a client that comes back after it was noted as away is read for") {
+TEST_CASE_FIXTURE(FakeWaiting, "a client that comes back after it was noted as away reads") {
   park(with_cursor(id(4), "tab"));
   rung(ring(id(5)));
   tick_after(500);
@@ -177,6 +177,35 @@ TEST_CASE_FIXTURE(FakeWaiting, "a client that comes back after it was noted as a
   rung(ring(id(6)));
   CHECK(reason_of(tab) == "messages");
   CHECK(reason_of(phone) == "messages");
+}
+
+TEST_CASE_FIXTURE(
+    FakeWaiting,
+    "a read for a poll that has gone says nothing of a mailbox that was made after it") {
+  enter(with_cursor(id(5), "gone"))->leave();
+  rung(ring(id(6)));  // no client is there to hear it
+  enter(with_cursor(id(5), "slow"));
+  REQUIRE(store.reads.size() == 2);
+  answer_read(nothing_after(id(5)));  // from before the ring
+  enter(with_cursor(id(5), "tab"));
+  CHECK(room.parked() == 0);
+  CHECK(store.reads.size() == 2);
+}
+
+struct WithOnePlace : FakeWaiting {
+  WithOnePlace() : FakeWaiting({.parked = 1}) {}
+};
+
+TEST_CASE_FIXTURE(WithOnePlace, "no more clients are kept warm than polls may wait") {
+  for (const char* user : {"alice", "bob"}) {
+    Question question = with_cursor(id(4));
+    question.user = user;
+    park(question);
+    rung(ring(id(5)), user);
+    tick_after(500);  // it rests
+    CHECK(room.mailboxes() == 1);
+    CHECK(room.users().front() == user);
+  }
 }
 
 TEST_CASE_FIXTURE(FakeWaiting, "many clients come and go, and nothing is left of them") {

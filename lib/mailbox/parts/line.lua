@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
--- Part of a step: what stands in `line`, a client's. `at`: what it has, as a number of the mailbox's
--- epoch; nil: the line can't be read. A number of an epoch that this one goes on from is one of this,
--- as far as that went; of any other epoch the client has nothing here. (`seen` and `parked` are left as
--- text: to make a number of one costs, and mostly one of them does.) Layouts: KEYS.md.
+-- Part of a step: reads `line`, a client's line. `at` is the seq up to which the client has everything,
+-- in the mailbox's epoch; nil: the line can't be read. A seq of an epoch from which this one has forked
+-- is also one of this epoch, up to the fork. Of any other epoch the client has nothing here. (`seen` and
+-- `parked` stay text: a conversion costs time, and mostly one of the two is enough.) Layouts: KEYS.md.
 local its_epoch, at, seen, parked = string.match(line, '^(%d+) (%d+) (%d+) (%d+)')
 if its_epoch == epoch then
   at = at + 0

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --
--- Part of a step: what stands in `record`, which is the value of the key `its_key`, a base, or false.
--- `fault`: an error, where it can't be read. More than 14 digits are no number of ours: an id has 15
+-- Part of a step: reads `record`, which is the value of the key `its_key`, a base, or false. `fault` is
+-- an error if it can't be read. More than 14 digits are no number of ours: an id has 15
 -- at most. Layouts: KEYS.md.
 local epoch, base, touched, watchers = '0', 0, 0, ''
-local bytes, forks, fault = nil, '', nil -- (bytes are nil where they are not counted)
+local bytes, forks, fault = nil, '', nil -- (bytes are nil if they are not counted)
 if record then
   epoch, base, touched, watchers = string.match(record, '^(%d+) (%d+) (%d+)(.*)$')
   if watchers and watchers ~= '' and string.byte(watchers) ~= 32 then

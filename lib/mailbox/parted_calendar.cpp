@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "mailbox/parted_calendar.h"
+
+#include <algorithm>
+#include <cassert>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "model/scheduled_id.h"
+
+namespace letterbox {
+
+namespace {
+
+std::string user_of(std::string_view id) {
+  auto parsed = ScheduledId::parse(id);
+  assert(parsed);
+  return std::move(parsed->user);
+}
+
+// What one part is asked to settle.
+struct Settling {
+  std::vector<std::string> gone;
+  std::vector<Calendar::Postponed> postponed;
+};
+
+}  // namespace
+
+void PartedCalendar::add_each(std::span<const std::string_view> users, std::string_view element,
+                              uint64_t at_ms, const PushOptions& options, ThenEach then) {
+  const auto itself = [](std::string_view user) { return user; };
+  if (const auto part = only_part(users, parts_.size(), itself)) {
+    return parts_[*part].add_each(users, element, at_ms, options, std::move(then));
+  }
+  const auto shares =
+      std::make_shared<const std::vector<Share>>(divide(users, parts_.size(), itself));
+  using Outcomes = std::vector<Or<Scheduled>>;
+  gather<Outcomes>(
+      shares->size(),
+      [&](size_t i, Callback<void(Outcomes)> told) {
+        const Share& share = (*shares)[i];
+        parts_[share.part].add_each(
+            pick<std::string_view>(users, share), element, at_ms, options,
+            [told = std::move(told)](const Outcomes& outcomes) { told(outcomes); });
+      },
+      [shares, then = std::move(then)](std::vector<Outcomes> outcomes) {
+        then(in_order(*shares, std::move(outcomes)));
+      });
+}
+
+void PartedCalendar::cancel(std::string_view id, Then<bool> then) {
+  parts_.of(user_of(id)).cancel(id, std::move(then));
+}
+
+void PartedCalendar::look(size_t most, uint64_t ahead_ms, Then<Look> then) {
+  const auto with_more = static_cast<size_t>(std::count(has_more_.begin(), has_more_.end(), true));
+  const size_t share = std::max<size_t>(1, most / std::max<size_t>(1, with_more));
+  const auto asked = has_more_;
+  gather<Or<Look>>(
+      parts_.size(),
+      [&](size_t part, Then<Look> told) {
+        parts_[part].look(asked[part] ? share : 1, ahead_ms, std::move(told));
+      },
+      [this, most, then = std::move(then)](std::vector<Or<Look>> answers) {
+        looked(most, std::move(answers), then);
+      });
+}
+
+void PartedCalendar::looked(size_t most, std::vector<Or<Look>> answers, const Then<Look>& then) {
+  assert(answers.size() == parts_.size());
+  if (all_failed(answers)) return then(*first_error(answers));
+  Look whole;
+  for (size_t part = 0; part < answers.size(); ++part) {
+    if (!answers[part]) continue;
+    Look& its = *answers[part];
+    has_more_[part] = its.more;
+    whole.more = whole.more || its.more;
+    whole.waiting += its.waiting;
+    if (its.next_ms) whole.next_ms = std::min(*its.next_ms, whole.next_ms.value_or(*its.next_ms));
+    whole.due.insert(whole.due.end(), std::move_iterator(its.due.begin()),
+                     std::move_iterator(its.due.end()));
+  }
+  std::stable_sort(whole.due.begin(), whole.due.end(),
+                   [](const Due& a, const Due& b) { return a.at_ms < b.at_ms; });
+  if (whole.due.size() > most) {
+    // (Nothing was changed, so the next look finds the rest.)
+    whole.due.resize(most);
+    whole.more = true;
+  }
+  then(std::move(whole));
+}
+
+void PartedCalendar::settle(std::span<const std::string> gone, std::span<const Postponed> postponed,
+                            Then<bool> then) {
+  assert(!gone.empty() || !postponed.empty());
+  std::vector<Settling> by_part(parts_.size());
+  for (const auto& id : gone) by_part[part_of(user_of(id), parts_.size())].gone.push_back(id);
+  for (const auto& each : postponed) {
+    by_part[part_of(user_of(each.id), parts_.size())].postponed.push_back(each);
+  }
+  std::vector<size_t> asked;
+  for (size_t part = 0; part < by_part.size(); ++part) {
+    if (!by_part[part].gone.empty() || !by_part[part].postponed.empty()) asked.push_back(part);
+  }
+  gather<Or<bool>>(
+      asked.size(),
+      [&](size_t i, Then<bool> told) {
+        const Settling& its = by_part[asked[i]];
+        parts_[asked[i]].settle(its.gone, its.postponed, std::move(told));
+      },
+      [then = std::move(then)](const std::vector<Or<bool>>& answers) { then(all_done(answers)); });
+}
+
+}  // namespace letterbox
