@@ -17,7 +17,7 @@ export interface LetterboxOptions {
   share?: boolean;
   /** `'auto'` (default): a message is acknowledged once all its handlers have ended, promises that they return included. `'manual'`: by `message.ack()`; the next poll, or the next message of a stream, waits for it. */
   ack?: 'auto' | 'manual';
-  /** The cursor to begin at where none is kept; default `'0'`, the oldest message there is. */
+  /** The cursor to begin at where none is kept; default `'0'`, the oldest message there is; `'now'`: after the newest. */
   after?: string;
   /** How long the server holds a poll, in seconds; default 25. How long a stream lives the server says. */
   timeout?: number;

@@ -193,7 +193,7 @@ function isAlive(answer) {
 }
 
 /**
- * A wait that somebody else has said; a timer takes no more than 24 days, and would end at once.
+ * A wait that the server has said; a timer takes no more than 24 days, and would end at once.
  * @param {unknown} said
  */
 function milliseconds(said) {
@@ -352,7 +352,7 @@ class Bookmark {
 
   /**
    * @param {string} cursor
-   * @param {number} by so many messages
+   * @param {number} by how many messages
    */
   move(cursor, by) {
     this.#set({ ...this.place, cursor, count: this.place.count + by });
@@ -747,7 +747,7 @@ export class Letterbox extends EventTarget {
     if (!this.#closeIsHeard && why.code !== 'closed') console.warn(`Letterbox has stopped: ${why.message} (${why.code})`);
   }
 
-  /** The page is looked at, or the network is back: the leader, in whichever tab, waits no longer than it must. */
+  /** The page is looked at, or the network is back: the leader, in any tab, waits no longer than it must. */
   #seen() {
     this.#waiting?.abort();
     this.#tell({ hello: true });
@@ -764,7 +764,7 @@ export class Letterbox extends EventTarget {
   }
 
   /**
-   * Another person is at this page: it leaves those it shares with, and begins anew.
+   * Another person is at this page: it leaves those it shares with, and starts over.
    * @param {string | undefined} person
    */
   #become(person) {
@@ -830,7 +830,7 @@ export class Letterbox extends EventTarget {
       this.#settled(0);
       this.#hand = [];
     }
-    await null; // whoever makes a Letterbox gives it handlers first
+    await null; // the page that makes a Letterbox gives it handlers first
     await this.#lead(signal);
   }
 
@@ -853,7 +853,7 @@ export class Letterbox extends EventTarget {
    * says how things stand. In one of them a message was acknowledged by hand: `ack`. All else is the
    * leader's: its `place`, the `messages` and `news` of an answer, an `error`, the `end`, and for how
    * long it will be `quiet` now. The leader may have died since, and this tab lead already: messages
-   * that were still on their way count all the same.
+   * that were still on their way count anyway.
    * @param {any} told
    */
   #hear({ hello, ack, place, messages, news, error, end, quiet }) {
@@ -956,7 +956,7 @@ export class Letterbox extends EventTarget {
     if (hopeless) this.#retreat();
     else if (error && !dead) return this.#refused(error);
     if (messages) return this.#heed(answer, after, looks, signal);
-    // Dropped: begun anew at once. Because the browser is offline: when it is back, or after a while, since browsers err.
+    // Dropped: started again at once. Because the browser is offline: when it is back, or after a while, since browsers err.
     this.#least = 0;
     return this.#offline ? this.#backoff.next() : 0;
   }
@@ -1108,7 +1108,7 @@ export class Letterbox extends EventTarget {
   // - an answer and its messages
 
   /**
-   * What of this has not been said. An answer comes again where it was not acknowledged.
+   * What of this has not been said. An answer comes again if it was not acknowledged.
    * @param {{ after: string, missed: number, reset: boolean } | undefined} news
    */
   #unsaid(news) {
@@ -1229,7 +1229,7 @@ export function keepAlive(work, options = {}) {
   beat(after);
   const end = () => over.abort();
   const done = Promise.resolve(work);
-  done.then(end, end); // before whoever waits for it goes on
+  done.then(end, end); // before the caller that waits for it goes on
   return done;
 }
 

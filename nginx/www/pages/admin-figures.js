@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// The figures of /metrics as small charts: what Prometheus would be asked, in a page.
+// Some figures of /metrics as small charts.
 
 import { drawing, element, setText } from './dom.js';
 import { ask } from './server.js';
 
-// Milliseconds between two looks, and how many of them a chart shows: two minutes.
+// Milliseconds between two looks, and the number of looks that a chart shows: two minutes.
 const EVERY = 2000;
 const SHOWN = 60;
-// A chart's own units; it is stretched to its place.
+// In a chart's own units; the chart is stretched to its place.
 const HEIGHT = 40;
 
-/** By name, what all series of a metric come to (text format 0.0.4). */
+/** By name, the sum of all series of a metric (text format 0.0.4). */
 function sums(text) {
   const totals = new Map();
   for (const line of text.split('\n')) {
@@ -24,10 +24,10 @@ function sums(text) {
 const of = (totals, name) => totals.get(name) ?? 0;
 const both = ({ poll, push }, name) => of(poll, name) + of(push, name);
 
-// One program may serve both faces, and tells the same at each: then it counts once.
+// One program may serve both faces, and says the same at each: then its figures count once.
 const isApart = push => push.includes('program="letterbox-push"');
 
-/** By how much a counter has grown; null where its program has begun anew meanwhile. */
+/** By how much a counter has grown; null if its program was restarted in between. */
 const grown = (now, before) => (before !== undefined && now >= before ? now - before : null);
 
 const perSecond = counter => (now, before, seconds) => {
@@ -37,13 +37,14 @@ const perSecond = counter => (now, before, seconds) => {
 
 const REDIS = 'letterbox_redis_command_duration_seconds';
 
-/** What is shown: a title, a unit, how it is written, and how it comes out of two looks. */
+/** The charts: a title, a unit, the number of decimals, and the value from two looks. */
 const FIGURES = [
-  { title: 'Polls parked', unit: '', digits: 0, value: now => of(now.poll, 'letterbox_polls_parked') },
+  { title: 'Parked polls and streams', unit: '', digits: 0, value: now => of(now.poll, 'letterbox_polls_parked') },
+  { title: 'Of these, streams', unit: '', digits: 0, value: now => of(now.poll, 'letterbox_streams') },
   { title: 'Messages pushed', unit: 'a second', digits: 1, value: perSecond(now => both(now, 'letterbox_pushed_messages_total')) },
   { title: 'Messages delivered', unit: 'a second', digits: 1, value: perSecond(now => of(now.poll, 'letterbox_delivered_messages_total')) },
   {
-    title: 'A Redis command takes',
+    title: 'Time of a Redis command',
     unit: 'ms',
     digits: 2,
     value(now, before) {
@@ -100,7 +101,7 @@ class Figure {
   }
 }
 
-/** Fills the place with charts and looks every two seconds while the page is seen; says to `told` what fails. */
+/** Fills the place with charts, and looks every two seconds while the page is visible; `told` does the look and shows its failure. */
 export function showFigures(place, told) {
   const figures = FIGURES.map(figure => new Figure(figure));
   place.append(...figures.map(({ node }) => node));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The page Chat. Rooms are groups; what is said in one is a message of type `chat` with
-// the data {room, from, text, id}, pushed to the group by whoever says it. The group
-// `watchers` is told who comes online and who leaves (--events-to group:watchers).
+// The page Chat. Rooms are groups. A line is a message of type `chat` with the data {room,
+// from, text, id}, which its author's page pushes to the group. The group `watchers` is told
+// who comes online and who leaves (--events-to group:watchers).
 
 import { asText, byId, element, renew, setText, timeElement } from './dom.js';
 import { kept } from './kept.js';
@@ -12,7 +12,7 @@ import { attempt, begin, stored } from './session.js';
 
 const SHOWN = 1000;
 const LONGEST = 8000;
-// Milliseconds: who is in the room is looked up so often, besides what events tell.
+// Milliseconds between two looks who is in the room; events tell of changes in between.
 const REFRESH = 20_000;
 
 const list = byId('said');
@@ -25,7 +25,7 @@ let conversation;
 class Conversation {
   #name;
   #outbox;
-  /** By name: {said: Map of messages by their own id, members}. */
+  /** By room name: {said: Map of messages by their own id, members}. */
   #rooms = new Map();
   #open = null;
   #alive = true;
@@ -37,7 +37,7 @@ class Conversation {
     for (const message of kept(name, 'chat')) this.#take(message);
     const last = stored.get(this.#key('open'));
     this.open(this.#rooms.has(last) ? last : [...this.#rooms.keys()][0] ?? null);
-    // Somebody may have taken one out meanwhile.
+    // Another program may have removed this user from a room meanwhile.
     for (const room of this.#rooms.keys()) this.#enter(room);
     attempt(byId('people-outcome'), () => this.#join('watchers'));
   }
@@ -79,7 +79,7 @@ class Conversation {
     await this.#join(room);
     this.#add(room);
     stored.set(this.#key('rooms'), [...new Set([...this.#kept(), room])]);
-    // What was said there before one left, or came.
+    // Messages from before this user left the room, or joined it.
     for (const message of kept(this.#name, 'chat')) this.#take(message);
     this.open(room);
   }
@@ -96,7 +96,7 @@ class Conversation {
     else this.#showRooms();
   }
 
-  /** Another tab of this browser has joined or left one, or read, or said something. */
+  /** Another tab of this browser has joined or left a room, read, or written something. */
   follow(key) {
     if (this.#outbox.holds(key)) this.#showPending();
     if (key === this.#key('rooms')) {
@@ -123,7 +123,7 @@ class Conversation {
 
   // - what is said
 
-  /** False: it is no chat message, or has been here before, or is for no room of ours. */
+  /** False: not a chat message, one that was here before, or one for a room that is not ours. */
   #take({ id, data, time }) {
     if (![data?.room, data?.from, data?.text, data?.id].every(part => typeof part === 'string')) return false;
     const room = this.#rooms.get(data.room);
@@ -159,20 +159,20 @@ class Conversation {
     const said = this.#rooms.get(this.#open)?.said;
     const waiting = this.#outbox?.entries().filter(({ room, id }) => room === this.#open && !said?.has(`${this.#name} ${id}`)) ?? [];
     renew(byId('pending'), waiting.map(entry => this.#pending(entry)));
-    setText(byId('silence'), this.#open === null ? 'Join a room to read and to write.' : 'Nothing was said here yet. Say the first word.');
+    setText(byId('silence'), this.#open === null ? 'Join a room to read and write.' : 'No messages yet. Write the first one.');
     byId('silence').hidden = list.childElementCount + waiting.length > 0;
   }
 
   #pending({ key, text: words, refused }) {
     const state = refused ? element('span', { class: 'bad' }, `refused: ${refused}`) : element('span', {}, 'pending');
     const node = bubble('you', words, state, 'own pending');
-    if (refused) node.append(element('button', { type: 'button', class: 'link', onclick: () => this.#outbox.remove(key) }, 'Put away'));
+    if (refused) node.append(element('button', { type: 'button', class: 'link', onclick: () => this.#outbox.remove(key) }, 'Dismiss'));
     return node;
   }
 
   // - unread
 
-  /** What stands in the open room has been read, if somebody looks at it. */
+  /** Marks the open room as read, if the page is visible. */
   read() {
     if (this.#open !== null && document.visibilityState === 'visible') {
       const last = [...this.#rooms.get(this.#open).said.keys()].pop();
@@ -182,13 +182,13 @@ class Conversation {
     this.#showRooms();
   }
 
-  /** By room, the last message that was read. */
+  /** Per room: the last message that was read. */
   #marks() {
     const marks = stored.get(this.#key('read'), {});
     return typeof marks === 'object' ? marks : {};
   }
 
-  /** Messages of others behind the last one that was read. */
+  /** The number of messages of others after the last one that was read. */
   #unread(room, mark) {
     const { said } = this.#rooms.get(room);
     const all = [...said.keys()];
@@ -225,7 +225,7 @@ class Conversation {
     if (this.#alive && room === this.#open) this.#showPeople();
   }
 
-  /** An event says that somebody has come or gone. */
+  /** An event says that a user has come online, or left. */
   noticed(user, online) {
     for (const { members } of this.#rooms.values()) for (const member of members) if (member.user === user) member.online = online;
     this.#showPeople();
@@ -260,7 +260,7 @@ byId('join').addEventListener('submit', async event => {
   event.preventDefault();
   const field = byId('room');
   const joined = await attempt(byId('joined'), () => {
-    if (!conversation) throw new Error('Who are you? Say a name above.');
+    if (!conversation) throw new Error('Enter your name above first.');
     return conversation.join(field.value.trim() || field.placeholder);
   });
   if (!joined) return;
@@ -284,7 +284,7 @@ text.addEventListener('keydown', event => {
   byId('compose').requestSubmit();
 });
 
-// --- what goes on outside --------------------------------------------------------
+// --- events from outside ----------------------------------------------------------
 
 addEventListener('storage', ({ key }) => conversation?.follow(key));
 document.addEventListener('visibilitychange', () => {

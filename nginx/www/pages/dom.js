@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Building what a page shows. Text goes in as text and nowhere else, whoever wrote it:
-// there is no way in here by which it could become markup.
+// Building what a page shows. Text from anywhere goes in as text: nothing in here makes markup
+// of it.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** The element with this id: it stands in the page's file, so it is there. */
+/** The element with this id, which the page's file has. */
 export const byId = id => document.getElementById(id);
 
 /**
@@ -30,33 +30,35 @@ function furnish(node, properties, children) {
   return node;
 }
 
-/** Sets an element's text only where it is another: screen readers and selections are left in peace. */
+/** Sets an element's text only if it differs: screen readers and selections are left in peace. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Says the outcome of something beside it. `bad`: it has failed. */
+/** Shows an outcome. `bad`: it is a failure. */
 export function tell(node, text, bad = false) {
   node.classList.toggle('bad', bad);
   setText(node, text);
 }
 
-/** Data of any kind as text, for people; of a huge one the beginning. */
+/** Data of any kind as text for people; of long data only the beginning. */
 export function asText(data, most = 2000) {
   const text = typeof data === 'string' ? data : JSON.stringify(data);
   return text.length > most ? `${text.slice(0, most)}… (${text.length.toLocaleString('en')} characters)` : text;
 }
 
-/** A time of day; `ms` since 1970, or whatever a message may say instead of it. */
+/** A time of day; `ms` is milliseconds since 1970, or anything else that a message has there. */
 export function clock(ms) {
   const date = new Date(Number(ms));
   return Number.isNaN(date.getTime()) ? '' : date.toLocaleTimeString('en-GB');
 }
 
+/** A time of day, and if it is not today the date before it. */
 export function timeElement(ms) {
   const date = new Date(Number(ms));
   if (Number.isNaN(date.getTime())) return element('time');
-  return element('time', { datetime: date.toISOString(), title: date.toLocaleString('en-GB') }, clock(ms));
+  const day = date.toDateString() === new Date().toDateString() ? '' : `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })}, `;
+  return element('time', { datetime: date.toISOString(), title: date.toLocaleString('en-GB') }, day + clock(ms));
 }
 
 /** A number with its noun: 1 message, 2 messages. */
@@ -69,30 +71,39 @@ export function duration(ms) {
 }
 
 /**
- * Gives a list these children. Those that are as they were stay; one with the `data-key` of
- * the one before it becomes it, part by part, so that nothing is replaced under a finger.
- * The focus stays with its key.
+ * Gives a list these children. A child with the `data-key` of a new one becomes that, part by
+ * part, wherever it stands; one without a key becomes the new one at its place. What is as it
+ * was stays untouched, so nothing is replaced under a finger. The focus stays with its key.
  */
 export function renew(list, nodes) {
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
-  const old = [...list.children];
-  nodes.forEach((node, index) => {
-    const before = old[index];
-    if (!before) list.append(node);
-    else if (before.isEqualNode(node)) return;
-    else if (node.dataset.key !== undefined && node.dataset.key === before.dataset.key) become(before, node);
-    else before.replaceWith(node);
-  });
+  const wanted = new Set(nodes.map(({ dataset }) => dataset.key));
+  for (const old of [...list.children]) if (!wanted.has(old.dataset.key)) old.remove();
+  const known = new Map([...list.children].filter(({ dataset }) => dataset.key !== undefined).map(old => [old.dataset.key, old]));
+  let place = list.firstElementChild;
+  for (const node of nodes) {
+    const old = node.dataset.key === undefined ? place : known.get(node.dataset.key);
+    if (!old) {
+      list.insertBefore(node, place);
+      continue;
+    }
+    if (old !== place) list.insertBefore(old, place);
+    else place = place.nextElementSibling;
+    if (old.isEqualNode(node)) continue;
+    if (node.dataset.key === undefined) old.replaceWith(node);
+    else become(old, node);
+  }
   trim(list, nodes.length);
   if (focused === undefined || list.contains(document.activeElement)) return;
   [...list.querySelectorAll('button[data-key]')].find(button => button.dataset.key === focused)?.focus();
 }
 
-/** Both have elements in them, or the same text. */
+/** Makes an element like another, which has either elements or text in it. */
 function become(old, node) {
   for (const { name } of [...old.attributes]) if (!node.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of node.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  renew(old, [...node.children]);
+  if (node.childElementCount === 0) setText(old, node.textContent);
+  else renew(old, [...node.children]);
 }
 
 /** Removes children from the end of a list that is too long. */
@@ -102,7 +113,7 @@ export function trim(list, most) {
 
 /**
  * A command to copy. `command.show(line)` replaces it.
- * @param {string} label what it does, for who hears the button alone
+ * @param {string} label what it does, for a screen reader
  */
 export function copyable(label) {
   const code = element('code', {});
@@ -126,7 +137,7 @@ async function copy(code) {
     await navigator.clipboard.writeText(code.textContent);
     return true;
   } catch {
-    // Not a secure context, or not allowed: selected, it is one key away.
+    // Not a secure context, or not allowed: the text is selected, so Ctrl+C copies it.
     getSelection().selectAllChildren(code);
     return false;
   }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// What has arrived, kept in this browser so that a reload shows it. All pages of one
-// origin and user share a poll, so each keeps every message, also those another page is
-// for. One entry a message, under its id: tabs that write at the same time write the same.
+// Messages that have arrived, kept in this browser so that a reload shows them. All pages of
+// one origin and user share a poll, so each page keeps every message, also those for another
+// page. Each message is one entry under its id: tabs that write at the same time write the same.
 
 const PREFIX = 'letterbox.kept ';
-// Together, whoever they are for. Browsers give an origin some five million characters.
+// Bounds for the messages of all users together. Browsers give an origin some five million characters.
 const MOST = 1000;
 const MOST_CHARACTERS = 1_500_000;
 const LONGEST = 100_000;
-// How many come between two looks at the bounds.
+// The number of messages between two looks at the bounds.
 const SLACK = 50;
 
 let sinceLook = SLACK;
@@ -26,11 +26,11 @@ export function keep(user, { id, kind, data, time }) {
     localStorage.setItem(keyOf(user, id), text);
     if (++sinceLook > SLACK) dropOldest();
   } catch {
-    // Forbidden, or full: then a reload does not show it.
+    // Storage is forbidden, or full: then a reload does not show this message.
   }
 }
 
-/** Messages of these kinds (all, if none are named) that were kept for a user, oldest first. */
+/** The kept messages of a user, oldest first: of these kinds, or of all if none is named. */
 export function kept(user, ...kinds) {
   const begin = keyOf(user, '');
   return entries()

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// The page Mail: what a web mail does with its notifications. Each type is a number, and
-// `KINDS` says for each its name, what the page does with it, and an example to push.
+// The page Mail: the notifications of a web mail. `KINDS` has for each type of message its
+// name, what the page does with it, and an example to push.
 
-import { asText, byId, copyable, element, setText, timeElement } from './dom.js';
+import { asText, byId, copyable, element, renew, setText, timeElement } from './dom.js';
 import { forget, kept } from './kept.js';
 import { curlLine, outcome, push } from './server.js';
 import { attempt, begin } from './session.js';
-import { keepDrawing, Timeline } from './timeline.js';
+import { Timeline } from './timeline.js';
 
 const SHOWN = 100;
 
@@ -17,23 +17,23 @@ const EVENTS = ['Stand-up', 'Dentist', 'Review of the plan', 'Train to Ghent'];
 
 const inbox = byId('inbox');
 const line = copyable('pushes this notification');
-const timeline = new Timeline(byId('timeline'), byId('life'), byId('legend'));
+const timeline = new Timeline(byId('timeline'), byId('legend'), byId('life-details'), byId('life'));
 /** Mails by their own id: {from, subject, time, read}. */
 let mails = new Map();
 let others = new Map();
 let whose = '';
 
-/** A member that a message has itself: what is pushed may be of any kind. */
+/** A member that the data has itself: a message may bring data of any kind. */
 const member = (data, name) => (data !== null && typeof data === 'object' && Object.hasOwn(data, name) ? data[name] : undefined);
 const any = list => list[Math.floor(Math.random() * list.length)];
 const oldestUnread = () => [...mails].find(([, { read }]) => !read)?.[0];
 
 const KINDS = {
-  70: {
+  'mail.new': {
     name: 'New mail',
-    what: 'into the inbox',
+    what: 'goes into the inbox',
     takes({ id, data, time }) {
-      const from = asText(member(data, 'from') ?? 'somebody', 100);
+      const from = asText(member(data, 'from') ?? 'an unknown sender', 100);
       const subject = asText(member(data, 'subject') ?? data, 300);
       mails.set(String(member(data, 'mail') ?? id), { from, subject, time, read: false });
       while (mails.size > SHOWN) mails.delete(mails.keys().next().value);
@@ -41,9 +41,9 @@ const KINDS = {
     },
     example: () => ({ mail: `m${Date.now().toString(36)}`, from: any(SENDERS), subject: any(SUBJECTS) }),
   },
-  71: {
+  'mail.read': {
     name: 'Read elsewhere',
-    what: 'the oldest unread is read',
+    what: 'marks the oldest unread mail as read',
     takes({ data }) {
       const mail = mails.get(String(member(data, 'mail')));
       if (!mail) return '';
@@ -52,9 +52,9 @@ const KINDS = {
     },
     example: () => ({ mail: oldestUnread() ?? 'none' }),
   },
-  72: {
+  'mail.quota': {
     name: 'Quota',
-    what: 'how full it is',
+    what: 'shows how full the mailbox is',
     takes({ data }) {
       const percent = Math.min(100, Math.max(0, Number(member(data, 'percent'))));
       if (Number.isNaN(percent)) return '';
@@ -64,9 +64,9 @@ const KINDS = {
     },
     example: () => ({ percent: 80 + Math.floor(Math.random() * 20) }),
   },
-  73: {
+  'calendar.next': {
     name: 'Calendar',
-    what: 'what comes next',
+    what: 'shows the next appointment',
     takes({ data }) {
       const title = asText(member(data, 'title') ?? 'something', 100);
       const at = member(data, 'at');
@@ -89,7 +89,7 @@ function take(message) {
 
 function show() {
   const items = [...mails].reverse().map(([id, { from, subject, time, read }]) =>
-    element('li', { class: read ? 'read' : '', 'data-mail': id },
+    element('li', { class: read ? 'read' : 'unread', 'data-key': id },
       element('span', { class: 'mark', 'aria-hidden': 'true' }),
       element('div', {},
         element('p', { class: 'about' }, element('span', {}, from), timeElement(time), !read && element('span', { class: 'visually-hidden' }, 'unread')),
@@ -97,7 +97,7 @@ function show() {
       ),
     ),
   );
-  inbox.replaceChildren(...items);
+  renew(inbox, items);
   inbox.hidden = byId('forget').hidden = items.length === 0;
   byId('nothing').hidden = items.length > 0;
   const unread = [...mails.values()].filter(({ read }) => !read).length;
@@ -109,7 +109,7 @@ function noteOther(kind) {
   others.set(kind, (others.get(kind) ?? 0) + 1);
   while (others.size > 20) others.delete(others.keys().next().value);
   const list = [...others].map(([name, count]) => `${asText(name, 40)} (${count})`).join(', ');
-  setText(byId('others'), `Types this page does not know have no effect, and do no harm. So far: ${list}.`);
+  setText(byId('others'), `The page ignores types that it has no handler for. So far: ${list}.`);
 }
 
 function clear() {
@@ -132,18 +132,18 @@ byId('push-line').append(line.node);
 byId('kinds').append(
   ...Object.entries(KINDS).map(([kind, { name, what }]) =>
     element('button', { type: 'button', class: 'quiet kind', 'data-kind': kind, onclick: () => pushExample(kind) },
-      element('span', { class: 'badge' }, kind),
       element('span', {}, name, element('span', { class: 'muted small what' }, what)),
+      element('code', {}, kind),
     ),
   ),
 );
-line.show(curlLine('POST', '/push', { query: { to: 'alice', type: '70' }, json: { from: 'Ada', subject: 'Lunch at noon?' } }));
+line.show(curlLine('POST', '/push', { query: { to: 'alice', type: 'mail.new' }, json: { from: 'Ada', subject: 'Lunch at noon?' } }));
 byId('forget').addEventListener('click', () => {
   forget(whose);
   clear();
 });
 addEventListener('resize', () => timeline.draw());
-keepDrawing(timeline, byId('now'));
+timeline.keepDrawing(byId('now'));
 
 begin((letterbox, name) => {
   whose = name;

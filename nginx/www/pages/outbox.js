@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What one has said in a chat and what no server has taken yet. It is kept in this
-// browser, goes out in its order, one after the other, and is sent again until the server
-// has it. Each has an id of its own, so that one that was taken twice is shown once.
+// The user's messages of a chat that the server has not taken yet. They are kept in this browser
+// and sent in their order, one after the other, again and again until the server has them. Each
+// has an id of its own, so that a message that was taken twice is shown once.
 
 import { push, Refused } from './server.js';
 
@@ -13,7 +13,7 @@ const LONGEST_WAIT = 15_000;
 
 const random = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), byte => byte.toString(16).padStart(2, '0')).join('');
 
-/** Waits so long, or until the network is back. */
+/** Waits this many milliseconds, or until the network is back. */
 function pause(wait) {
   return new Promise(resolve => {
     const end = () => {
@@ -26,14 +26,14 @@ function pause(wait) {
   });
 }
 
-/** The outbox of one user. `changed` is called whenever there is more in it, or less. */
+/** The outbox of one user. `changed` is called when a message was added or removed. */
 export class Outbox {
   #user;
   #changed;
   #begin;
   #closed = false;
   #count = 0;
-  /** What storage did not take. */
+  /** Messages that storage did not take. */
   #memory = new Map();
   #running = false;
 
@@ -60,7 +60,7 @@ export class Outbox {
     this.#run();
   }
 
-  /** In the order in which they were said; `refused` has the server's words where it never will take one. */
+  /** The messages in their order; `refused` has the server's words if it will never take this one. */
   entries() {
     const kept = [];
     try {
@@ -68,7 +68,7 @@ export class Outbox {
         if (this.holds(key)) kept.push({ ...JSON.parse(localStorage.getItem(key)), key });
       }
     } catch {
-      // Forbidden: then there are those in memory.
+      // Storage is forbidden: then only those in memory are left.
     }
     return [...kept, ...this.#memory.values()].sort((one, other) => (one.key < other.key ? -1 : 1));
   }
@@ -78,7 +78,7 @@ export class Outbox {
     try {
       localStorage.removeItem(key);
     } catch {
-      // It was in memory.
+      // The message was in memory only.
     }
     this.#changed();
   }
@@ -94,7 +94,7 @@ export class Outbox {
     this.#changed();
   }
 
-  /** Empties it. One tab at a time does, where tabs can agree on it. */
+  /** Sends all messages. One tab at a time does this, if the browser has locks. */
   async #run() {
     if (this.#running) return;
     this.#running = true;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Asking the private face, as a back end would, and the curl line for the same. Through
-// nginx' letterbox.conf that works from this machine alone.
+// Asks the private API, as a back end would, and writes the curl line for the same. nginx lets
+// in this machine alone.
 
 import { setText } from './dom.js';
 
 const KEY = 'letterbox.key';
 
-/** What the server has refused, or that it could not be reached: in its own words. */
+/** A request that the server has refused, or that has not reached it; the message is the server's. */
 export class Refused extends Error {
   constructor(code, message, status, retryAfter) {
     super(message);
@@ -20,7 +20,7 @@ export class Refused extends Error {
 
 // --- the key -----------------------------------------------------------------
 
-/** The key that the private face may want (--key-file): for this tab, until it is closed. */
+/** The key of the private API, if it has one (--key-file): for this tab, until it is closed. */
 export const key = {
   get: () => stored(() => sessionStorage.getItem(KEY)) ?? '',
   set: text => stored(() => (text ? sessionStorage.setItem(KEY, text) : sessionStorage.removeItem(KEY))),
@@ -35,10 +35,10 @@ function stored(work) {
   }
 }
 
-/** Makes a form of the field for it. `changed` is called after it was set or taken away. */
+/** Makes a form of the field for the key. `changed` is called after the key was set or removed. */
 export function keyField(form, changed) {
   const [field, state] = [form.querySelector('input'), form.querySelector('output')];
-  const show = () => setText(state, key.get() ? 'A key is set, for this tab.' : 'No key is set.');
+  const show = () => setText(state, key.get() ? 'A key is set in this tab.' : 'No key is set.');
   form.addEventListener('submit', event => {
     event.preventDefault();
     key.set(field.value.trim());
@@ -51,23 +51,27 @@ export function keyField(form, changed) {
 
 // --- requests ----------------------------------------------------------------
 
-/** A part of a path or query. `:`, `,` and `*` need no escape there, and read better so. */
+/** A part of a path or query. `:`, `,` and `@` need no escape there, and read better without. */
 export const encoded = text => encodeURIComponent(text).replace(/%3A/g, ':').replace(/%2C/g, ',').replace(/%40/g, '@');
 
-/** `?to=alice&type=mail`; what is empty or undefined is left out. */
+/** `?to=alice&type=mail`; empty and undefined values are left out. */
 function queryOf(query) {
   const said = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
   return said.length ? '?' + said.map(([name, value]) => `${name}=${encoded(String(value))}`).join('&') : '';
 }
 
+/** The address of a request, as another program would need it. */
+export const urlOf = (path, query = {}) => location.origin + path + queryOf(query);
+
 /**
- * Asks the private face.
+ * Asks the private API.
  * @param {string} path with a leading slash
- * @param {{ query?: object, text?: string, json?: any }} [request] `text` or `json` is the body
- * @returns what is answered, parsed; of /metrics its text
+ * @param {{ query?: object, text?: string, json?: any, answered?: (status: number, body: string) => void }} [request]
+ *   `text` or `json` is the body; `answered` hears the answer as it came
+ * @returns the answer, parsed; of /metrics its text
  * @throws {Refused}
  */
-export async function ask(method, path, { query = {}, text, json } = {}) {
+export async function ask(method, path, { query = {}, text, json, answered = () => {} } = {}) {
   const headers = new Headers();
   if (json !== undefined) headers.set('Content-Type', 'application/json');
   let response, body;
@@ -77,15 +81,16 @@ export async function ask(method, path, { query = {}, text, json } = {}) {
     response = await fetch(path + queryOf(query), { method, headers, body: content, cache: 'no-store', credentials: 'omit' });
     body = await response.text();
   } catch (error) {
-    if (error instanceof TypeError && /header|ByteString/i.test(error.message)) throw new Refused('bad_key', 'no such key: it has signs that a header may not have', 0, 0);
+    if (error instanceof TypeError && /header|ByteString/i.test(error.message)) throw new Refused('bad_key', 'a key has printable ASCII characters only', 0, 0);
     throw new Refused('network', 'the server could not be reached', 0, 2000);
   }
+  answered(response.status, body);
   if (response.ok && path.startsWith('/metrics')) return body;
   const answer = parsed(body);
   if (response.ok && answer !== undefined) return answer;
   const said = answer?.error;
   if (typeof said?.message === 'string') throw new Refused(String(said.code), said.message, response.status, said.terminal ? 0 : Number(said.retry_after_ms) || 2000);
-  throw new Refused('bad_answer', `status ${response.status}, and no answer of Letterbox`, response.status, 5000);
+  throw new Refused('bad_answer', `status ${response.status}, but not an answer of Letterbox`, response.status, 5000);
 }
 
 function parsed(text) {
@@ -96,24 +101,24 @@ function parsed(text) {
   }
 }
 
-/** Pushes text, or any other value as JSON. Where several are meant, one that is refused makes it fail. */
-export async function push({ to, type, text, json }) {
-  const answer = await ask('POST', '/push', { query: { to, type }, text, json });
+/** Pushes text, or any other value as JSON. It fails if one of several recipients is refused. */
+export async function push({ to, type, text, json, answered }) {
+  const answer = await ask('POST', '/push', { query: { to, type }, text, json, answered });
   const failed = answer.results?.find(result => result.error);
   if (failed) throw new Refused(failed.error.code, `${failed.to}: ${failed.error.message}`, 200, 0);
   return answer;
 }
 
-/** What became of a push, in words. */
+/** The outcome of a push, in words. */
 export function outcome(answer) {
-  if (answer.accepted !== undefined) return `${answer.accepted} of ${answer.count} have it, ${answer.waiting} were waiting for it.`;
-  if (answer.results) return `Delivered to ${answer.results.length}.`;
-  return answer.waiting ? 'Delivered: somebody was waiting for it.' : `Kept until somebody asks: ${answer.queued} unread.`;
+  if (answer.accepted !== undefined) return `Stored for ${answer.accepted} of ${answer.count}; clients of ${answer.waiting} were waiting.`;
+  if (answer.results) return `Stored for ${answer.results.length}.`;
+  return answer.waiting ? 'Delivered: a client was waiting.' : `Stored: no client is waiting, ${answer.queued} unread.`;
 }
 
 // --- the same for a shell ----------------------------------------------------
 
-/** A word that any POSIX shell takes as it is, whatever is in it. */
+/** A word for a POSIX shell, which takes it as it is. */
 export const quoted = text => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** `curl 'http://…/poll?…'`: as `ask` asks. */
@@ -124,6 +129,6 @@ export function curlLine(method, path, { query = {}, text, json } = {}) {
   if (json !== undefined) words.push('-H', quoted('Content-Type: application/json'));
   // Not -d, to which a leading @ would be the name of a file.
   if (content !== undefined) words.push('--data-raw', quoted(content));
-  words.push(quoted(location.origin + path + queryOf(query)));
+  words.push(quoted(urlOf(path, query)));
   return words.join(' ');
 }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// Who one is, and how the connection stands: the header that all pages have. A page calls
-// `begin` with what it does with a Letterbox; it is called anew for each other name.
+// The header of all pages: the user's name, and the state of the connection. A page calls
+// `begin` with what it does with a Letterbox; that is called again for each other name.
 
 import { Letterbox } from '../letterbox.js';
 import { byId, counted, element, setText, tell } from './dom.js';
 import { keep } from './kept.js';
 
-// Who comes and goes is news for the moment only.
+// News of the moment: who comes online, and who leaves.
 const PASSING = new Set(['user.online', 'user.offline']);
-// A poll that has stood for so long after a failure was taken; milliseconds. (Of a stream the first bytes say so.)
+// Milliseconds: a poll that stands this long after a failure was accepted. (Of a stream the first bytes say so.)
 const TAKEN = 1500;
+// Milliseconds after a change until a screen reader hears the state, whatever it is by then.
+const CALM = 1000;
 
 /** What is kept in this browser; storage may be forbidden to a page. */
 export const stored = {
@@ -31,8 +33,8 @@ export const stored = {
 };
 
 /**
- * @param {(letterbox: Letterbox, name: string) => void} join gives it handlers, and shows what there is for this user
- * @param {{ place?: string, otherwise?: string }} [options] where the name is kept, and who one is where none is
+ * @param {(letterbox: Letterbox, name: string) => void} join gives it handlers, and shows what this browser has kept
+ * @param {{ place?: string, otherwise?: string }} [options] where the name is kept, and the name if none is kept
  */
 export function begin(join, { place = 'letterbox.name', otherwise = '' } = {}) {
   const form = byId('who');
@@ -57,10 +59,7 @@ export function begin(join, { place = 'letterbox.name', otherwise = '' } = {}) {
     document.body.dataset.named = name ? 'yes' : 'no';
     if (!name) return showState('idle', 'no name yet');
     letterbox = new Letterbox({ user: name, transport });
-    showConnection(letterbox);
-    letterbox.on('message', message => {
-      if (!PASSING.has(message.kind)) keep(name, message);
-    });
+    follow(letterbox, name);
     join(letterbox, name);
   }
 
@@ -77,18 +76,32 @@ export function begin(join, { place = 'letterbox.name', otherwise = '' } = {}) {
   become(forced ?? ofBrowser());
 }
 
-/** The other pages are for the same person; Admin is for one of its own. */
+/** The other pages are for the same person; Login and Admin have a user of their own. */
 function carryAlong(name) {
-  for (const link of document.querySelectorAll('nav a:not([href="/admin"])')) link.search = new URLSearchParams({ user: name });
+  for (const link of document.querySelectorAll('nav a:not([href="/login"], [href="/admin"])')) link.search = new URLSearchParams({ user: name });
 }
 
-// --- how the connection stands -------------------------------------------------
+// --- the state of the connection -------------------------------------------------
 
-/** `mood` chooses the dot: idle, good, trying or bad; `why` is for who points at it. */
-function showState(mood, word, why = '') {
+let announcement;
+
+/** `mood` chooses the dot: idle, good, trying or bad; `why` is its tooltip. */
+export function showState(mood, word, why = '') {
   byId('state').dataset.mood = mood;
   byId('state').title = why;
   setText(byId('state-word'), word);
+  announcement ??= setTimeout(() => {
+    announcement = undefined;
+    setText(byId('state-said'), byId('state-word').textContent);
+  }, CALM);
+}
+
+/** Keeps what arrives for this user in the browser, and shows the state of the connection. */
+export function follow(letterbox, name) {
+  showConnection(letterbox);
+  letterbox.on('message', message => {
+    if (!PASSING.has(message.kind)) keep(name, message);
+  });
 }
 
 function showConnection(letterbox) {
@@ -109,7 +122,7 @@ function showConnection(letterbox) {
   letterbox.on('open', good);
   letterbox.on('error', ({ code, message, terminal }) => {
     if (terminal) return;
-    if (code === 'handler') return notice(`This page could not deal with a message: ${message}`);
+    if (code === 'handler') return notice(`A handler failed: ${message}`);
     troubled = true;
     showState('trying', 'trying again', message);
   });
@@ -121,30 +134,27 @@ function showConnection(letterbox) {
       clearNotices();
       showState('trying', 'connecting');
       letterbox.open();
-    } }, 'Start again');
+    } }, 'Connect again');
     notice(`Stopped: ${message} (${code}).`, again);
   });
-  letterbox.on('missed', ({ count }) => notice(`${counted(count, 'message')} will not come any more: this page was away for too long.`));
-  letterbox.on('reset', () => notice('The mailbox is a new one; what is shown of the old one stays until you reload.'));
+  letterbox.on('missed', ({ count }) => notice(`${counted(count, 'message')} ${count === 1 ? 'was' : 'were'} lost: this page was offline too long.`));
+  letterbox.on('reset', () => notice('This is a new mailbox. Messages of the old one stay on this page until you reload it.'));
 }
 
 // --- notices -------------------------------------------------------------------
 
-/** Says something at the top of the page, until it is put away. */
+/** Says something at the top of the page, until it is dismissed. */
 function notice(text, action) {
   const line = element('div', { class: 'notice' }, element('p', {}, text));
-  line.append(action ?? element('button', { type: 'button', class: 'quiet', onclick: () => line.remove() }, 'Put away'));
+  line.append(action ?? element('button', { type: 'button', class: 'quiet', onclick: () => line.remove() }, 'Dismiss'));
   byId('notices').replaceChildren(line);
 }
 
-function clearNotices() {
+export function clearNotices() {
   byId('notices').replaceChildren();
 }
 
-/**
- * Runs what a press or a submit asks for, and shows in `where` what it gives, or why it was
- * refused: in the server's words.
- */
+/** Does the work of a press or a submit, and shows its result in `where`, or the server's words if it was refused. */
 export async function attempt(where, work) {
   try {
     tell(where, (await work()) ?? '');

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The life of a connection, drawn: a stream and what it brought, or polls that were parked and
-// answered; pauses, and what was tried again. Made from the client's `state` events; the same as a
-// table, for who does not see it.
+// The life of a connection as a drawing: a stream and the messages that it brought, or parked
+// polls and their answers; pauses and retries. It is made from the client's `state` events. The
+// table has the same as text.
 
-import { clock, drawing, duration, element, setText } from './dom.js';
+import { clock, drawing, duration, element, renew, setText } from './dom.js';
 
-// Milliseconds that are shown, and spans that are remembered at most.
+// Milliseconds that are shown; the most spans that are remembered, and the most rows of the table.
 const WINDOW = 120_000;
 const MOST = 600;
 const ROWS = 12;
@@ -16,63 +16,89 @@ const TRACK = { top: 30, height: 26 };
 
 const WORDS = {
   streaming: 'streaming',
-  polling: 'parked',
+  polling: 'poll parked',
   pause: 'pause',
   waiting: 'waiting to try again',
   following: 'another tab is connected',
   offline: 'offline',
   closed: 'stopped',
 };
-const ANSWERS = { messages: 'answered: messages', timeout: 'answered: nothing came' };
+const ANSWERS = { messages: 'answered: messages', timeout: 'answered: no message came' };
 const ENDS = { timeout: 'ended: its time was up' };
 
-/** What came of a poll, or how a stream ended, in words. */
+/** The answer of a poll, or the end of a stream, in words. */
 const saidOf = (what, reason) => (what === 'streaming' ? ENDS[reason] ?? `ended: ${reason}` : ANSWERS[reason] ?? `answered: ${reason}`);
 
 export class Timeline {
   #holder;
+  #details;
   #table;
-  /** {what, begin, end, answer, brought: when a stream brought messages}; the last one goes on. */
+  /** {key, what, begin, end, answer, brought: when a stream brought messages}; the last one goes on. */
   #spans = [];
+  #count = 0;
 
-  constructor(holder, table, legend) {
+  /** `table` is the body of the table in `details`. */
+  constructor(holder, legend, details, table) {
     this.#holder = holder;
+    this.#details = details;
     this.#table = table;
+    details.addEventListener('toggle', () => this.#showTable());
     legend.replaceChildren(
       ...Object.entries({ streaming: WORDS.streaming, polling: WORDS.polling, pause: WORDS.pause, waiting: WORDS.waiting, closed: 'offline or stopped', following: WORDS.following }).map(([what, word]) =>
         element('li', {}, drawing('svg', { viewBox: '0 0 14 14', 'aria-hidden': 'true' }, drawing('rect', { class: what, y: 1, width: 14, height: 12, rx: 3 })), word),
       ),
-      ...Object.entries({ messages: 'messages', timeout: 'answered, or ended: anything else' }).map(([reason, word]) =>
+      ...Object.entries({ messages: 'messages', timeout: 'another answer, or an end' }).map(([reason, word]) =>
         element('li', {}, drawing('svg', { viewBox: '0 0 14 14', 'aria-hidden': 'true' }, drawing('circle', { class: `answer ${reason}`, cx: 7, cy: 7, r: 5 })), word),
       ),
     );
   }
 
-  /** Another life begins: of another user's connection. */
+  /** Begins again, for another user's connection. */
   clear() {
     this.#spans = [];
-    this.draw();
+    this.#show();
   }
 
-  /** Takes an event of the client. */
+  /** Takes a `state` event of the client. */
   record({ state, reason }) {
     const last = this.#spans.at(-1);
     if (state === 'answered') {
       if (last?.what === 'streaming' && reason === 'messages') last.brought.push(Date.now());
       else if (last) last.answer = reason;
-      return this.draw();
+      return this.#show();
     }
-    // After an answer it is a pause, after none a poll has failed.
+    // After an answer it is a pause; without one the poll has failed.
     const what = state === 'waiting' && last?.answer ? 'pause' : state;
     if (!(what in WORDS) || (last?.what === what && !last.answer)) return;
     const now = Date.now();
     if (last) last.end = now;
-    this.#spans.push({ what, begin: now, brought: [] });
+    this.#spans.push({ key: ++this.#count, what, begin: now, brought: [] });
     if (this.#spans.length > MOST) this.#spans.shift();
-    this.draw();
+    this.#show();
   }
 
-  /** What goes on now, in words. */
+  /** Something has happened: the drawing and the table say so. (The drawing moves on by itself.) */
+  #show() {
+    this.draw();
+    this.#showTable();
+  }
+
+  /** While nobody sees the table, nothing is built; rows that are as they were stay. */
+  #showTable() {
+    if (this.#details.open) renew(this.#table, this.#spans.slice(-ROWS).reverse().map(span => this.#row(span)));
+  }
+
+  /** Keeps the drawing, and the present state in words beside it, up to date while they can be seen. */
+  keepDrawing(word) {
+    const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    setInterval(() => {
+      if (document.visibilityState !== 'visible') return;
+      this.draw();
+      setText(word, this.now);
+    }, calm ? 2000 : 500);
+  }
+
+  /** The present state, in words. */
   get now() {
     const last = this.#spans.at(-1);
     return last ? `${WORDS[last.what]} for ${duration(Date.now() - last.begin)}` : '';
@@ -87,7 +113,7 @@ export class Timeline {
       ...brought.filter(time => time > now - WINDOW).map(time => this.#answer(what, 'messages', x(time))),
       answer && this.#answer(what, answer, x(end ?? begin)),
     ]);
-    const svg = drawing('svg', { class: 'timeline', viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': 'The life of the connection as a drawing; below it is a table.' },
+    const svg = drawing('svg', { class: 'timeline', viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': 'The connection as a drawing; the table below has the same as text.' },
       drawing('rect', { class: 'track', y: TRACK.top, width, height: TRACK.height, rx: 6 }),
       ...[90, 60, 30].flatMap(seconds => this.#tick(x(now - seconds * 1000), `${seconds} s ago`)),
       ...this.#spans.flatMap(span => this.#span(span, x, now)),
@@ -95,7 +121,6 @@ export class Timeline {
       drawing('text', { x: width, y: HEIGHT - 10, 'text-anchor': 'end' }, 'now'),
     );
     this.#holder.replaceChildren(svg);
-    this.#table.replaceChildren(...this.#spans.slice(-ROWS).reverse().map(span => this.#row(span, now)));
   }
 
   #tick(x, word) {
@@ -121,21 +146,11 @@ export class Timeline {
     return mark;
   }
 
-  #row({ what, begin, end, answer, brought }, now) {
+  #row({ key, what, begin, end, answer, brought }) {
     const failed = what === 'polling' && end && !answer;
     const came = brought.length ? `, messages ${brought.length === 1 ? 'once' : `${brought.length} times`}` : '';
-    const broken = what === 'streaming' && end && !answer ? ', broken off' : '';
+    const broken = what === 'streaming' && end && !answer ? ', connection lost' : '';
     const outcome = came + (answer ? `, ${saidOf(what, answer)}` : failed ? ', no answer' : broken);
-    return element('tr', {}, element('td', { class: 'number' }, clock(begin)), element('td', {}, (failed ? 'asked' : WORDS[what]) + outcome), element('td', { class: 'number' }, duration((end ?? now) - begin)));
+    return element('tr', { 'data-key': key }, element('td', { class: 'number' }, clock(begin)), element('td', {}, (failed ? 'poll' : WORDS[what]) + outcome), element('td', { class: 'number' }, end ? duration(end - begin) : 'goes on'));
   }
-}
-
-/** Keeps the drawing and the word beside it going while somebody can see them. */
-export function keepDrawing(timeline, word) {
-  const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  setInterval(() => {
-    if (document.visibilityState !== 'visible') return;
-    timeline.draw();
-    setText(word, timeline.now);
-  }, calm ? 2000 : 500);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The page Long work. A press pushes a message of type `start` to the mailbox `jobs`,
-// whose worker (scripts/demo-jobs) runs the job by scripts/run-job; that tells this user's
-// mailbox of it, in messages of type `job`. Meanwhile the page keeps itself alive.
+// whose worker (scripts/demo-jobs) runs the job by scripts/run-job. That pushes messages of
+// type `job` to this user's mailbox. Meanwhile the page keeps the session alive.
 
 import { busy } from '../letterbox.js';
 import { asText, byId, clock, copyable, duration, element, renew, setText, timeElement } from './dom.js';
@@ -12,15 +12,15 @@ import { attempt, begin, stored } from './session.js';
 
 const SHOWN = 20;
 const BEATS = 30;
-// A job that was silent for so long is not waited for after a reload; milliseconds.
+// Milliseconds: after a reload the page waits no more for a job that was silent this long.
 const SILENCE = 180_000;
 
-// ?after=1000&every=1000 is for the impatient.
+// ?after=1000&every=1000 makes the heartbeats come sooner: milliseconds.
 const query = new URLSearchParams(location.search);
 const milliseconds = name => Math.max(200, Number(query.get(name)) || 20_000);
 const pace = { after: milliseconds('after'), every: milliseconds('every') };
 
-const jobLine = copyable('runs a command and tells of it');
+const jobLine = copyable('runs a command and pushes its progress');
 let desk;
 
 /** The jobs of one user. */
@@ -29,7 +29,7 @@ class Desk {
   #letterbox;
   /** By id: {asked, seconds, state, line, percent, status, signal, ms, tail, time, done}. */
   #jobs = new Map();
-  /** By id, what to call when a job is done, or is not waited for any more. */
+  /** By id, the callback for when a job is done, or the user stops waiting. */
   #waiting = new Map();
   /** Ids of jobs that are not to be shown again. */
   #forgotten;
@@ -52,7 +52,7 @@ class Desk {
     return `letterbox.jobs ${this.#name}`;
   }
 
-  /** What this browser has asked for: the first that is known of a job. */
+  /** The jobs that this browser has asked for. */
   #asked() {
     const asked = stored.get(this.#place, []);
     return Array.isArray(asked) ? asked.filter(({ job }) => typeof job === 'string') : [];
@@ -143,7 +143,7 @@ class Desk {
     const known = typeof percent === 'number' ? Math.min(100, Math.max(0, percent)) : undefined;
     const bar = element('progress', { max: 100, value: state === 'done' ? 100 : known ?? (state === 'asked' ? 0 : undefined), 'aria-label': `Progress of ${title}` });
     const lines = state === 'done' && Array.isArray(tail) ? tail.slice(-20).map(text => asText(text, 500)).join('\n') : '';
-    const stop = state !== 'done' && this.#waiting.has(id) && element('button', { type: 'button', class: 'link', 'data-key': id, onclick: () => this.#letGo(id) }, 'Don’t wait for it');
+    const stop = state !== 'done' && this.#waiting.has(id) && element('button', { type: 'button', class: 'link', 'data-key': id, onclick: () => this.#letGo(id) }, 'Stop waiting');
     return element('article', { class: 'job', 'data-job': id, 'data-key': id, 'data-state': state, 'aria-label': title },
       element('div', { class: 'line' }, element('h3', {}, title), badge(job), timeElement(time)),
       state === 'done' && !succeeded(job) ? null : bar,
@@ -157,19 +157,19 @@ class Desk {
 const succeeded = ({ status }) => status === 0;
 
 function badge(job) {
-  if (job.state !== 'done') return element('span', { class: 'badge' }, { asked: 'handed over', started: 'started', progress: 'running' }[job.state]);
+  if (job.state !== 'done') return element('span', { class: 'badge' }, { asked: 'queued', started: 'started', progress: 'running' }[job.state]);
   return succeeded(job) ? element('span', { class: 'badge strong' }, 'done') : element('span', { class: 'badge bad' }, 'failed');
 }
 
 function progress({ state }, line) {
-  if (state === 'asked') return 'Waiting for a worker to take it. (Does scripts/demo-jobs run? scripts/run starts it.)';
-  return line ? asText(line, 400) : 'It has begun.';
+  if (state === 'asked') return 'Waiting for a worker. Is scripts/demo-jobs running? scripts/run starts it.';
+  return line ? asText(line, 400) : 'It is running.';
 }
 
 function result({ status, signal, ms }) {
   const time = typeof ms === 'number' ? ` after ${duration(ms)}` : '';
-  if (signal) return `ended by ${asText(signal, 20)}${time}`;
-  return status === 0 ? `finished well${time}` : `exit status ${asText(status, 20)}${time}`;
+  if (signal) return `ended by signal ${asText(signal, 20)}${time}`;
+  return status === 0 ? `succeeded${time}` : `exit status ${asText(status, 20)}${time}`;
 }
 
 function showBeat(answer) {
@@ -183,10 +183,10 @@ function showBeat(answer) {
 
 busy(byId('start'), () =>
   attempt(byId('started'), async () => {
-    if (!desk) throw new Error('Who are you? Say a name above.');
+    if (!desk) throw new Error('Enter your name above first.');
     const seconds = Number(byId('seconds').value);
-    if (!(Number.isInteger(seconds) && seconds >= 1 && seconds <= 120)) throw new Error('How long? A whole number of seconds, from 1 to 120.');
-    setText(byId('started'), 'It runs; the button waits for it.');
+    if (!(Number.isInteger(seconds) && seconds >= 1 && seconds <= 120)) throw new Error('Enter a whole number of seconds, from 1 to 120.');
+    setText(byId('started'), 'Running. The button works again when the job is done.');
     await desk.start(seconds);
   }),
 );

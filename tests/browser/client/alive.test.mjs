@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// While something takes long: the heartbeat, and buttons that refuse a second press.
+// Long work of a page: the heartbeat, and buttons that refuse a second press.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -72,7 +72,7 @@ test('the heartbeat begins after 20 s, beats every 20 s, is never cached, and en
   assert.equal(server.beats.length, 3);
 });
 
-test('work that fails ends the heartbeat as well, and its reason is handed on', async () => {
+test('work that fails ends the heartbeat as well, and its reason is passed on', async () => {
   const { browser, server, Letterbox } = started();
   const work = open();
   const done = Letterbox.keepAlive(work.promise, { after: 10, every: 10 });
@@ -90,7 +90,7 @@ test('work that is done before the first heartbeat has none', async () => {
   assert.equal(server.beats.length, 0);
 });
 
-test('a heartbeat that is on its way when the work is done is aborted, and nobody is told of it', async () => {
+test('a heartbeat that is on its way when the work is done is aborted, and the page is not told', async () => {
   const { browser, server, Letterbox } = started();
   const work = open();
   const answers = [];
@@ -105,7 +105,7 @@ test('a heartbeat that is on its way when the work is done is aborted, and nobod
   assert.equal(server.beats.length, 1);
 });
 
-test('heartbeats never overlap, and one without an answer is given up', async () => {
+test('heartbeats never overlap, and one without an answer is aborted', async () => {
   const { browser, server, Letterbox } = started();
   const answers = [];
   server.network = 'silent';
@@ -129,11 +129,11 @@ test('a heartbeat that fails does not end the work, nor the heart', async () => 
   });
   await browser.advance(2000);
   await browser.advance(4999);
-  assert.equal(server.beats.length, 2, 'what the server asks for is honoured');
+  assert.equal(server.beats.length, 2, 'the pause that the server asks for is honoured');
   await browser.advance(1);
   assert.deepEqual(answers, ['bad_answer', 'store_unavailable', 'alice']);
-  work.resolve('all the same');
-  assert.equal(await done, 'all the same');
+  work.resolve('done');
+  assert.equal(await done, 'done');
 });
 
 test('a terminal error ends the heart, not the work', async () => {
@@ -174,7 +174,7 @@ class Control extends EventTarget {
   focus() {
     this.document.activeElement = this;
   }
-  /** As a person does; what is disabled gets no click. Says whether the browser went on with its own. */
+  /** As a person does; a disabled element gets no click. Returns whether the browser went on with its own action. */
   press(type = 'click') {
     return !this.disabled && this.dispatchEvent(new Event(type, { cancelable: true }));
   }
@@ -192,7 +192,7 @@ test('a button does its work once a press, and refuses another until that is don
   const doors = [open(), open()];
   let presses = 0;
   busy(control, () => doors[presses++].promise);
-  assert.equal(control.press(), false, 'the work is instead of what the browser does');
+  assert.equal(control.press(), false, 'the work replaces the action of the browser');
   assert.equal(control.disabled, true);
   assert.equal(control.attributes.get('aria-busy'), 'true');
   control.press();
@@ -217,7 +217,7 @@ test('work that throws leaves the button usable, and its error is not swallowed'
   }
 });
 
-test('a form is guarded by its submit: its submit buttons are disabled, and those alone', async () => {
+test('a form is guarded by its submit: its submit buttons are disabled, and no other buttons', async () => {
   const { document, busy, control: form } = pressing('form');
   const [send, also, off, field] = [['button', 'submit'], ['input', 'submit'], ['button', 'submit'], ['input', 'text']].map(
     ([name, type]) => new Control(document, name, type),
@@ -251,7 +251,7 @@ test('the focus that a button loses while it is disabled comes back, unless it i
   }
 });
 
-test('what busy returns takes the guard away', async () => {
+test('the function that busy returns removes the guard', async () => {
   const { busy, control } = pressing();
   let presses = 0;
   const away = busy(control, () => void ++presses);

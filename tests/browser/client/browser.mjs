@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// A browser as far as letterbox.js can tell: tabs with a global object of their own each, which share
-// localStorage, locks and channels, a clock and a server. A tab can be closed, reloaded, duplicated,
-// put away and fetched back by "back", looked at, stand still for a while, and it can crash. letterbox.js runs in it as it is delivered
-// to old pages, so that each tab has a copy of its own.
+// A browser as far as letterbox.js can tell: tabs with a global object each, which share
+// localStorage, locks and channels, a clock and a server. A tab can be closed, reloaded,
+// duplicated, left and fetched back by "back", looked at, stopped for a while, and it can crash. It
+// runs letterbox.js in the form for old pages, so that each tab has a copy of its own.
 
 import { webcrypto } from 'node:crypto';
 import vm from 'node:vm';
-import { bundle } from '../build-classic.mjs';
+import { makeClassic } from '../build-client.mjs';
 import { Clock, settle } from './clock.mjs';
 import { refusal, Server } from './server.mjs';
 import { present } from './transports.mjs';
 
-const script = new vm.Script(await bundle({ minify: false }), { filename: 'letterbox.js' });
+const script = new vm.Script(await makeClassic({ minify: false }), { filename: 'letterbox.js' });
 
 export const PAGE = 'https://example.org/inbox/today';
 
@@ -25,7 +25,7 @@ export class Browser {
   tabs = [];
   /** What Math.random gives. */
   random = () => 0.5;
-  /** How long what one tab tells the others is on its way, and a lock that is given on. */
+  /** How long a message from tab to tab takes, and a lock from holder to holder. */
   delay = () => 0;
   /** What is taken from the pages: 'locks', 'channels', 'storage', 'crypto'. */
   without = new Set();
@@ -60,7 +60,7 @@ class Tab {
   window;
   alive = true;
   visibility = 'visible';
-  /** What happens to a tab that stands still, by where it comes from; null: it runs. */
+  /** The events that wait for a stopped tab, by their source; null: the tab runs. */
   #held = null;
   #page = new EventTarget();
   #thaw = () => {};
@@ -73,7 +73,7 @@ class Tab {
     this.#load(location);
   }
 
-  /** A Letterbox of this tab that notes in `log` what is heard of it. */
+  /** A Letterbox of this tab that notes its events in `log`. */
   letterbox(options = {}) {
     const box = new this.window.Letterbox({ transport: present.transport, ...options });
     box.log = [];
@@ -90,19 +90,19 @@ class Tab {
     if (this.alive) this.#page.dispatchEvent(Object.assign(new Event(type), members));
   }
 
-  /** It is in front now, or not. */
+  /** The tab is in front now, or not. */
   look(visibility) {
     this.visibility = visibility;
     this.fire('visibilitychange'); // of its document, from where it bubbles
   }
 
-  /** Its script stands still, as while an alert() is open: nothing is done of what comes. */
+  /** Its script is stopped, as while an alert() is open: events that come wait. */
   freeze() {
     this.#held = new Map();
     this.thawed = new Promise((resolve) => (this.#thaw = resolve));
   }
 
-  /** It goes on. Of what came meanwhile each source has kept its order, but which source is first is the browser's matter. */
+  /** The script goes on. Events of one source come in their order, but a browser may take any source first. */
   async thaw(order = ['timers', 'network', 'channels', 'locks']) {
     const held = this.#held;
     this.#held = null;
@@ -125,7 +125,7 @@ class Tab {
     this.crash();
   }
 
-  /** It is gone between two of its steps: nothing of it happens any more, and its locks are free. */
+  /** The tab ends between two of its steps: it does nothing any more, and its locks are free. */
   crash() {
     this.alive = false;
     for (const request of this.#requests) request.abort();
@@ -223,7 +223,7 @@ class Tab {
     return { getReader: () => ({ read }) };
   }
 
-  /** What comes from the network is noticed when the tab runs, and never once it is gone. */
+  /** A tab notices events of the network while it runs, and never once it is gone. */
   async #arrival() {
     await new Promise((resolve) => this.do('network', resolve));
     if (!this.alive) await new Promise(() => {});
@@ -346,7 +346,7 @@ function heard(type, { code, count, terminal }) {
   return [type, code ?? count, terminal && type === 'error' ? 'terminal' : undefined].filter((said) => said !== undefined).join(' ');
 }
 
-/** So many tabs of one browser with a Letterbox each, of one person; the first leads. */
+/** `count` tabs of one browser with a Letterbox each, of one user; the first leads. */
 export async function tabsOf(person, count, options = {}) {
   const browser = new Browser();
   const tabs = [];
@@ -360,14 +360,14 @@ export async function tabsOf(person, count, options = {}) {
   return { browser, tabs, boxes, server: browser.server };
 }
 
-/** The errors and the end that a reader tells, as they come. */
+/** The errors and the end that a Letterbox reports, as they come. */
 export function troubles(box) {
   const all = [];
   for (const type of ['error', 'close']) box.on(type, (event) => void all.push(trouble(event)));
   return all;
 }
 
-/** What a reader tells of a terminal error that answers its next request. */
+/** What a Letterbox reports of a terminal error that answers its next request. */
 export async function toldWhenRefused({ browser, box, server }, status, code) {
   const all = troubles(box);
   server.instead(refusal(status, code, { terminal: true }));
@@ -376,7 +376,7 @@ export async function toldWhenRefused({ browser, box, server }, status, code) {
   return all;
 }
 
-/** ... and what it is to tell: why, and that it has stopped. */
+/** ... and what it must report: why, and that it has stopped. */
 export function stopped(status, code) {
   const why = { code, message: `because: ${code}`, status, terminal: true, retryIn: 0 };
   return [{ type: 'error', ...why }, { type: 'close', ...why }];

@@ -3,7 +3,7 @@
 // Time that passes only when a test says so. Timers stand still while the machine sleeps, the clock
 // on the wall does not.
 
-/** Lets everything happen that waits for no time: promises, and what they lead to. */
+/** Lets everything happen that needs no time: promises, and what follows from them. */
 export async function settle() {
   for (let round = 0; round < 3; ++round) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -14,7 +14,7 @@ export class Clock {
   #timers = new Map();
   #last = 0;
 
-  /** What the wall says, in milliseconds since 1970. */
+  /** The time on the wall clock, in milliseconds since 1970. */
   get now() {
     return this.#running + this.#slept;
   }
@@ -25,7 +25,7 @@ export class Clock {
   }
 
   setTimeout = (call, wait = 0) => {
-    // As browsers have it: what does not fit into 31 bits is no wait at all.
+    // As in browsers: a delay that does not fit into 31 bits is none at all.
     const due = this.#running + (wait > 0x7fffffff ? 0 : Math.max(wait, 0));
     this.#timers.set(++this.#last, { due, call });
     return this.#last;
@@ -35,7 +35,7 @@ export class Clock {
     this.#timers.delete(timer);
   };
 
-  /** Has so many milliseconds pass, and what is due in them happen in its order. */
+  /** Lets that many milliseconds pass, and calls the timers that are due in them in order. */
   async advance(milliseconds) {
     const end = this.#running + milliseconds;
     await settle();
@@ -47,7 +47,7 @@ export class Clock {
     this.#running = end;
   }
 
-  /** The lid is closed for so long. A negative one: the clock was put back. */
+  /** The lid is closed for that many milliseconds. A negative one: the clock was put back. */
   sleep(milliseconds) {
     this.#slept += milliseconds;
   }

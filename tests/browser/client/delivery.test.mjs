@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What is delivered: its size, its types, and the script for old pages.
+// The files as delivered: their size, their types, and the script for old pages.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -13,7 +13,7 @@ import vm from 'node:vm';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { transform } from 'esbuild';
-import { bundle, classic, source, target } from '../build-classic.mjs';
+import { classic, makeClassic, makeModule, module, source, target } from '../build-client.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const compiler = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
@@ -26,21 +26,17 @@ async function compile(...said) {
 
 const packed = (code) => gzipSync(code, { level: 9 }).length;
 
-test('the module is less than 6 KB, minified and compressed', async (t) => {
-  const { code } = await transform(await readFile(source, 'utf8'), { minify: true, format: 'esm', legalComments: 'none' });
-  t.diagnostic(`${packed(code)} bytes, ${code.length} before compression`);
-  assert.ok(packed(code) < 6000, `${packed(code)} bytes`);
-});
+for (const [file, make] of [[module, makeModule], [classic, makeClassic]]) {
+  test(`${path.basename(file)} is made from its present source, and less than 6 KB compressed`, async (t) => {
+    const kept = await readFile(file, 'utf8');
+    assert.equal(kept, await make(), 'run make client');
+    assert.ok(kept.startsWith('// SPDX-License-Identifier: MIT\n'));
+    t.diagnostic(`${packed(kept)} bytes, ${kept.length} before compression`);
+    assert.ok(packed(kept) < 6000, `${packed(kept)} bytes`);
+  });
+}
 
-test('the script for old pages is what its source makes, and less than 6 KB compressed', async (t) => {
-  const kept = await readFile(classic, 'utf8');
-  assert.equal(kept, await bundle(), 'make it anew: node tests/browser/build-classic.mjs');
-  assert.ok(kept.startsWith('// SPDX-License-Identifier: MIT\n'));
-  t.diagnostic(`${packed(kept)} bytes`);
-  assert.ok(packed(kept) < 6000, `${packed(kept)} bytes`);
-});
-
-for (const file of [source, classic]) test(`${path.basename(file)} has no syntax that a browser of 2021 does not read`, async () => {
+for (const file of [source, module, classic]) test(`${path.basename(file)} has no syntax that a browser of 2021 does not read`, async () => {
   const kept = await readFile(file, 'utf8');
   const [old, present] = await Promise.all([target, 'esnext'].map((target) => transform(kept, { target })));
   assert.ok(old.code === present.code, 'there is something to translate');
@@ -64,21 +60,22 @@ test('loaded as a script it makes one global, which streams', async () => {
   assert.equal(new URL(asked[0]).pathname, '/events');
 });
 
-test('the module exports what its types declare, and nothing else', async () => {
-  // By this way, since node takes a .js for a module only beside a package.json that says so.
-  const address = `data:text/javascript,${encodeURIComponent(await readFile(source, 'utf8'))}`;
-  assert.deepEqual(Object.keys(await import(address)).sort(), ['Letterbox', 'busy', 'keepAlive']);
-});
+for (const file of [source, module]) {
+  test(`${path.basename(file)} exports what its types declare, and nothing else`, async () => {
+    assert.deepEqual(Object.keys(await import(file)).sort(), ['Letterbox', 'busy', 'keepAlive']);
+  });
+}
 
 test('a page in TypeScript is checked against the types', async () => {
   await compile(path.join(here, 'types/sample.ts'));
 });
 
-test('the code is right by its own types, and agrees with those it is delivered with', async (t) => {
+test('the code is right by its own types, and agrees with its declarations', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'letterbox-types-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const declared = source.replace(/js$/, 'd.ts');
-  // Beside its declarations the compiler would not look at the code, so that goes by another name.
+  // Next to its declarations the compiler would not look at the code, so the code gets another
+  // name.
   await copyFile(declared, path.join(directory, 'letterbox.d.ts'));
   await copyFile(source, path.join(directory, 'code.js'));
   await writeFile(

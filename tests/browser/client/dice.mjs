@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Chance that can be had again, for tests that go through many courses of events.
+// Repeatable chance, for tests that go through many courses of events.
 
 /** Random numbers from 0 to 1 that are the same each time (mulberry32). */
 export function dice(seed) {

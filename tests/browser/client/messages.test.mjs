@@ -16,7 +16,7 @@ async function started(options = {}) {
   return { browser, tab, box, server: browser.server };
 }
 
-/** A promise, and what keeps or breaks it. */
+/** A promise, and the functions that resolve or reject it. */
 function open() {
   const door = {};
   door.promise = new Promise((resolve, reject) => Object.assign(door, { resolve, reject }));
@@ -25,7 +25,7 @@ function open() {
 
 const afters = (server) => server.requests.map(({ query }) => query.after);
 
-test('a message is an event of its type and of "message", with all that was pushed', async () => {
+test('a message is an event of its type and of "message", with everything that was pushed', async () => {
   const { browser, box, server } = await started();
   const seen = [];
   const note = (event) => void seen.push([event.type, event.kind, event.id, event.data, event.time]);
@@ -58,7 +58,7 @@ for (const type of ['error', 'open', 'close', 'state', 'missed', 'reset', 'super
     assert.deepEqual(box.states.slice(states), ['answered messages', waits()]);
   });
 
-test('on() returns what takes the handler away', async () => {
+test('on() returns a function that removes the handler', async () => {
   const { browser, box, server } = await started();
   const seen = [];
   const away = box.on('mail', ({ data }) => void seen.push(data));
@@ -71,7 +71,7 @@ test('on() returns what takes the handler away', async () => {
   assert.deepEqual(box.got, [1, 2]);
 });
 
-test('what handlers promise is waited for: nothing is acknowledged sooner', async () => {
+test('a handler\'s promise is waited for: nothing is acknowledged sooner', async () => {
   const { browser, box, server } = await started();
   const door = open();
   box.on('mail', () => door.promise);
@@ -139,7 +139,7 @@ for (const [what, fail] of [
     assert.equal(box.cursor, server.id(3));
   });
 
-test('a handler that fails for ever makes no hot loop, and is never given up', async () => {
+test('a handler that fails for ever makes no hot loop, and its message comes again and again', async () => {
   const { browser, box, server } = await started();
   let tries = 0;
   box.on('mail', () => {
@@ -155,7 +155,7 @@ test('a handler that fails for ever makes no hot loop, and is never given up', a
   assert.equal(box.cursor, '0');
 });
 
-test('where one of several handlers fails the others are waited for before it is given again', async () => {
+test('if one of several handlers fails the message is given again only after the others are done', async () => {
   const { browser, box, server } = await started();
   const door = open();
   let slow = 0;
@@ -172,7 +172,7 @@ test('where one of several handlers fails the others are waited for before it is
   assert.equal(box.cursor, server.id(1));
 });
 
-test('without handlers messages are acknowledged: nobody wants them', async () => {
+test('without handlers messages are acknowledged: the page does not want them', async () => {
   const { browser, box, server } = await started();
   server.push('x', 'unknown');
   await browser.advance(1000);
@@ -180,7 +180,7 @@ test('without handlers messages are acknowledged: nobody wants them', async () =
   assert.equal(box.cursor, server.id(1));
 });
 
-test('by hand: what comes next waits until the last message of the answer is acknowledged', async () => {
+test('by hand: the next request waits until the last message of the answer is acknowledged', async () => {
   const { browser, box, server } = await started({ ack: 'manual' });
   const held = [];
   box.on('message', (message) => void held.push(message));
@@ -221,7 +221,7 @@ test('by hand: a handler that fails has its message fetched again, but not once 
   assert.equal(box.cursor, server.id(1));
 });
 
-test('of thousands of messages each is given once, and what is long done is not remembered', async () => {
+test('each of thousands of messages is given once, and old ones are not remembered', async () => {
   const { browser, box, server } = await started();
   for (let data = 0; data < 3000; ++data) server.push(data);
   await browser.advance(2000);
@@ -234,7 +234,7 @@ test('of thousands of messages each is given once, and what is long done is not 
   assert.deepEqual(box.got.slice(3000), ['again 1']);
 });
 
-test('by hand: what was not acknowledged comes after a reload', async () => {
+test('by hand: messages that were not acknowledged come after a reload', async () => {
   const { browser, tab, box, server } = await started({ ack: 'manual' });
   box.on('message', (message) => message.data === 1 && message.ack());
   server.push(1);
@@ -256,7 +256,7 @@ test('in auto mode ack() does nothing', async () => {
   door.resolve();
 });
 
-test('a reload goes on where it was: same reader, same cursor', async () => {
+test('a reload goes on where it was: same client, same cursor', async () => {
   const { browser, tab, box, server } = await started();
   server.push(1);
   await browser.advance(0);
@@ -279,7 +279,7 @@ test('a reload while a handler runs loses nothing', async () => {
   assert.deepEqual(again.got, ['unfinished']);
 });
 
-test('who closes from within a handler has that message acknowledged once the handler has ended', async () => {
+test('a handler that calls close() has its message acknowledged once it has ended', async () => {
   const { browser, box, server } = await started();
   box.on('message', () => box.close());
   server.push('log out');
@@ -292,7 +292,7 @@ test('who closes from within a handler has that message acknowledged once the ha
   assert.deepEqual(box.got, ['log out', 'later']);
 });
 
-test('what is in hand when it is closed is given when it is opened again, once', async () => {
+test('messages in hand at close() are given after open(), once', async () => {
   const { browser, box, server } = await started();
   const doors = [open(), open()];
   const done = [];
@@ -320,7 +320,7 @@ test('what is in hand when it is closed is given when it is opened again, once',
   assert.equal(box.cursor, server.id(3));
 });
 
-test('without a kept cursor it begins at the oldest message, or where it is told to', async () => {
+test('without a kept cursor it begins at the oldest message, or at the given cursor', async () => {
   const browser = new Browser();
   for (const data of [1, 2, 3]) browser.server.push(data);
   const all = browser.tab().letterbox({ share: false });
@@ -330,7 +330,7 @@ test('without a kept cursor it begins at the oldest message, or where it is told
   assert.deepEqual(some.got, [3]);
 });
 
-test('storage that is blocked is survived: the cursor is in memory', async () => {
+test('it works with blocked storage: the cursor is in memory', async () => {
   const browser = new Browser();
   browser.without.add('storage');
   const box = browser.tab().letterbox();
@@ -343,7 +343,7 @@ test('storage that is blocked is survived: the cursor is in memory', async () =>
   assert.equal(browser.server.told, browser.server.id(2));
 });
 
-test('what somebody else has left in storage is not believed', async () => {
+test('foreign values in storage are not believed', async () => {
   for (const left of ['', 'null', '7', '{', '[]', '{"name":"a b","cursor":"1-1","count":1}', '{"name":"x","cursor":1,"count":1}', '{"name":"x","cursor":"1-1","count":1e400}']) {
     const browser = new Browser();
     const first = browser.tab();
@@ -375,7 +375,7 @@ test('the token is never in storage', async () => {
   assert.ok(kept.includes('cursor') && !kept.includes('s3cret'));
 });
 
-test('missed and reset are told before the messages of the same answer', async () => {
+test('missed and reset are reported before the messages of the same answer', async () => {
   const { browser, box, server } = await started();
   const order = [];
   for (const type of ['reset', 'missed', 'message']) box.on(type, (event) => void order.push([type, event.count ?? event.data].join(' ')));
@@ -394,7 +394,7 @@ test('an answer without messages that moves the cursor moves it', async () => {
   assert.equal(box.cursor, '9-9');
 });
 
-test('what was missed is told once, however often the answer is fetched', async () => {
+test('a missed count is reported once, however often the answer is fetched', async () => {
   const { browser, box, server } = await started();
   let bad = true;
   box.on('message', () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A network that goes, a machine that sleeps, a page that is put away.
+// A network that goes, a machine that sleeps, a page that is left and fetched back.
 
 import assert from 'node:assert/strict';
 import { Browser } from './browser.mjs';
@@ -15,7 +15,7 @@ async function started(options = {}) {
   return { browser, tab, box, server: browser.server };
 }
 
-testOfPolls('a poll that no answer comes to is dropped 15 s after its time, and begun anew at once', async () => {
+testOfPolls('a poll without an answer is dropped 15 s after its time, and begun again at once', async () => {
   const { browser, box, server } = await started();
   server.network = 'silent';
   server.endAll('timeout');
@@ -31,7 +31,7 @@ testOfPolls('a poll that no answer comes to is dropped 15 s after its time, and 
   assert.deepEqual(box.log, ['open']);
 });
 
-test('a poll that slept with the machine is dropped when it wakes, and begun anew at once', async () => {
+test('a poll that slept with the machine is dropped when it wakes, and begun again at once', async () => {
   const { browser, box, server } = await started();
   server.network = 'silent'; // the connection died in its sleep
   await browser.advance(1000);
@@ -69,7 +69,7 @@ test('a timer that is a little late is no sleep', async () => {
   assert.equal(server.polls.length, 1 + looks());
 });
 
-test('a connection that breaks as the machine wakes is no error: the poll is begun anew at once', async () => {
+test('a connection that breaks as the machine wakes is no error: the poll is begun again at once', async () => {
   const { browser, box, server } = await started();
   browser.clock.sleep(3_600_000);
   server.cutAll();
@@ -103,7 +103,7 @@ test('"offline" ends a poll, "online" begins one at once', async () => {
   assert.deepEqual(box.log, ['open', 'open']);
 });
 
-test('a page that is looked at again tries at once, and once, what it would have waited for', async () => {
+test('a page that is looked at again ends its back-off and tries at once, once', async () => {
   const { browser, tab, box, server } = await started();
   browser.random = () => 0.999;
   server.network = 'down';
@@ -123,7 +123,7 @@ test('a page that is looked at again tries at once, and once, what it would have
   assert.equal(server.parked, 1);
 });
 
-test('of tabs that share, one that is looked at has the one that polls try at once', async () => {
+test('if a tab that shares is looked at, the tab that polls tries at once', async () => {
   const { browser, tab, server } = await started({ share: true, user: 'alice' });
   browser.random = () => 0.999;
   tab.look('hidden');
@@ -164,7 +164,7 @@ test('being looked at ends no wait that the server asked for, and only the rest 
   assert.equal(server.polls.length, again);
 });
 
-test('a browser that errs about being offline is not believed for long', async () => {
+test('a browser that wrongly says it is offline is not believed for long', async () => {
   const { browser, tab, box, server } = await started();
   tab.fire('offline');
   await browser.advance(2000);
@@ -172,7 +172,7 @@ test('a browser that errs about being offline is not believed for long', async (
   assert.equal(box.states.at(-1), waits());
 });
 
-test('while it is offline it tries ever more seldom', async () => {
+test('while it is offline it tries less and less often', async () => {
   const { browser, box, server } = await started();
   await browser.goOffline();
   await browser.advance(600_000);
@@ -208,7 +208,7 @@ test('"online" ends a wait for the network', async () => {
 });
 
 for (const share of [false, true])
-  test(`a page that is put away does not poll, and goes on when it is fetched back (share: ${share})`, async () => {
+  test(`a page that was left does not poll, and goes on when it is fetched back (share: ${share})`, async () => {
     const { browser, tab, box, server } = await started({ share });
     server.push('before');
     await browser.advance(0);
@@ -249,7 +249,7 @@ test('a token that never comes does not stop it for ever', async () => {
   assert.deepEqual(box.got, ['x']);
 });
 
-test('a closed Letterbox hears nothing of the page any more', async () => {
+test('a closed Letterbox ignores the page\'s events', async () => {
   const { browser, tab, box, server } = await started();
   box.close();
   tab.fire('pagehide', { persisted: true });

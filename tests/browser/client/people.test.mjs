@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Several people in one browser: tabs share only if they are known to be the same person's.
+// Several people in one browser: tabs share only if they are known to be of the same person.
 
 import assert from 'node:assert/strict';
 import { Browser } from './browser.mjs';
 import { refusal } from './server.mjs';
 import { test, testOfPolls } from './transports.mjs';
 
-/** What the server knows of tokens. */
+/** The user of a token, as the server knows it. */
 const personOf = new Map();
 
 const base64url = (text) => Buffer.from(text).toString('base64url');
@@ -15,7 +15,7 @@ const issued = (token, person) => (personOf.set(token, person), token);
 const ours = (name, secret = 'x') => issued(`lb_${base64url(name)}.${base64url(secret)}`, name);
 const jwt = (claims) => issued(`${base64url('{"alg":"HS256"}')}.${base64url(JSON.stringify(claims))}.c2ln`, claims.sub);
 
-/** A tab each, one after the other. */
+/** Opens a tab for each, one after the other. */
 async function started(...options) {
   const browser = new Browser();
   browser.server.who = (token) => personOf.get(token) ?? 'all';
@@ -37,7 +37,7 @@ for (const [what, alice, bob] of [
   ['their signed tokens', jwt({ sub: 'alice' }), jwt({ sub: 'bob' })],
   ['a function that gives such a token', () => ours('alice'), async () => jwt({ sub: 'bob' })],
 ])
-  test(`two people, known by ${what}: each polls for themselves, and nobody hears the other's messages`, async () => {
+  test(`two people, known by ${what}: each tab polls for itself, and neither gets the other's messages`, async () => {
     const { browser, boxes, server } = await started({ token: alice }, { token: bob });
     assert.deepEqual(leaders(boxes), [true, true]);
     assert.equal(clients(boxes).size, 2);
@@ -51,7 +51,7 @@ for (const [what, tokens] of [
   ['two tokens of Letterbox', [ours('alice', 'one'), ours('alice', 'two')]],
   ['two signed tokens', [jwt({ sub: 'alice', iat: 1 }), jwt({ sub: 'alice', iat: 2 })]],
   ['one of each, given by functions', [() => ours('alice'), async () => jwt({ sub: 'alice' })]],
-  ['a name of all signs that a name may have', [ours('A-z.0_9@b:c+d'), jwt({ sub: 'A-z.0_9@b:c+d' })]],
+  ['a name with all characters that a name may have', [ours('A-z.0_9@b:c+d'), jwt({ sub: 'A-z.0_9@b:c+d' })]],
 ])
   test(`the same person in two tabs, known by ${what}: one polls`, async () => {
     const { browser, boxes, server } = await started(...tokens.map((token) => ({ token })));
@@ -63,21 +63,21 @@ for (const [what, tokens] of [
     assert.equal(server.parked, 1);
   });
 
-test('a token says who it is also beside `user`, as it does to the server', async () => {
+test('a token names the user even if `user` is given, as it does to the server', async () => {
   const { boxes } = await started({ user: 'alice', token: ours('alice') }, { user: 'alice', token: ours('bob') }, { user: 'bob' });
   assert.deepEqual(leaders(boxes), [true, true, false]);
 });
 
 for (const [what, options] of [
   ['a cookie', {}],
-  ['a token that does not say', { token: 'opaque' }],
-  ['a token that only looks like one of ours', { token: 'lb_%%%.x' }],
+  ['a token without a name', { token: 'opaque' }],
+  ['a token that only looks like one of Letterbox\'s', { token: 'lb_%%%.x' }],
   ['a signed token without a name', { token: jwt({ aud: 'x' }) }],
   ['a signed token for a number', { token: jwt({ sub: 7 }) }],
   ['a name that no user may have', { token: jwt({ sub: 'a b' }) }],
-  ['a function whose token does not say', { token: () => 'opaque' }],
+  ['a function whose token has no name', { token: () => 'opaque' }],
 ])
-  test(`while nobody knows who it is (${what}), each tab polls for itself`, async () => {
+  test(`while the user is unknown (${what}), each tab polls for itself`, async () => {
     const { browser, boxes, server } = await started(options, options);
     assert.deepEqual(leaders(boxes), [true, true]);
     assert.equal(clients(boxes).size, 2);
@@ -92,7 +92,7 @@ test('with a cookie, tabs that name the same user share', async () => {
   assert.deepEqual(leaders(boxes), [true, false, false]);
 });
 
-test('a function is not asked for more tokens than there are polls, and none leaves before it is known who it is', async () => {
+test('a function is not asked for more tokens than there are polls, and no poll leaves before the user is known', async () => {
   let calls = 0;
   const { browser, boxes, server } = await started({ token: async () => (++calls, ours('alice')) });
   await browser.advance(60_000);
@@ -101,7 +101,7 @@ test('a function is not asked for more tokens than there are polls, and none lea
   assert.equal(new Set(server.polls.map(({ query }) => query.client)).size, 1);
 });
 
-test('when the token of a tab that polls becomes another person\'s it begins anew as that person, and the others stay', async () => {
+test('when the token of a tab that polls becomes another person\'s it begins again as that person, and the others stay', async () => {
   let token = ours('alice');
   const { browser, boxes, server } = await started({ token: () => token }, { token: ours('alice') }, { token: ours('bob') });
   assert.deepEqual(leaders(boxes), [true, false, true]);
@@ -116,7 +116,7 @@ test('when the token of a tab that polls becomes another person\'s it begins ane
   assert.deepEqual(new Set(asBob.map(({ query }) => query.client)), new Set([boxes[2].client]), 'no poll of the one under the name of the other');
 });
 
-test('a tab that follows and whose token has become another person\'s is given nothing of the former', async () => {
+test('a tab that follows and whose token has become another person\'s gets no message of the former', async () => {
   let token = ours('alice');
   const { browser, boxes, server } = await started({ token: ours('alice') }, { token: () => token });
   assert.deepEqual(leaders(boxes), [true, false]);
@@ -132,7 +132,7 @@ test('a tab that follows and whose token has become another person\'s is given n
   assert.deepEqual(boxes[1].log, ['open', 'reset', 'open']);
 });
 
-test('a tab that follows, and whose function has no token at the moment, keeps what came until it has one', async () => {
+test('a tab that follows, and whose function has no token at the moment, keeps the messages that came until it has one', async () => {
   let fails = false;
   const token = () => (fails ? Promise.reject(new Error('away')) : ours('alice'));
   const { browser, boxes, server } = await started({ token: ours('alice') }, { token });
@@ -162,7 +162,7 @@ testOfPolls('a token that comes too late, after another was used, changes nothin
   assert.equal(server.parked, 1);
 });
 
-test('who signs out leaves the tabs of that person', async () => {
+test('a tab that signs out no longer shares with that person\'s tabs', async () => {
   let token = ours('alice');
   const { browser, boxes, server } = await started({ token: ours('alice') }, { token: () => token });
   token = undefined;
@@ -210,7 +210,7 @@ test('messages of two people that have the same id are two messages', async () =
   assert.deepEqual(boxes[0].got, ['for alice', 'for bob']);
 });
 
-test('that the token of one tab is refused is no end for the others', async () => {
+test('the others go on if the token of one tab is refused', async () => {
   const { browser, boxes, server } = await started({ token: ours('alice', 'old') }, { token: ours('alice', 'new') });
   server.instead(refusal(401, 'bad_token', { terminal: true }));
   server.endAll('timeout');

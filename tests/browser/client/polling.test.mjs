@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Manners: when it polls, what it sends, when it waits, when it stops.
+// When it polls, what it sends, when it waits, when it stops.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ async function started(options = {}) {
   return { browser, tab, box, server: browser.server };
 }
 
-/** How long it waited before each request, from the one with this index on. */
+/** The waits before the requests, from the one with this index on. */
 function gaps(requests, from = 1) {
   return requests.slice(from).map(({ at }, index) => at - requests[from + index - 1].at);
 }
@@ -42,7 +42,7 @@ test('it polls again at once after messages', async () => {
   assert.equal(server.parked, 1);
 });
 
-test('it polls again at once after an empty answer to a poll that was held, and later where the server says so', async () => {
+test('it polls again at once after an empty answer to a poll that was held, and later if the server says so', async () => {
   const { browser, server } = await started();
   await browser.advance(1500);
   server.endAll('timeout', 0);
@@ -61,17 +61,17 @@ test('it polls again only 500 ms after an empty answer to a poll that was not he
   browser.tab().letterbox(ALONE);
   await browser.advance(60_000);
   const [first, ...waits] = gaps(browser.server.polls);
-  assert.equal(first, 0); // the look, which nobody holds
+  assert.equal(first, 0); // the look, which is not held
   assert.deepEqual(new Set(waits), new Set([500]));
 });
 
-test('who wants no poll to be held makes no hot loop', async () => {
+test('with a timeout of 0 it makes no hot loop', async () => {
   const { browser, server } = await started({ timeout: 0 });
   await browser.advance(10_000);
   assert.deepEqual(new Set(gaps(server.polls)), new Set([500]));
 });
 
-test('an answer that moves nothing on is no reason to poll at once, whatever it has in it', async () => {
+test('after an answer that does not move the cursor it does not poll at once, whatever its messages', async () => {
   const { browser, server } = await started();
   const stuck = { count: 1, messages: [{ id: 'x', type: 'message', data: 1, time: 1 }], cursor: 'x', reason: 'messages' };
   server.instead(answer(stuck), answer(stuck), answer(stuck));
@@ -90,7 +90,7 @@ test('after shutdown it waits as long as the answer says', async () => {
   assert.equal(server.polls.length, 3);
 });
 
-test('a poll is never cached, carries cursor and reader in its address, and the token in a header alone', async () => {
+test('a poll is never cached, carries cursor and client in its address, and the token only in a header', async () => {
   const { server } = await started({ token: 'alice.s3cret', client: 'phone+1', after: '5-1', timeout: 40 });
   const [first, second] = server.polls;
   assert.equal(first.origin, 'https://example.org');
@@ -103,7 +103,7 @@ test('a poll is never cached, carries cursor and reader in its address, and the 
   assert.equal(second.query.timeout, '40');
 });
 
-test('without a token there is no such header, and a user is named where one is given', async () => {
+test('without a token there is no such header, and a user is named if one is given', async () => {
   const { server } = await started({ user: 'bob' });
   assert.deepEqual(server.polls[0].headers, {});
   assert.equal(server.polls[0].query.user, 'bob');
@@ -131,7 +131,7 @@ for (const code of ['bad_token', 'no_identity'])
     assert.deepEqual(box.log, ['open']);
   });
 
-test('a token that is refused twice in a row is the end, and so is one that no function gave', async () => {
+test('a token that is refused twice in a row is the end, and so is a refused token that is not from a function', async () => {
   for (const [token, sent] of [['old', 1], [() => 'old', 2]]) {
     const { browser, box, server } = await started({ token });
     const { length } = server.polls;
@@ -163,7 +163,7 @@ test('other terminal errors are the end at once: another token would not help', 
 });
 
 for (const token of ['grün 漢', 'a\nb', 'a\0b'])
-  test(`a token with a sign that a header may not have (${JSON.stringify(token)}) is said to be bad, and not tried for ever`, async () => {
+  test(`a token with a character that a header may not have (${JSON.stringify(token)}) is reported as bad, and not tried for ever`, async () => {
     const { browser, box, server } = await started({ token });
     const all = troubles(box);
     box.open();
@@ -174,12 +174,12 @@ for (const token of ['grün 漢', 'a\nb', 'a\0b'])
     assert.ok(!all[0].message.includes(token));
   });
 
-test('a line end behind the token does no harm', async () => {
+test('a line end after the token does no harm', async () => {
   const { server } = await started({ token: 't\n' });
   assert.equal(server.parked, 1);
 });
 
-test('an end that no listener hears of is said on the console, once', async () => {
+test('an end without a listener for it is reported on the console, once', async () => {
   const { browser, tab, server } = await started();
   for (const deaf of [true, false]) {
     const box = new tab.window.Letterbox({ ...ALONE, client: 'x' });
@@ -194,7 +194,7 @@ test('an end that no listener hears of is said on the console, once', async () =
   assert.equal(tab.window.warned.length, 1);
 });
 
-test('without global crypto, as in node 18, a name is made up all the same', async () => {
+test('without global crypto, as in node 18, a name is still made up', async () => {
   const browser = new Browser();
   browser.without.add('crypto');
   const box = browser.tab().letterbox(ALONE);
@@ -225,7 +225,7 @@ test('a url may be relative or of another site, which gets the cookies too', asy
   assert.equal(other.credentials, 'include');
 });
 
-test('after errors it waits longer and longer: a random part of 1, 2, 4 … s, at most of two minutes', async () => {
+test('after errors it waits longer and longer: a random part of 1, 2, 4 … s, and at most two minutes', async () => {
   const browser = new Browser();
   browser.random = () => 0.999999;
   browser.server.network = 'down';
@@ -250,7 +250,7 @@ test('the whole of each step is used, so that a crowd comes back spread out', as
   assert.deepEqual(waits, [[1, 1, 1], [250, 500, 1000], [500, 1000, 2000], [750, 1500, 3000]]);
 });
 
-test('a good answer ends the backoff', async () => {
+test('a good answer ends the back-off', async () => {
   const { browser, box, server } = await started();
   const all = troubles(box);
   const away = refusal(502, 'away');
@@ -310,7 +310,7 @@ for (const [status, code] of [[401, 'bad_token'], [403, 'locked'], [403, 'kicked
     assert.equal(box.states.at(-1), 'closed');
   });
 
-test('open() begins anew after a terminal error', async () => {
+test('open() begins again after a terminal error', async () => {
   const { browser, box, server } = await started();
   server.instead(refusal(403, 'locked', { terminal: true }));
   server.endAll('timeout');
@@ -341,14 +341,14 @@ test('"kicked" again and again is no hot loop', async () => {
 
 for (const [what, said] of [
   ['status 200 with HTML', page(200, '<p>Please log in')],
-  ['JSON of somebody else', page(200, '{"messages":"none"}')],
+  ['JSON of another server', page(200, '{"messages":"none"}')],
   ['a message without an id', answer({ messages: [{ type: 'x' }] })],
   ['no body', page(204, '')],
   ['a proxy’s 404', page(404)],
   ['a proxy’s 403', page(403, '{"error":"no"}')],
   ['a proxy’s 502', page(502)],
 ])
-  test(`${what} is a bad answer: not the end, tried again ever more seldom`, async () => {
+  test(`${what} is a bad answer: not the end, tried again less and less often`, async () => {
     const browser = new Browser();
     browser.server.instead(...Array(1000).fill(said));
     const box = browser.tab().letterbox(ALONE);
@@ -361,7 +361,7 @@ for (const [what, said] of [
     assert.equal(box.closed, false);
   });
 
-test('what the browser says of a failed request is not passed on: it may quote the token', async () => {
+test('the browser\'s message about a failed request is not passed on: it may quote the token', async () => {
   const { browser, box, server } = await started({ token: 's3cret' });
   const all = troubles(box);
   server.network = 'down';
@@ -372,7 +372,7 @@ test('what the browser says of a failed request is not passed on: it may quote t
   assert.ok(!JSON.stringify(all).includes('s3cret'));
 });
 
-test('superseded stops it, and says so', async () => {
+test('"superseded" stops it, and is reported', async () => {
   const { browser, box, server } = await started({ client: 'phone' });
   server.endAll('superseded', 1500);
   await browser.advance(3_600_000);
@@ -380,7 +380,7 @@ test('superseded stops it, and says so', async () => {
   assert.equal(server.polls.length, 2);
 });
 
-test('who prevents the default of superseded has it go on, after a pause', async () => {
+test('if the page prevents the default of "superseded" it goes on, after a pause', async () => {
   const { browser, box, server } = await started({ client: 'phone' });
   box.on('superseded', (event) => event.preventDefault());
   server.endAll('superseded', 1500);
@@ -391,7 +391,7 @@ test('who prevents the default of superseded has it go on, after a pause', async
   assert.equal(box.closed, false);
 });
 
-test('close() aborts the poll, and says so once', async () => {
+test('close() aborts the poll, and is reported once', async () => {
   const { browser, box, server } = await started();
   box.close();
   box.close();

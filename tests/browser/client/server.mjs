@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A Letterbox behind `fetch`, as fcgi/PROTOCOL.md has it, with a log of what it was asked. It has one
-// mailbox, unless a test says who is who. A test may have it answer something else, nothing, or be away.
-// Messages come by polls or by streams, as they are asked for.
+// A Letterbox that answers `fetch`, as fcgi/PROTOCOL.md says, with a log of its requests. It has
+// one mailbox, unless a test says which token is whose. A test may have it answer something else,
+// nothing, or be away. Messages come by polls or by streams, as they are asked for.
 
 const EPOCH = '1795287654123';
 const PING = 15_000;
@@ -13,11 +13,11 @@ export class Server {
   requests = [];
   /** 'up'; 'down': no connection; 'silent': connections from which nothing comes, not even their end. */
   network = 'up';
-  /** Nothing comes of the streams that stand, no ping either. */
+  /** Nothing comes on the open streams, no ping either. */
   still = false;
-  /** What /ack answers instead. */
+  /** The answer of /ack, if not its usual one. */
   insteadOfAck;
-  /** Whose mailbox a request is for, by the token it shows. */
+  /** The user of the mailbox that a request is for, by its token. */
   who = () => 'all';
   #clock;
   #mailboxes = new Map();
@@ -46,7 +46,7 @@ export class Server {
     return this.requests.filter(({ path }) => path.endsWith('/alive'));
   }
 
-  /** Polls that wait, and streams that stand. */
+  /** Polls that wait, and open streams. */
   get parked() {
     return this.#parked.size;
   }
@@ -74,17 +74,17 @@ export class Server {
     this.#instead.push(...answers);
   }
 
-  /** Those that wait are answered by this reason. */
+  /** Answers those that wait with this reason. */
   endAll(reason, retry_after_ms = 0) {
     for (const poll of [...this.#parked.values()]) poll.end({ ...this.#answer(poll.user, poll.after, reason), retry_after_ms });
   }
 
-  /** What a test wants to be sent on all streams that stand: text, or bytes. */
+  /** Sends a test's text or bytes on all open streams. */
   write(chunk) {
     for (const { body } of this.#parked.values()) body?.write(chunk);
   }
 
-  /** The connections of those that wait break. */
+  /** Breaks the connections of those that wait. */
   cutAll() {
     for (const poll of [...this.#parked.values()]) poll.cut();
   }
@@ -131,7 +131,7 @@ export class Server {
     signal?.addEventListener('abort', () => end());
   }
 
-  /** Whether this is answered before a stream begins: a page of something else, or a terminal error. */
+  /** Whether this is answered before a stream begins: a page of another program, or a terminal error. */
   #saysPlainly(instead) {
     return instead !== undefined && 'body' in instead && !(parsed(instead.body)?.error?.terminal === false);
   }
@@ -177,12 +177,12 @@ export class Server {
   }
 }
 
-/** As `/poll` answers where nothing else is said. */
+/** A document as `/poll` answers, unless a test says otherwise. */
 export function answer(members) {
   return { count: 0, messages: [], cursor: '0', missed: 0, reset: false, reason: 'timeout', retry_after_ms: 0, ...members };
 }
 
-/** The body of a stream: what is written is read, chunk by chunk. */
+/** The body of a stream: the client reads what is written, chunk by chunk. */
 class Body {
   #chunks = [];
   #reads = [];
@@ -218,7 +218,7 @@ class Body {
   }
 }
 
-/** What a stream has for this answer. */
+/** The text of a stream for this answer. */
 export function events({ messages, cursor, missed, reset }) {
   let text = reset ? event('reset', {}) : '';
   if (missed) text += event('missed', { missed });
@@ -238,12 +238,12 @@ export function event(name, data) {
   return `event: letterbox.${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** As Letterbox refuses. */
+/** A refusal as Letterbox answers it. */
 export function refusal(status, code, { terminal = false, retry_after_ms = 0, headers = {} } = {}) {
   return { status, headers, body: JSON.stringify({ error: { code, message: `because: ${code}`, terminal, retry_after_ms } }) };
 }
 
-/** As something else answers that stands between. */
+/** A page as a proxy in between answers it. */
 export function page(status, body = '<h1>Bad Gateway</h1>', headers = {}) {
   return { status, body, headers };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A leader that stands still: an alert() is open in its tab, a debugger has stopped it, or the browser
-// has frozen it. Another tab leads then, and nothing is lost or given twice.
+// A leader that is stopped: an alert() is open in its tab, a debugger has stopped it, or the
+// browser has frozen it. Another tab leads then, and nothing is lost or given twice.
 
 import assert from 'node:assert/strict';
 import { Browser, tabsOf } from './browser.mjs';
@@ -20,11 +20,11 @@ function orders(things) {
   return things.flatMap((first) => orders(things.filter((thing) => thing !== first)).map((rest) => [first, ...rest]));
 }
 
-test('a visible tab takes over from a leader that stands still, 15 s after it should have been heard', async () => {
+test('a visible tab takes over from a leader that is stopped, 15 s after it should have been heard', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   tabs[0].freeze();
   server.push('x');
-  // (Of a stream it hears each ping.)
+  // (A follower hears of each ping of a stream.)
   await browser.advance((present.transport === 'poll' ? QUIET : 20_000 + 15_000) - 501);
   assert.deepEqual(boxes.map(({ got }) => got), [[], []]);
   await browser.advance(2);
@@ -46,7 +46,7 @@ test('a hidden tab leaves it to the leader, and takes over a second after it is 
   assert.deepEqual(boxes[1].got, ['x']);
 });
 
-test('a leader that polls, or waits for as long as the server said, is never taken for one that stands still', async () => {
+test('a leader that polls, or waits for as long as the server said, is never taken for one that is stopped', async () => {
   const { browser, boxes, server } = await tabsOf(ALICE, 3);
   await browser.advance(20 * QUIET);
   server.instead(refusal(503, 'overloaded', { retry_after_ms: 600_000 }));
@@ -66,7 +66,7 @@ for (const order of orders(['timers', 'network', 'channels', 'locks']))
     server.push(1);
     await browser.advance(0);
     tabs[0].freeze();
-    server.push(2); // is on its way to it
+    server.push(2); // is on its way to the leader
     await browser.advance(QUIET + 1000);
     server.push(3);
     await browser.advance(100);
@@ -83,7 +83,7 @@ for (const order of orders(['timers', 'network', 'channels', 'locks']))
   });
 
 for (const order of orders(['timers', 'network', 'channels', 'locks']))
-  test(`a poll of the sleeper's that was superseded is no reason to end: ${order.join(', ')}`, async () => {
+  test(`a superseded poll of the stopped leader does not end it: ${order.join(', ')}`, async () => {
     const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2, { client: 'desk' });
     tabs[0].freeze();
     await browser.advance(2000);
@@ -97,7 +97,7 @@ for (const order of orders(['timers', 'network', 'channels', 'locks']))
   });
 
 for (const order of orders(['timers', 'channels', 'locks']))
-  test(`an alert() in a handler: what that tab had in hand is handled once there, and the others go on: ${order.join(', ')}`, async () => {
+  test(`an alert() in a handler: that tab’s messages in hand are handled once there, and the others go on: ${order.join(', ')}`, async () => {
     const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3);
     const done = [];
     boxes[0].on('message', async ({ data }) => {
@@ -119,7 +119,7 @@ for (const order of orders(['timers', 'channels', 'locks']))
     await tabs[0].thaw(order);
     await browser.advance(1000);
     assert.deepEqual(done, [1, 2, 3]);
-    assert.equal(server.polls.length, before, 'it does not poll beside the other');
+    assert.equal(server.polls.length, before, 'it does not poll while the other does');
     assert.equal(server.parked, 1);
     assert.deepEqual(boxes.map(({ cursor }) => cursor), Array(3).fill(server.id(3)));
   });
@@ -148,9 +148,9 @@ for (const order of orders(['timers', 'channels', 'locks']))
     assert.deepEqual(boxes.map(({ cursor }) => cursor), [server.id(2), server.id(2)]);
   });
 
-test('a handler that has the others wait for long does not hold them up: a visible one goes on', async () => {
+test('a handler that takes long does not hold up the other tabs: a visible one goes on', async () => {
   const { browser, boxes, server } = await tabsOf(ALICE, 2);
-  boxes[0].on('message', () => new Promise(() => {})); // until somebody clicks
+  boxes[0].on('message', () => new Promise(() => {})); // until a click
   server.push(1);
   await browser.advance(QUIET + 1000);
   server.push(2);
@@ -177,7 +177,7 @@ test('nothing is acknowledged for a tab that took over before its own handlers a
   assert.equal(server.told, server.id(1));
 });
 
-test('a tab alone that stood still, or slept with the machine, goes on', async () => {
+test('a single tab that was stopped, or slept with the machine, goes on', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 1);
   tabs[0].freeze();
   server.push(1);
@@ -190,10 +190,10 @@ test('a tab alone that stood still, or slept with the machine, goes on', async (
   assert.equal(server.parked, 1);
 });
 
-test('a lock that is taken from a leader that is well: both go on', async () => {
+test('if its lock is taken from a healthy leader both go on', async () => {
   const { browser, boxes, server } = await tabsOf(ALICE, 2, { client: 'desk' });
   const [name] = browser.localStorage.keys();
-  // Another page of this origin, that holds it for a moment.
+  // Another page of this origin, which holds the lock for a moment.
   browser.tab().window.navigator.locks.request(name, { steal: true }, () => {});
   await browser.advance(1000);
   server.push(1);
@@ -203,7 +203,7 @@ test('a lock that is taken from a leader that is well: both go on', async () => 
   assert.equal(leaders(boxes).filter(Boolean).length, 1);
 });
 
-test('by hand: what nobody acknowledges for long stays, and is given once', async () => {
+test('by hand: a message that is not acknowledged for long stays, and is given once', async () => {
   const { browser, boxes, server } = await tabsOf(ALICE, 3, { ack: 'manual' });
   const messages = [];
   boxes[2].on('message', (message) => void messages.push(message));
@@ -229,7 +229,7 @@ test('two machines that were one, with the same made-up name, both go on under n
   assert.equal(boxes[1].client, boxes[0].client);
 });
 
-/** Four tabs stand still and wake, are hidden and looked at, at random moments; handlers take their time, some fail. */
+/** Four tabs stop and wake, are hidden and looked at, at random moments; handlers take their time, some fail. */
 async function turmoil(seed) {
   const random = dice(seed);
   const pick = (things) => things[Math.floor(random() * things.length)];
@@ -263,7 +263,8 @@ async function turmoil(seed) {
   await browser.advance(200_000);
   const all = Array.from({ length: pushed }, (_, data) => data);
   for (const [index, box] of boxes.entries()) {
-    // What a leader told last may arrive after the first that its successor has fetched.
+    // The last message that a leader passes on may arrive after the first that its successor has
+    // fetched.
     assert.deepEqual(done[index].sort((one, other) => one - other), all, `seed ${seed}, tab ${index}`);
     assert.equal(box.cursor, browser.server.id(pushed), `seed ${seed}, tab ${index}`);
     assert.deepEqual(box.log.filter((said) => /close|superseded|missed|reset/.test(said)), [], `seed ${seed}, tab ${index}`);
@@ -272,6 +273,6 @@ async function turmoil(seed) {
   assert.ok(browser.server.parked <= 1, `seed ${seed}: ${browser.server.parked} polls`);
 }
 
-test('tabs that stand still and wake at random moments lose nothing and double nothing', async () => {
+test('tabs that stop and wake at random moments lose nothing and double nothing', async () => {
   for (let seed = 1; seed <= 20; ++seed) await turmoil(seed);
 });

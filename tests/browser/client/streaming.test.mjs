@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What is of streams alone: how they are read, what is told beside them, and when it polls instead.
+// Streams alone: how they are read, what is acknowledged next to them, and when it polls instead.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const bytes = (text) => new TextEncoder().encode(text);
 
 // - asking for one
 
-test('it is what a Letterbox does that is told nothing: one request, without a look before it', async () => {
+test('by default it streams: one request, without a look before it', async () => {
   const browser = new Browser();
   const box = browser.tab().letterbox({ share: false, transport: undefined });
   await browser.advance(500);
@@ -30,7 +30,7 @@ test('it is what a Letterbox does that is told nothing: one request, without a l
   assert.equal(browser.server.parked, 1);
 });
 
-test('a stream is never cached, and carries cursor, reader and token as a poll does', async () => {
+test('a stream is never cached, and carries cursor, client and token as a poll does', async () => {
   const { server } = await started({ token: 'alice.s3cret', client: 'phone+1', after: '5-1' });
   const [{ method, query, headers, cache, credentials }] = server.polls;
   assert.deepEqual({ method, query, headers, cache, credentials }, {
@@ -53,7 +53,7 @@ test('many messages come by one request, and its state says so', async () => {
   assert.deepEqual(box.states.slice(0, 3), ['streaming', 'answered messages', 'streaming']);
 });
 
-test('pings keep a stream, and are told to nobody', async () => {
+test('pings keep a stream, and the page is not told of them', async () => {
   const { browser, box, server } = await started();
   await browser.advance(299_000);
   assert.equal(server.polls.length, 1);
@@ -70,7 +70,7 @@ for (const [what, cut] of [
   ['byte by byte', () => 1],
   ['in the middle of each event', (length) => Math.ceil(length / 2)],
 ])
-  test(`messages that arrive ${what} are read as if they came in one piece, also what is more than ASCII`, async () => {
+  test(`messages that arrive ${what} are read as if they came in one piece, also beyond ASCII`, async () => {
     const { browser, box, server } = await started();
     const messages = ['grün', '漢字', '🙂 and so on', '\u2028event: letterbox.end', 'a\r\nb'].map((data, index) => ({ id: server.id(index + 1), type: 'text', data, time: 1 }));
     const whole = bytes(events({ messages }));
@@ -94,7 +94,7 @@ test('lines may end by CRLF, also one that is cut in two', async () => {
   assert.deepEqual(box.got, [1, 2]);
 });
 
-test('fields without a blank, comments and fields that it does not know do no harm', async () => {
+test('fields without a blank, comments and unknown fields do no harm', async () => {
   const { browser, box, server } = await started();
   server.write(`:hello\n\nretry\n\nfuture: x\nid:${server.id(1)}\nevent:mail\ndata:${JSON.stringify({ id: server.id(1), type: 'mail', data: 1, time: 1 })}\n\nevent: letterbox.future\ndata: {}\n\n`);
   await browser.advance(0);
@@ -104,7 +104,7 @@ test('fields without a blank, comments and fields that it does not know do no ha
   assert.deepEqual(box.log, ['open']);
 });
 
-test('what a broken stream had of an event is thrown away, and comes by the next', async () => {
+test('the part of an event that a broken stream had is dropped, and the event comes by the next', async () => {
   const { browser, box, server } = await started();
   server.push('one');
   await browser.advance(0);
@@ -137,7 +137,7 @@ test('messages before an end are handled before it comes back', async () => {
 });
 
 for (const reason of ['timeout', 'shutdown', 'slow'])
-  test(`after an end (${reason}) it comes back when the stream has said, without an error`, async () => {
+  test(`after an end (${reason}) it comes back when the stream told it to, without an error`, async () => {
     const { browser, box, server } = await started();
     await browser.advance(2000);
     server.endAll(reason, 7300);
@@ -148,7 +148,7 @@ for (const reason of ['timeout', 'shutdown', 'slow'])
     assert.deepEqual(box.log, ['open']);
   });
 
-test('missed and reset are told once, before the messages that follow them, and after those before them', async () => {
+test('missed and reset are reported once, before the messages that follow them, and after those before them', async () => {
   const { browser, box, server } = await started();
   const order = [];
   for (const type of ['reset', 'missed', 'message']) box.on(type, (event) => void order.push([type, event.count ?? event.data].join(' ').trim()));
@@ -162,7 +162,7 @@ test('missed and reset are told once, before the messages that follow them, and 
   assert.equal(box.cursor, server.id(7));
 });
 
-test('what was missed and is cut off from its message is told once, also where the message comes again', async () => {
+test('a missed count that is cut off from its message is reported once, also if the message comes again', async () => {
   const { browser, box, server } = await started();
   let bad = true;
   box.on('message', () => {
@@ -197,7 +197,7 @@ test('a stream is read on only when handlers are done', async () => {
   assert.equal(server.polls.length, 1);
 });
 
-test('a handler that fails has the stream begun anew at the cursor', async () => {
+test('a handler that fails has the stream begun again at the cursor', async () => {
   const { browser, box, server } = await started();
   let bad = true;
   box.on('message', ({ data }) => {
@@ -214,7 +214,7 @@ test('a handler that fails has the stream begun anew at the cursor', async () =>
 
 // - acknowledging
 
-test('the cursor is told beside the stream, once a second at most, and only what handlers are done with', async () => {
+test('during a stream it acknowledges at most once a second, and only handled messages', async () => {
   const { browser, box, server } = await started({ token: 't', client: 'phone' });
   let finish;
   box.on('message', ({ data }) => (data === 30 ? new Promise((resolve) => (finish = resolve)) : undefined));
@@ -256,7 +256,7 @@ for (const [what, refused] of [
     assert.deepEqual(box.got, [1, 2]);
   });
 
-test('a stream that ends within the second is acknowledged by the next one, and not beside it', async () => {
+test('a stream that ends within the second is acknowledged by the next one, and by no request of its own', async () => {
   const { browser, server } = await started();
   server.push(1);
   await browser.advance(0);
@@ -266,14 +266,14 @@ test('a stream that ends within the second is acknowledged by the next one, and 
   assert.deepEqual(afters(server.polls), ['0', server.id(1)]);
 });
 
-test('polls alone are never acknowledged beside them', async () => {
+test('polls alone need no acknowledgement of its own', async () => {
   const { browser, server } = await started({ transport: 'poll' });
   server.push(1);
   await browser.advance(60_000);
   assert.deepEqual(server.acks, []);
 });
 
-test('once the token is another person\'s nothing is acknowledged for the former', async () => {
+test('once the token is another person\'s nothing is acknowledged for the former one', async () => {
   const jwt = (sub) => `x.${Buffer.from(JSON.stringify({ sub })).toString('base64url')}.x`;
   let person = 'alice';
   const { browser, box, server } = await started({ token: () => jwt(person) });
@@ -293,7 +293,7 @@ test('once the token is another person\'s nothing is acknowledged for the former
 
 // - when nothing comes
 
-test('a stream that is silent for longer than two pings is dropped, and begun anew at once', async () => {
+test('a stream that is silent for longer than two pings is dropped, and begun again at once', async () => {
   const { browser, box, server } = await started();
   server.still = true;
   await browser.advance(34_000);
@@ -304,7 +304,7 @@ test('a stream that is silent for longer than two pings is dropped, and begun an
   assert.deepEqual(box.log, ['open']);
 });
 
-test('a stream slept with the machine: it is begun anew as that wakes', async () => {
+test('a stream that slept with the machine is begun again as that wakes', async () => {
   const { browser, box, server } = await started();
   server.push('before');
   await browser.advance(1000);
@@ -317,7 +317,7 @@ test('a stream slept with the machine: it is begun anew as that wakes', async ()
   assert.deepEqual(box.log, ['open']);
 });
 
-test('a stream that is cut again and again as soon as it stands makes no hot loop', async () => {
+test('a stream that is cut again and again as soon as it is open makes no hot loop', async () => {
   const { browser, server } = await started();
   for (let step = 0; step < 6000; ++step) {
     server.cutAll();
@@ -326,7 +326,7 @@ test('a stream that is cut again and again as soon as it stands makes no hot loo
   assert.ok(server.polls.length < 30, `${server.polls.length} in ten minutes`);
 });
 
-test('a stream that stood before it was cut is begun anew soon, each time', async () => {
+test('a stream that was open before it was cut is begun again soon, each time', async () => {
   const { browser, server } = await started();
   for (let turn = 0; turn < 20; ++turn) {
     await browser.advance(30_000);
@@ -338,7 +338,7 @@ test('a stream that stood before it was cut is begun anew soon, each time', asyn
 
 // - polls instead
 
-test('of a stream whose first byte does not come within 5 s it thinks that a proxy holds it back, and polls', async () => {
+test('if a stream\'s first byte does not come within 5 s a proxy may hold it back, so it polls', async () => {
   const browser = new Browser();
   browser.server.network = 'silent';
   const box = browser.tab().letterbox({ share: false, transport: 'auto' });
@@ -354,7 +354,7 @@ test('of a stream whose first byte does not come within 5 s it thinks that a pro
   assert.deepEqual(box.states.slice(0, 3), ['streaming', 'polling', 'answered messages']);
 });
 
-test('also where the head of the answer comes, and nothing of its body', async () => {
+test('so it does if the head of the answer comes, and nothing of its body', async () => {
   const browser = new Browser();
   const tab = browser.tab();
   const { fetch } = tab.window;
@@ -381,7 +381,7 @@ test('a browser whose fetch does not stream polls', async () => {
   assert.deepEqual(paths(browser.server).slice(0, 2), ['events', 'poll']);
 });
 
-test('it polls for five minutes, and then tries a stream again; one that comes through stays', async () => {
+test('it polls for five minutes, and then tries a stream again; one that gets through stays', async () => {
   const browser = new Browser();
   browser.server.network = 'silent';
   browser.tab().letterbox({ share: false, transport: 'auto' });
@@ -396,7 +396,7 @@ test('it polls for five minutes, and then tries a stream again; one that comes t
   assert.equal(browser.server.polls.length, length);
 });
 
-test('where a stream is told to be used one that is slow is waited for', async () => {
+test('with transport "stream" it waits for a slow stream', async () => {
   const browser = new Browser();
   browser.server.network = 'silent';
   browser.tab().letterbox({ share: false, transport: 'stream' });
@@ -414,7 +414,7 @@ for (const [what, said] of [
   ['404 of an older Letterbox', refusal(404, 'unknown_route', { terminal: true })],
 ])
   for (const transport of ['auto', 'stream'])
-    test(`where /events is answered by ${what} it polls, and says nothing of it (${transport})`, async () => {
+    test(`if /events is answered by ${what} it polls, without a report (${transport})`, async () => {
       const browser = new Browser();
       browser.server.instead(said);
       const box = browser.tab().letterbox({ share: false, transport });
@@ -426,7 +426,7 @@ for (const [what, said] of [
       assert.deepEqual(paths(browser.server).slice(0, 3), ['events', 'poll', 'poll']);
     });
 
-test('a stream of something else is not taken for messages', async () => {
+test('a stream of another server is not taken for messages', async () => {
   const { browser, box, server } = await started();
   server.write('id: 7\ndata: {"price":1}\n\n');
   await browser.advance(1000);
@@ -457,7 +457,7 @@ test('a token that is refused is asked for once more, and the page hears nothing
 });
 
 for (const transport of ['auto', 'stream']) {
-  test(`who was kicked (204) is told why by a poll, and stops (${transport})`, async () => {
+  test(`a client that was kicked (204) learns why by a poll, and stops (${transport})`, async () => {
     const browser = new Browser();
     browser.server.instead(page(204, ''), refusal(403, 'kicked', { terminal: true }));
     const box = browser.tab().letterbox({ share: false, transport });
@@ -466,7 +466,7 @@ for (const transport of ['auto', 'stream']) {
     assert.deepEqual(box.log, ['error kicked terminal', 'close kicked']);
   });
 
-  test(`who is kicked while a stream stands is told why by a poll, and stops (${transport})`, async () => {
+  test(`a client that is kicked during a stream learns why by a poll, and stops (${transport})`, async () => {
     const { browser, box, server } = await started({ transport });
     server.instead(refusal(403, 'locked', { terminal: true }));
     server.endAll('kicked');
@@ -476,7 +476,7 @@ for (const transport of ['auto', 'stream']) {
   });
 }
 
-test('an error that passes ends the stream: it is told, and tried again when the stream has said', async () => {
+test('a passing error ends the stream: it is reported, and the stream tried again when it said', async () => {
   const { browser, box, server } = await started();
   const all = troubles(box);
   server.endAll('store_unavailable', 9000);
@@ -497,7 +497,7 @@ test('a stream that only says such an error is no "open"', async () => {
   assert.ok(browser.server.polls.length < 15, `${browser.server.polls.length}`);
 });
 
-test('superseded stops it, and who prevents that has it go on after a pause', async () => {
+test('"superseded" stops it; if the page prevents that it goes on after a pause', async () => {
   for (const prevents of [false, true]) {
     const { browser, box, server } = await started({ client: 'phone' });
     if (prevents) box.on('superseded', (event) => event.preventDefault());
@@ -534,7 +534,7 @@ test('tabs share one stream; each ping tells the others that the leader is well'
   assert.deepEqual(new Set(server.acks.map(({ query }) => query.client)), new Set([boxes[0].client]));
 });
 
-test('a tab that polls because a proxy holds streams back leads those that would stream', async () => {
+test('a tab that polls because a proxy holds streams back leads tabs that would stream', async () => {
   const browser = new Browser();
   browser.server.network = 'silent';
   const first = browser.tab().letterbox({ user: 'alice', transport: 'auto' });
@@ -550,7 +550,7 @@ test('a tab that polls because a proxy holds streams back leads those that would
   assert.equal(browser.server.parked, 1);
 });
 
-test('where a stream stands is told by an event with an id, and is no message', async () => {
+test('an event that only tells the position of a stream is no message', async () => {
   const { browser, box, server } = await started();
   const id = server.id(1);
   server.write(`id: ${id}\n${event('position', { cursor: id })}`);

@@ -19,7 +19,7 @@ function open() {
 
 const readers = (server) => new Set(server.polls.map(({ query }) => query.client));
 
-test('of several tabs one polls, and every tab runs its handlers', async () => {
+test('one of several tabs polls, and every tab runs its handlers', async () => {
   const { browser, boxes, server } = await tabsOf(ALICE, 3);
   server.push('hello', 'mail');
   await browser.advance(0);
@@ -41,7 +41,7 @@ test('tabs that share have one name, which outlives them', async () => {
   assert.equal(readers(server).size, 1);
 });
 
-test('the cursor outlives the tabs as well: what one has had no later one gets again', async () => {
+test('the cursor outlives the tabs as well: no later tab gets a message again', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 1);
   server.push('old');
   await browser.advance(0);
@@ -62,7 +62,7 @@ test('another user, client or url is another mailbox: it is not shared', async (
   assert.equal(browser.server.requests.length, 4 * (1 + looks()));
 });
 
-test('two ways to write the same address are one', async () => {
+test('two ways to write the same address count as one', async () => {
   const browser = new Browser();
   const boxes = [undefined, '/', 'https://example.org'].map((url) => browser.tab().letterbox({ ...ALICE, url }));
   await browser.advance(500);
@@ -83,7 +83,7 @@ for (const missing of ['locks', 'channels'])
     assert.deepEqual(browser.localStorage.keys(), []);
   });
 
-test('where locks or channels are there but refused, the tab polls for itself', async () => {
+test('if locks or channels are there but refused, the tab polls for itself', async () => {
   for (const refuse of [
     (window) => { window.navigator.locks.request = () => Promise.reject(new Error('SecurityError')); },
     (window) => { window.BroadcastChannel = class { constructor() { throw new Error('SecurityError'); } }; },
@@ -151,7 +151,7 @@ test('a leader that is closed while its handler hangs lets another take over', a
 
 test('a leader that crashes between telling the others and acknowledging: each tab has the message once', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3);
-  boxes[0].on('message', () => open().promise); // it never comes to acknowledge
+  boxes[0].on('message', () => open().promise); // it never acknowledges
   server.push('x');
   await browser.advance(0);
   assert.equal(boxes[1].cursor, '0');
@@ -162,7 +162,7 @@ test('a leader that crashes between telling the others and acknowledging: each t
   assert.equal(server.told, server.id(1));
 });
 
-test('a leader that crashes before it has told anybody: each tab has the message once', async () => {
+test('a leader that crashes before it has told any tab: each tab has the message once', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3);
   server.network = 'silent'; // its answer never arrives
   server.endAll('timeout');
@@ -174,7 +174,7 @@ test('a leader that crashes before it has told anybody: each tab has the message
   assert.deepEqual(boxes.slice(1).map(({ got }) => got), [['x'], ['x']]);
 });
 
-test('a tab that takes over before it heard the last of the leader, which acknowledged it, has it all the same', async () => {
+test('a tab that takes over before it heard the last of the leader, which acknowledged it, still has it', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   let slow = 5000;
   browser.delay = () => slow;
@@ -190,7 +190,7 @@ test('a tab that takes over before it heard the last of the leader, which acknow
   assert.deepEqual(boxes[1].got, ['last words']);
 });
 
-test('what a tab has in hand as it takes over is handled first, once, and acknowledged after that', async () => {
+test('the messages that a tab has in hand as it takes over are handled first, once, and acknowledged after that', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   const door = open();
   boxes[0].on('message', () => open().promise);
@@ -252,7 +252,7 @@ test('all messages of a leader that is slow reach the others in order, and once'
   assert.deepEqual(boxes.map(({ got }) => got), [all, all, all]);
 });
 
-test('a handler that fails in a tab that follows gets the message again there, and holds nobody up', async () => {
+test('a handler that fails in a tab that follows gets the message again there, and holds up no other tab', async () => {
   const { browser, boxes, server } = await tabsOf(ALICE, 2);
   let bad = true;
   const done = [];
@@ -345,7 +345,7 @@ test('a tab that takes over before it hears that the leader was superseded stops
   const { browser, boxes, server } = await tabsOf(ALICE, 2, { client: 'desk' });
   server.endAll('superseded', 1500);
   await browser.advance(1500);
-  const slow = [1000]; // the news that it ends is slower than the lock
+  const slow = [1000]; // the news of its end is slower than the lock
   browser.delay = () => slow.shift() ?? 0;
   server.endAll('superseded', 1500);
   await browser.advance(100);
@@ -369,7 +369,7 @@ test('by hand: an acknowledgement of any tab counts', async () => {
   assert.equal(server.told, server.id(1));
 });
 
-test('by hand: an acknowledgement that no leader heard is heard by the next, and nothing is given twice', async () => {
+test('by hand: an acknowledgement that no leader heard is heard by the next one, and no message is given twice', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 3, { ack: 'manual' });
   let message;
   boxes[2].on('message', (event) => void (message = event));
@@ -396,7 +396,7 @@ test('by hand: the acknowledgement of a tab that heard the message last of all i
   assert.equal(boxes[1].cursor, server.id(1));
 });
 
-test('a tab that was put away is told how many messages went by', async () => {
+test('a tab that was left and fetched back is told how many messages it missed', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   tabs[0].fire('pagehide', { persisted: true });
   await browser.advance(1000);
@@ -414,7 +414,7 @@ test('a tab that was put away is told how many messages went by', async () => {
   assert.deepEqual(boxes[1].got, [1, 2, 3]);
 });
 
-test('a leader that was put away in the middle of a handler does not put the cursor back when that ends', async () => {
+test('a leader that was left in the middle of a handler does not put the cursor back when that ends', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   const door = open();
   boxes[0].on('message', () => door.promise);
@@ -432,7 +432,7 @@ test('a leader that was put away in the middle of a handler does not put the cur
   assert.ok(browser.localStorage.values()[0].includes(server.id(2)));
 });
 
-test('what all tabs missed, one that was put away missed too', async () => {
+test('messages that all tabs missed, a tab that was left missed too', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 2);
   tabs[0].fire('pagehide', { persisted: true });
   await browser.advance(1000);
@@ -447,7 +447,7 @@ test('what all tabs missed, one that was put away missed too', async () => {
   assert.deepEqual(boxes[0].log, ['open', 'missed 8', 'open']);
 });
 
-test('a tab that was put away alone misses nothing', async () => {
+test('a single tab that was left misses nothing', async () => {
   const { browser, tabs, boxes, server } = await tabsOf(ALICE, 1);
   tabs[0].fire('pagehide', { persisted: true });
   for (const data of [1, 2]) server.push(data);
@@ -489,7 +489,7 @@ test('a duplicated tab that does not share makes up a name, keeps the cursor, an
   assert.equal(browser.server.parked, 2);
 });
 
-test('with storage blocked tabs that can talk share all the same', async () => {
+test('with storage blocked tabs that can talk still share', async () => {
   const browser = new Browser();
   browser.without.add('storage');
   const tabs = [browser.tab(), browser.tab()];

@@ -4,13 +4,13 @@
 
 import { test as nodeTest } from 'node:test';
 
-/** What a Letterbox of the present test has, unless it says. */
+/** The options of a Letterbox in the present test, unless the test says otherwise. */
 export const present = { transport: 'poll' };
 
-/** What it says of itself while its request is at the server. */
+/** Its state while its request is at the server. */
 export const waits = () => (present.transport === 'poll' ? 'polling' : 'streaming');
 
-/** How many requests come before the one that is held: a first look. */
+/** The number of requests before the one that is held: a first look. */
 export const looks = () => (present.transport === 'poll' ? 1 : 0);
 
 export function test(claim, work) {

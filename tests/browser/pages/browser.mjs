@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // People at their browsers. A person is a browser profile of its own (cookies, storage,
-// tabs that share them); what goes wrong in any of its pages is noted, and fails the test.
+// tabs that share them); errors in any of its pages are noted, and fail the test.
 
 import assert from 'node:assert/strict';
 import { after, before, test as nodeTest } from 'node:test';
@@ -20,7 +20,7 @@ let people = [];
 export function house(settings) {
   before(async () => {
     stack = await Stack.start(settings);
-    // At a signal the process ends as ever, and takes the browser along.
+    // At a signal the process ends as usual, and takes the browser along.
     const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
     browser = await chromium.launch({ executablePath: process.env.LETTERBOX_CHROMIUM || '/usr/bin/chromium', args: FLAGS, ...signals });
   }, { timeout: 3 * DEADLINE });
@@ -46,9 +46,9 @@ export function test(claim, work) {
 }
 
 export class Person {
-  /** What went wrong in any page: errors, requests to elsewhere, breaches of the policy. */
+  /** The faults of any page: errors, requests to elsewhere, breaches of the policy. */
   wrong = [];
-  /** No page of ours opens one. A test that opens one itself answers it. */
+  /** No page of Letterbox's opens a dialog. A test that opens one itself answers it. */
   answerDialogs = true;
   /** A test that takes the server or the network away expects requests that fail. */
   #tolerated = [];
@@ -85,7 +85,7 @@ export class Person {
     });
   }
 
-  /** Requests may fail in this test, in this way: the browser writes each into the console. */
+  /** Requests may fail in this test, in this way: the browser writes each failure into the console. */
   tolerate(pattern) {
     this.#tolerated.push(pattern);
   }
@@ -107,7 +107,7 @@ export class Person {
   }
 }
 
-/** The connection, as the header of a page says it. */
+/** The state of the connection, as the header of a page shows it. */
 export const isConnected = page => page.locator('#state-word', { hasText: 'connected' }).waitFor();
 
 /** Waits for an element with this text. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The page Chat: several people, several tabs, and one who is away.
+// The page Chat: several people, several tabs, and one person who is away.
 
 import assert from 'node:assert/strict';
 import { eventually, house, isConnected, Person, sees, test } from './browser.mjs';
@@ -29,10 +29,10 @@ async function chatter(name, room, options) {
 
 const said = page => page.locator('#said .said').allTextContents();
 
-/** All that is said, as [who, text]. */
+/** All that is said, as [author, text]. */
 const lines = page => page.locator('#said li').evaluateAll(items => items.map(item => [item.querySelector('b').textContent, item.querySelector('.said').textContent]));
 
-test('three people say 500 things at once: each is in every window once, and in the order of who said it', async () => {
+test('three people say 500 things at once: each is in every window once, and in the order of its author', async () => {
   const names = ['ann', 'ben', 'cleo'];
   const EACH = [167, 167, 166];
   const all = await Promise.all(names.map(name => chatter(name, 'crowd')));
@@ -66,7 +66,7 @@ test('Enter sends, Shift and Enter make a new line, blanks alone are not sent', 
   assert.equal(await page.locator('#text').inputValue(), '');
 });
 
-test('what is said without a network is shown as pending, survives a reload, and is sent once, in order, when it is back', async () => {
+test('a text without a network is shown as pending, survives a reload, and is sent once, in order, when it is back', async () => {
   const { person, page } = await chatter('away', 'island');
   const other = await chatter('ashore', 'island');
   person.tolerate(/ERR_INTERNET_DISCONNECTED/);
@@ -104,7 +104,7 @@ test('a push whose answer was lost is sent again, and shown once', async () => {
   }
 });
 
-test('unread counts what others say in another room, or while the tab is hidden; to open the room reads it', async () => {
+test('texts of others in another room, or while the tab is hidden, count as unread; opening the room reads them', async () => {
   const reader = await chatter('reader', 'left');
   await join(reader.page, 'right');
   const writer = await chatter('writer', 'left');
@@ -115,7 +115,7 @@ test('unread counts what others say in another room, or while the tab is hidden;
   await reader.page.locator('button[data-key="left"]').click();
   await eventually('it is read', async () => (await reader.page.title()) === 'Chat – Letterbox');
   assert.deepEqual(await said(reader.page), ['one', 'two']);
-  // What the browser says of a tab behind another one.
+  // The state that a browser reports of a tab behind another one.
   const hide = hidden => reader.page.evaluate(state => {
     Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state });
     document.dispatchEvent(new Event('visibilitychange'));
@@ -127,7 +127,7 @@ test('unread counts what others say in another room, or while the tab is hidden;
   await eventually('it is read', async () => (await reader.page.title()) === 'Chat – Letterbox');
 });
 
-test('several tabs of one person show the same, and what one reads is read in the other', async () => {
+test('several tabs of one person show the same, and a text that is read in one is read in the other', async () => {
   const { person, page } = await chatter('double', 'both');
   const second = await person.open('/chat');
   await isConnected(second);
@@ -142,7 +142,7 @@ test('several tabs of one person show the same, and what one reads is read in th
   await sees(page, '#rooms', 'another');
 });
 
-test('who comes online and who leaves is seen in the room as it happens', async () => {
+test('the room shows people come online and leave as it happens', async () => {
   const { page } = await chatter('host', 'party');
   await home.stack.ask('PUT', '/groups/party/guest');
   await eventually('the guest is listed', async () => {
@@ -155,7 +155,7 @@ test('who comes online and who leaves is seen in the room as it happens', async 
   await page.locator('[data-user="guest"][data-online="false"]').waitFor();
 });
 
-test('who leaves a room hears no more of it', async () => {
+test('a person who leaves a room gets no more of its texts', async () => {
   const leaver = await chatter('leaver', 'stage');
   const actor = await chatter('actor', 'stage');
   await leaver.page.locator('#leave').click();
@@ -167,7 +167,7 @@ test('who leaves a room hears no more of it', async () => {
   assert.equal((await leaver.page.content()).includes('nobody hears me'), false);
 });
 
-test('messages that are no chat, or a broken one, change nothing', async () => {
+test('messages of other types, or broken ones, change nothing', async () => {
   const { page } = await chatter('sturdy', 'glass');
   for (const data of [null, 7, 'text', [], { room: 'glass' }, { room: 'glass', from: 1, text: 2, id: 3 }, { room: '__proto__', from: 'x', text: 'x', id: 'x' }]) {
     await home.stack.push('sturdy', data, 'chat');
@@ -187,7 +187,7 @@ test('a room that the server refuses is refused in its words', async () => {
   assert.deepEqual(await page.locator('#rooms button > span:first-child').allTextContents(), ['fine']);
 });
 
-test('markup in what is said, in who says it, and in a room’s name stays text, in every window', async () => {
+test('markup in a text, in its author, and in a room’s name stays text, in every window', async () => {
   const evil = '<img src=x onerror=alert(1)><svg onload=alert(2)><script>alert(3)</script>';
   const victim = await chatter('victim', 'xss');
   const villain = await chatter('villain', 'xss');

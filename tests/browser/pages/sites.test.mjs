@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A page of another site, in the browser of somebody who is signed in here.
+// A page of another site, in the browser of a user who is signed in here.
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';

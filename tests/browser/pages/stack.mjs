@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-// Milliseconds: for what must happen at all, on a machine however slow.
+// Milliseconds: a deadline for conditions that must come true, however slow the machine.
 export const DEADLINE = 60_000;
 
 const run = promisify(execFile);
@@ -30,7 +30,7 @@ function sparePort() {
   });
 }
 
-/** This environment without any LETTERBOX_* but where the programs are, and with the settings. */
+/** This environment with the settings, and without any LETTERBOX_* except the programs' path. */
 function environment(settings) {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('LETTERBOX_') || name === 'LETTERBOX_BUILD');
   return { ...Object.fromEntries(kept), LETTERBOX_SKIP_BUILD: '1', LETTERBOX_DEMO: '1', ...settings };
@@ -46,7 +46,7 @@ export class Stack {
     this.#environment = environment(settings);
   }
 
-  /** Starts one; `settings` are variables such as {LETTERBOX_OPEN: '0'}. `prepare` is given its directory before. */
+  /** Starts one; `settings` are variables such as {LETTERBOX_OPEN: '0'}. `prepare` is called with its directory first. */
   static async start(settings = {}, prepare = () => {}) {
     const stack = new Stack(await mkdtemp('/tmp/lb.'), await sparePort(), settings);
     running.add(stack);
@@ -71,10 +71,10 @@ export class Stack {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** The last that each part has said. */
+  /** The end of each part's log. */
   async logs() {
     let text = '';
-    for (const part of ['redis', 'poll', 'push', 'nginx', 'jobs']) {
+    for (const part of ['redis', 'poll', 'push', 'nginx', 'jobs', 'login']) {
       const log = await readFile(`${this.directory}/log/${part}.log`, 'utf8').catch(() => '');
       text += log.split('\n').slice(-6).map(line => `${part}: ${line}\n`).join('');
     }
@@ -103,7 +103,7 @@ export class Stack {
   }
 }
 
-/** What people, and tests, wait for: true at last, or the deadline has passed. */
+/** Waits for a condition: until it is true, or the deadline has passed. */
 export async function eventually(claim, look) {
   const end = Date.now() + DEADLINE;
   for (let last; ; ) {
@@ -118,12 +118,13 @@ export async function eventually(claim, look) {
   }
 }
 
-/** Where a test's own end was not reached: a test that was interrupted, or has failed. */
+/** If a test did not reach its end: it was interrupted, or has failed. */
 export async function stopAll() {
   await Promise.all([...running].map(stack => stack.stop()));
 }
 
-// At a signal node's test runner waits for nobody, so what stands then is taken down at once.
+// At a signal node's test runner waits for nothing, so stacks that are still up are taken down at
+// once.
 process.on('exit', () => {
   for (const { directory } of running) {
     spawnSync(`${ROOT}scripts/service`, ['stop', '--dir', directory], { stdio: 'ignore', timeout: 60_000 });

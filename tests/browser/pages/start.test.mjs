@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The page Start: from a name to a message, and what the server's troubles look like there.
+// The page Start: from a name to a message, and how the server's troubles look there.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,10 +10,12 @@ import { Stack } from './stack.mjs';
 
 const home = house();
 const run = promisify(execFile);
+const tabOf = (page, language) => page.locator('#send-line [role="tab"]', { hasText: language });
+const codeIn = (page, place) => page.locator(`${place} code`).textContent();
 
 const arrived = page => page.locator('#arrived .said').allTextContents();
 
-/** Tabs until the focus is where it is wanted. */
+/** Presses Tab until the focus is on `selector`. */
 async function tabTo(page, selector) {
   for (let steps = 0; steps < 40; steps++) {
     if (await page.evaluate(wanted => document.activeElement?.matches(wanted), selector)) return;
@@ -37,10 +39,10 @@ test('by keyboard alone: past the header, a name, a text, and the message is the
   await tabTo(page, '#send button');
   await page.keyboard.press('Enter');
   await sees(page, '#arrived', 'typed by hand');
-  await sees(page, '#sent:not(.bad)', /Delivered|Kept/);
+  await sees(page, '#sent:not(.bad)', /Delivered|Stored/);
 });
 
-test('a name that is taken away leaves the page as it was when it was new', async () => {
+test('a name that is removed leaves the page as it was at first', async () => {
   const page = await (await Person.named('gone')).open('/');
   await isConnected(page);
   await home.stack.push('gone', 'for gone alone');
@@ -51,7 +53,7 @@ test('a name that is taken away leaves the page as it was when it was new', asyn
   assert.deepEqual(await arrived(page), []);
 });
 
-test('?user= makes a tab, and the pages it leads to, somebody else’s', async () => {
+test('?user= makes a tab, and the pages that it links to, another user’s', async () => {
   const person = await Person.named('first');
   await isConnected(await person.open('/'));
   const page = await person.open('/?user=second');
@@ -71,7 +73,7 @@ test('a message that is pushed from outside is shown, with its type', async () =
   assert.deepEqual(await arrived(page), ['{"from":"bob"}']);
 });
 
-test('what arrived while no page was open, and what was there before a reload, is shown, each once', async () => {
+test('messages that came while no page was open, and those from before a reload, are shown, each once', async () => {
   const person = await Person.named('reloads');
   await home.stack.push('reloads', 'before');
   const page = await person.open('/');
@@ -103,16 +105,147 @@ for (const text of ["it's", '@file', '$HOME `id` $(id) "x" \\n %00 &amp; # ! ~',
   });
 }
 
+// The program that runs a tab's code.
+const RUNS = {
+  PHP: code => run('php', ['-r', code.replace(/^<\?php\n/, '')]),
+  Python: code => run('/usr/bin/python3', ['-c', code]),
+  JS: code => run(process.execPath, ['--input-type=module', '--eval', code]),
+};
+
+test('the PHP, Python and JavaScript that are shown send what the form says, and print the answer', async () => {
+  const person = await Person.named('coder');
+  const page = await person.open('/');
+  await isConnected(page);
+  await page.locator('#type').fill("a'b c");
+  for (const text of ['plain', "it's \"$HOME\" \\n %00 \\", 'line one\nline two', 'grüße, 漢字, 🙂 </script> ?>', "\\'", "'); exit('", 'a\\\\b ?> $x {$y}']) {
+    await page.locator('#text').fill(text);
+    for (const [language, runs] of Object.entries(RUNS)) {
+      await tabOf(page, language).click();
+      const before = (await arrived(page)).length;
+      const { stdout } = await runs(await codeIn(page, '#send-line'));
+      assert.equal(JSON.parse(stdout).waiting, true, stdout);
+      await eventually('it has arrived', async () => (await arrived(page)).length > before);
+      assert.equal((await arrived(page))[0], text, language);
+      assert.equal(await page.locator('#arrived .badge').first().textContent(), "a'b c");
+    }
+  }
+});
+
+test('the code that asks for a token gets one of this user, in each language', async () => {
+  const page = await (await Person.named('tokened')).open('/');
+  await isConnected(page);
+  const tab = language => page.locator('#token-line [role="tab"]', { hasText: language });
+  await tab('curl').click();
+  const answers = [await run('/bin/sh', ['-c', await codeIn(page, '#token-line')])];
+  for (const [language, runs] of Object.entries(RUNS)) {
+    await tab(language).click();
+    answers.push(await runs(await codeIn(page, '#token-line')));
+  }
+  for (const { stdout } of answers) assert.equal(JSON.parse(stdout).user, 'tokened');
+});
+
+test('arrows, Home and End go through the tabs, and a chosen language is chosen in all, also after a reload', async () => {
+  const page = await (await Person.named('tabber')).open('/');
+  await isConnected(page);
+  const chosen = place => page.locator(`${place} [role="tab"][aria-selected="true"]`).allTextContents();
+  await tabTo(page, '#send-line [role="tab"]');
+  assert.deepEqual(await chosen('#send-line'), ['curl']);
+  for (const [key, language] of [['ArrowRight', 'PHP'], ['End', 'JS'], ['ArrowRight', 'curl'], ['ArrowLeft', 'JS'], ['Home', 'curl'], ['ArrowRight', 'PHP'], ['ArrowRight', 'Python']]) {
+    await page.keyboard.press(key);
+    assert.deepEqual([await chosen('#send-line'), await chosen('#token-line')], [[language], [language]]);
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), language);
+  }
+  assert.match(await codeIn(page, '#send-line'), /import urllib/);
+  assert.equal(await page.locator('#send-line [role="tabpanel"]').getAttribute('aria-labelledby'), await tabOf(page, 'Python').getAttribute('id'));
+  await page.keyboard.press('Tab'); // one stop for all tabs: next is the code
+  assert.equal(await page.evaluate(() => document.activeElement.localName), 'pre');
+  await page.reload();
+  assert.deepEqual(await chosen('#send-line'), ['Python']);
+});
+
+test('the server’s last answer is shown as it came, also a refusal; so is the last message', async () => {
+  const person = await Person.named('raw');
+  person.tolerate(/status of 400/);
+  const page = await person.open('/');
+  await isConnected(page);
+  await page.locator('#text').fill('hello');
+  await page.locator('#send .actions button').click();
+  await sees(page, '#answer', 'HTTP 201');
+  const [, body] = (await page.locator('#answer').textContent()).split('\n');
+  assert.deepEqual(Object.keys(JSON.parse(body)), ['id', 'queued', 'waiting']);
+  await sees(page, '#raw', 'hello');
+  const message = JSON.parse(await page.locator('#raw').textContent());
+  assert.deepEqual({ ...message, time: 0 }, { id: JSON.parse(body).id, type: 'message', data: 'hello', time: 0 });
+  await page.locator('#to').fill('b b');
+  await page.locator('#send .actions button').click();
+  await sees(page, '#answer', 'HTTP 400');
+  await sees(page, '#answer', '"code":"bad_user"');
+});
+
+test('each link of a page leads to something', async () => {
+  const person = await Person.named('linked');
+  for (const path of ['/', '/login']) {
+    const page = await person.open(path);
+    const links = await page.locator('a[href^="/"]').evaluateAll(all => all.map(link => link.href));
+    assert.ok(links.length > 6, links.join());
+    for (const link of links) assert.equal((await fetch(link)).status, 200, link);
+  }
+  const text = await (await fetch(`${home.stack.url}/PROTOCOL.md`)).text();
+  assert.match(text, /^# Letterbox over HTTP/);
+});
+
+test('the lines for a browser without scripts run, and wait for and send a message', async () => {
+  const page = await (await Person.named(null)).open('/');
+  const [, text] = /<noscript>.*?<code>([^]*?)<\/code>/.exec(await page.evaluate(async () => (await fetch('/')).text()));
+  const [poll, push] = text.replaceAll('http://127.0.0.1:8080', home.stack.url).split('\n');
+  assert.equal(JSON.parse((await run('/bin/sh', ['-c', push])).stdout).queued >= 1, true);
+  assert.equal(JSON.parse((await run('/bin/sh', ['-c', poll])).stdout).messages.at(-1).data, 'hello');
+});
+
+test('a screen reader hears the state a second after a change, and not each change', async () => {
+  const person = await Person.named('announced');
+  person.tolerate(/ERR_INTERNET_DISCONNECTED/);
+  const page = await person.context.newPage();
+  await page.clock.install();
+  await page.goto(home.stack.url);
+  await isConnected(page);
+  const said = page.locator('#state-said');
+  await sees(page, '#state-said', 'connected');
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1000));
+  await person.context.setOffline(true);
+  await sees(page, '#state-word', 'offline');
+  await page.clock.runFor(900);
+  assert.equal(await said.textContent(), 'connected');
+  // Each retry says that it tries again, and at once that it is offline.
+  await page.evaluate(() => {
+    globalThis.changes = { 'state-word': [], 'state-said': [] };
+    for (const [id, texts] of Object.entries(globalThis.changes)) {
+      const node = document.getElementById(id);
+      new MutationObserver(all => texts.push(...all.map(() => node.textContent))).observe(node, { childList: true });
+    }
+  });
+  // The page's clock stands while a retry fails, since that takes as long as the browser likes.
+  let changes;
+  do {
+    await page.clock.runFor(100);
+    await sees(page, '#state-word', 'offline');
+    changes = await page.evaluate(() => globalThis.changes);
+  } while (changes['state-word'].length < 2 || changes['state-said'].length < 1);
+  assert.deepEqual(changes['state-said'], ['offline']);
+  assert.equal(await said.getAttribute('role'), 'status');
+  assert.equal(await page.locator('[role="status"] #state-word').count(), 0);
+});
+
 test('Copy puts the line into the clipboard', async () => {
   const person = await Person.named('copies', { permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await person.open('/');
   await page.locator('#text').fill("it's");
-  await page.locator('#send-line button').click();
-  await sees(page, '#send-line button', 'Copied');
+  await page.locator('#send-line .command button').click();
+  await sees(page, '#send-line .command button', 'Copied');
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await page.locator('#send-line code').textContent());
 });
 
-test('what the server refuses is said in its own words: a name, a recipient, a type, an empty text', async () => {
+test('a refusal of the server is shown in its own words: a name, a recipient, a type, an empty text', async () => {
   const person = await Person.named('odd name <b>');
   person.tolerate(/status of 400/);
   const page = await person.open('/');
@@ -130,7 +263,7 @@ test('what the server refuses is said in its own words: a name, a recipient, a t
   await isConnected(page);
 });
 
-test('a huge text is shown in part, and one of a type of its own in any case', async () => {
+test('a huge text is shown in part, and so is one with a type of its own', async () => {
   const page = await (await Person.named('huge')).open('/');
   await isConnected(page);
   await home.stack.push('huge', 'x'.repeat(200_000), 'close');
@@ -140,7 +273,7 @@ test('a huge text is shown in part, and one of a type of its own in any case', a
   assert.equal(await page.locator('#state-word').textContent(), 'connected');
 });
 
-test('a period without network: the page says so, and has all of it when the network is back', async () => {
+test('a period without network: the page says so, and shows all messages when the network is back', async () => {
   const person = await Person.named('offline');
   person.tolerate(/ERR_INTERNET_DISCONNECTED/);
   const page = await person.open('/');
@@ -154,7 +287,7 @@ test('a period without network: the page says so, and has all of it when the net
   assert.deepEqual(await arrived(page), ['three', 'two', 'one']);
 });
 
-test('thrown out: the page says why, and asks no more until told', async () => {
+test('kicked: the page says why, and asks no more until the user asks it to', async () => {
   const person = await Person.named('kicked');
   person.tolerate(/status of 403/);
   const page = await person.open('/');
@@ -174,7 +307,7 @@ test('thrown out: the page says why, and asks no more until told', async () => {
   await sees(page, '#arrived', 'while out');
 });
 
-test('locked: the page says why; unlocked, it goes on where it was', async () => {
+test('locked: the page says why; after an unlock it goes on where it was', async () => {
   const person = await Person.named('locked');
   person.tolerate(/status of 403/);
   const page = await person.open('/');
@@ -213,7 +346,7 @@ test('two tabs share one poll; when the one that polls is closed the other goes 
   });
 });
 
-test('the server is replaced, and later away for a while: nothing is lost or comes twice', async () => {
+test('the server is replaced, and later away for a while: no message is lost or comes twice', async () => {
   const stack = await Stack.start();
   const person = await Person.named('restarts', {}, stack);
   person.tolerate(/status of 50[234]|ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE/);

@@ -10,7 +10,7 @@ const home = house();
 
 const tokenFor = async user => (await home.stack.ask('POST', '/tokens', { json: { user } })).token;
 
-/** A tab with a Letterbox that notes what it hears. The page itself has none: nobody is named. */
+/** A tab with a Letterbox that notes its messages. The page itself has none: no user is named. */
 async function tabOf(person, options) {
   const page = await person.open('/');
   await page.evaluate(async given => {

@@ -37,7 +37,7 @@ test('a job runs from start to result: progress is shown, heartbeats go out, and
   await page.locator('.job[data-state="progress"]').waitFor();
   await eventually('it has come some way', async () => Number(await page.locator('.job progress').getAttribute('value')) > 0);
   await page.locator('.job[data-state="done"]').waitFor();
-  await sees(page, '.job', 'finished well after');
+  await sees(page, '.job', 'succeeded after');
   await sees(page, '.job .output', 'page 5 of 5');
   await eventually('the button is free', () => page.locator('#go').isEnabled());
   assert.ok(beats.count >= 2, `${beats.count} heartbeats`);
@@ -49,7 +49,7 @@ test('a job runs from start to result: progress is shown, heartbeats go out, and
   assert.equal(beats.count, sent);
 });
 
-test('as it comes the first heartbeat is 20 s after the press, and the job takes 90 s', async () => {
+test('as delivered the first heartbeat is 20 s after the press, and the job takes 90 s', async () => {
   const { page } = await worker('shipped', '/work');
   assert.equal(await page.locator('#seconds').inputValue(), '90');
   assert.deepEqual([await page.locator('#after').textContent(), await page.locator('#every').textContent()], ['20 s', '20 s']);
@@ -74,7 +74,7 @@ test('a page that is reloaded in the middle shows the job again, and its result'
   await page.locator('#nothing').waitFor();
 });
 
-test('a job that nobody takes need not be waited for', async () => {
+test('a person need not wait for a job that no worker takes', async () => {
   const { page } = await worker('patient');
   await page.route('**/push?*', route => route.fulfill({ status: 202, contentType: 'application/json', body: '{"id":"1-1","queued":1,"waiting":false}' }));
   await start(page, 5);
@@ -83,7 +83,7 @@ test('a job that nobody takes need not be waited for', async () => {
   await eventually('the button is free', () => page.locator('#go').isEnabled());
 });
 
-test('a start that is refused, or makes no sense, is said, and the button is free again', async () => {
+test('a start that is refused, or makes no sense, is reported, and the button is free again', async () => {
   const { person, page } = await worker('refused');
   person.tolerate(/status of 503/);
   for (const seconds of ['0', '121', '1.5', 'long', '']) {

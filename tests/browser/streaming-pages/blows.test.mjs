@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What reads streams in a browser, through whatever strikes the server: EventSource itself, and libraries
-// that pages are written with.
+// Readers of streams in a browser, while faults strike the server: EventSource itself, and
+// libraries that pages are written with.
 
 import assert from 'node:assert/strict';
 import { eventually, house, test } from '../pages/browser.mjs';
@@ -18,7 +18,7 @@ const numberIn = markup => Number(/<li>(\d+)<\/li>/.exec(markup)[1]);
 /** The numbers in a page's list, which a library has filled. */
 const listed = page => page.locator('li').evaluateAll(items => items.map(one => Number(one.textContent)));
 
-/** Has the page write down what the EventSources of a library hear. */
+/** Has the page write down the events of a library's EventSources. */
 const WATCH = `{
   const Native = EventSource;
   globalThis.watched = [];
@@ -48,12 +48,13 @@ async function fetchReader(person) {
     globalThis.heard = { events: [], cuts: [], state: 1 };
     globalThis.fetchEventSource('/events?user=plain&client=fetch', {
       openWhenHidden: true,
-      // It calls this for every empty line. If this throws it reads no further, and begins again.
+      // The library calls this for every empty line. If this throws it reads no further, and begins
+      // again.
       onmessage({ id, event, data }) {
         JSON.parse(data);
         globalThis.heard.events.push({ type: event || 'message', id, data });
       },
-      // The end of a stream is its end, unless this says otherwise.
+      // The library takes the end of a stream for the end, unless this says otherwise.
       onclose() { throw new Error('cut'); },
       onerror() { globalThis.heard.cuts.push(performance.now()); },
     }).finally(() => { globalThis.heard.state = 2; });

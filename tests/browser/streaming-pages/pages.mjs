@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Pages of the stack's own site with nothing in them but what a test puts there, and what is loaded into
-// them of npm.
+// Pages of the stack's own site with nothing in them except the test's own markup, and the
+// libraries that it loads from npm.
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -22,11 +22,11 @@ export async function fetchEventSourceScript() {
   return outputFiles[0].text;
 }
 
-/** Somebody whose requests may fail as the server is struck. */
+/** A person whose requests may fail as the server is struck. */
 export async function visitor(stack, options = {}) {
   const person = await Person.named(null, options, stack);
   person.tolerate(/^console: .*(net::ERR_|status of|EventSource's response)/);
-  person.tolerate(/^console: \[object Event\]/); // how htmx says that a stream was cut
+  person.tolerate(/^console: \[object Event\]/); // htmx says so that a stream was cut
   return person;
 }
 
@@ -41,11 +41,11 @@ export async function pageWith(person, body = '', scripts = []) {
       : route.fulfill({ contentType: 'text/html', body: `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">${tags}${body}` });
   });
   await page.goto(`${person.where.url}/test/page`);
-  await page.unroute('**/test/*'); // what it asks from now on is asked of the stack
+  await page.unroute('**/test/*'); // from now on its requests go to the stack
   return page;
 }
 
-/** Opens a stream by the page's own EventSource; `types` are those to listen for besides `message`. */
+/** Opens a stream by the page's own EventSource; `types` are those to listen for in addition to `message`. */
 export async function openIn(page, url, { types = [], ...options } = {}) {
   const heard = await page.evaluateHandle(([at, named, given]) => {
     const source = new EventSource(at, given);

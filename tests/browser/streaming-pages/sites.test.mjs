@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Whose streams a page may read: its own site's with what the browser knows (cookies), another site's if
-// that names it (--origin). Cases of the web platform tests for EventSource again.
+// Which pages may read a stream: those of its own site with what the browser knows (cookies), those
+// of another site if the server names it (--origin). Cases of the web platform tests for
+// EventSource again.
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
@@ -14,7 +15,7 @@ import { openIn, pageWith, visitor } from './pages.mjs';
 
 const home = house({ LETTERBOX_DEMO: '0' });
 
-// Two sites that the stack at 127.0.0.1 is elsewhere for: one is named by it, the other is not.
+// Two sites that are other sites than the stack at 127.0.0.1: the stack names one, the other not.
 const servers = [];
 let named;
 let stranger;
@@ -62,7 +63,7 @@ test('a cookie is enough for pages of the site itself (request-credentials)', as
 });
 
 for (const withCredentials of [false, true]) {
-  test(`a page of a site that is named reads a stream, ${withCredentials ? 'with' : 'without'} credentials, and goes on where it was (eventsource-cross-origin, eventsource-cross-origin-preflight)`, async () => {
+  test(`a page of a named site reads a stream, ${withCredentials ? 'with' : 'without'} credentials, and goes on where it was (eventsource-cross-origin, eventsource-cross-origin-preflight)`, async () => {
     const user = `guest-${withCredentials}`;
     const query = new URLSearchParams({ token: await tokenOf(user), format: 'raw', timeout: '1', after: '0' });
     const stream = await openIn(await pageAt(named), `${stack.url}/events?${query}`, { withCredentials });
@@ -75,7 +76,7 @@ for (const withCredentials of [false, true]) {
   });
 }
 
-test('a page of a site that is not named reads nothing, and does not try again (eventsource-cross-origin)', async () => {
+test('a page of an unnamed site reads nothing, and does not try again (eventsource-cross-origin)', async () => {
   const query = new URLSearchParams({ token: await tokenOf('private') });
   const stream = await openIn(await pageAt(stranger), `${stack.url}/events?${query}`);
   await eventually('it is closed', async () => (await stream.look()).state === CLOSED);
@@ -87,7 +88,7 @@ test('a page of another site that is refused stops (request-status-error)', asyn
   await eventually('it is closed', async () => (await stream.look()).state === CLOSED);
 });
 
-test('a page of a site that is named waits for a program that is away, too', async () => {
+test('a page of a named site also waits for a program that is away', async () => {
   const query = new URLSearchParams({ token: await tokenOf('patient'), format: 'raw' });
   const stream = await openIn(await pageAt(named), `${stack.url}/events?${query}`);
   await isOpen(stream);
@@ -101,7 +102,7 @@ test('a page of a site that is named waits for a program that is away, too', asy
   await hears(stream, ['here', 'back']);
 });
 
-test('an EventSource in a worker reads as one in a page (dedicated-worker)', async () => {
+test('an EventSource in a worker reads like one in a page (dedicated-worker)', async () => {
   const person = await visitor(home.stack);
   person.tolerate(/^request to blob:/);
   const page = await pageWith(person);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// What clients take for granted of a stream and don't show: its headers, its comments, its last line.
+// Properties of a stream that clients take for granted and don't show: its headers, its comments,
+// its last line.
 
 import assert from 'node:assert/strict';
 import { EventSource } from 'eventsource';
 import { eventually } from '../pages/stack.mjs';
 import { house, streamUrl, test } from './house.mjs';
 
-// Comments come as fast as they may.
+// Comments come as fast as the settings allow.
 const home = house({ LETTERBOX_STREAM_PING: '0.05' });
 
 const textOf = async url => (await fetch(url)).text();
@@ -26,7 +27,7 @@ test('it is text/event-stream, and kept by no cache, proxy or compression (forma
   });
 });
 
-test('what a client accepts is not asked for (request-accept)', async () => {
+test('a client’s Accept header does not matter (request-accept)', async () => {
   for (const Accept of ['text/event-stream', 'application/json', '*/*']) {
     const response = await fetch(streamUrl(home.stack, { user: 'accepts' }), { headers: { Accept } });
     assert.equal(response.headers.get('content-type'), 'text/event-stream');
@@ -41,7 +42,7 @@ test('only GET opens one (request-post-to-connect)', async () => {
   }
 });
 
-test('its first line says when to come back, and it ends with a whole event that does (format-data-before-final-empty-line, format-field-retry)', async () => {
+test('its first line says when to come back, and it ends with a whole event that says so, too (format-data-before-final-empty-line, format-field-retry)', async () => {
   await home.stack.push('whole', 'text');
   const text = await textOf(streamUrl(home.stack, { user: 'whole', after: '0', timeout: '1' }));
   assert.match(text, /^retry: [1-3]\d{3}\n/);
@@ -49,7 +50,7 @@ test('its first line says when to come back, and it ends with a whole event that
   assert.equal(retry, told);
 });
 
-test('comments come while nothing else does, and no client takes them for events (format-comments)', async () => {
+test('comments come while no events do, and no client takes them for events (format-comments)', async () => {
   const comments = { count: 0 };
   const counting = async (url, options) => {
     const response = await fetch(url, options);

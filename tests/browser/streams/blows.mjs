@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What strikes a stack while streams stand, and 400 messages that are pushed meanwhile.
+// Faults that strike a stack while streams are open, and 400 messages that are pushed meanwhile.
 
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -55,23 +55,23 @@ function cutRedis(stack) {
 
 const BLOWS = [killProgram, killNginxWorkers, cutRedis];
 
-/** How often every stream is cut: Redis' connections are no client's. */
+/** How often every stream is cut: cutting Redis' connections cuts no client's. */
 export const CUTS = 6;
 
-/** Ends the program (`poll`) or `redis` in peace, and nothing starts another. */
+/** Ends the program (`poll`) or `redis` in good order; nothing starts another. */
 export async function endPart(stack, part) {
   const pid = await pidOf(stack, part);
   process.kill(pid, 'SIGTERM');
   await eventually(`${part} has ended`, () => childrenOf(pid).then(() => false, () => true));
 }
 
-/** Has nginx take that many streams and polls of one address at once, and no more. */
+/** Has nginx accept at most that many streams and polls of one address at once. */
 export async function limitConnections(stack, most) {
   const main = `${stack.directory}/nginx/nginx.conf`;
   const text = await readFile(main, 'utf8');
   await writeFile(main, text.replace('include letterbox-upstream.conf;', 'include letterbox-upstream.conf; include limits.conf;'));
   const limits = await readFile(`${stack.directory}/nginx/limits-poll.conf`, 'utf8');
-  await writeFile(`${stack.directory}/nginx/letterbox-poll.conf`, limits.replace('letterbox_by_address 500', `letterbox_by_address ${most}`));
+  await writeFile(`${stack.directory}/nginx/letterbox-poll.conf`, limits.replace('letterbox_by_address 1000', `letterbox_by_address ${most}`));
   const pid = await pidOf(stack, 'nginx');
   const before = await childrenOf(pid);
   process.kill(pid, 'SIGHUP');
@@ -82,8 +82,9 @@ export async function limitConnections(stack, most) {
 }
 
 /**
- * Pushes the envelopes of 0, 1, 2, … while the stack is struck nine times. A push is tried again until it
- * is taken. Each blow strikes streams that stand: before it, every reader has all that was pushed.
+ * Pushes the envelopes of 0, 1, 2, … while the stack is struck nine times. A push is tried
+ * again until it is accepted. Each blow strikes open streams: before it, every reader has all
+ * messages that were pushed.
  */
 export async function pushThroughBlows(stack, envelopes, haveAll) {
   let blow = Promise.resolve();
@@ -100,7 +101,7 @@ export async function pushThroughBlows(stack, envelopes, haveAll) {
   await blow;
 }
 
-/** A reader that has read nothing until the end: so all messages of its user are kept for it. */
+/** A reader that has read nothing until the end: so all messages of its user are kept. */
 export class Auditor {
   #stack;
   #user;
@@ -119,8 +120,8 @@ export class Auditor {
   }
 
   /**
-   * The messages that were taken, in order. A push whose answer was lost in a blow may have been taken
-   * twice, under two ids; no number is missing.
+   * The messages that were accepted, in order. A push whose answer was lost in a blow may have
+   * been accepted twice, under two ids; no number is missing.
    */
   async messages(numberOf) {
     const { messages, missed } = await this.#poll(1000);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// npm's `eventsource`, through whatever strikes the server.
+// npm's `eventsource`, while faults strike the server.
 
 import assert from 'node:assert/strict';
 import { Auditor, CUTS, pushThroughBlows } from './blows.mjs';

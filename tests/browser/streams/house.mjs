@@ -9,7 +9,7 @@ import { record } from './record.mjs';
 
 const sources = new Set();
 
-/** Has a stack for all tests of a file. */
+/** Starts a stack for all tests of a file. */
 export function house(settings) {
   let stack;
   before(async () => { stack = await Stack.start({ LETTERBOX_DEMO: '0', ...settings }); }, { timeout: 3 * DEADLINE });
@@ -29,7 +29,7 @@ export function test(claim, work) {
   });
 }
 
-/** Opens a stream; `types` are those to listen for besides `message`. */
+/** Opens a stream; `types` are those to listen for in addition to `message`. */
 export function open(url, { types } = {}) {
   const source = new EventSource(url);
   sources.add(source);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What passes is said in a stream that ends, and when to come back, by the program or by nginx in its
-// place: no status at which a client would stop. `open(stack, path)` opens a stream in the client that is
-// tested.
+// A passing error is told in a stream that ends and says when to come back, by the program or by
+// nginx in its place: never by a status at which a client would stop. `open(stack, path)` opens a
+// stream in the client that is tested.
 
 import assert from 'node:assert/strict';
 import { eventually, Stack } from '../pages/stack.mjs';
@@ -11,7 +11,7 @@ import { CLOSED, messagesOf, OPEN, ownOf } from './record.mjs';
 
 const isOpen = stream => eventually('it is open', async () => (await stream.look()).state === OPEN);
 
-/** Waits until a stream has been told this, and not to come back at once. */
+/** Waits until a stream has told this reason, and not to come back at once. */
 async function told(stream, reason) {
   const end = await eventually(`it is told ${reason}`, async () => ownOf(await stream.look(), 'end').find(end => end.reason === reason));
   assert.ok(end.retry_after_ms >= 1000, `${end.retry_after_ms} ms`);
@@ -42,7 +42,7 @@ export function passes({ open, test }) {
     await hears(stack, stream, 'alice', ['before', 'after']);
   });
 
-  withStack('more streams than are taken on: one that is turned away comes in when there is room', { LETTERBOX_MAX_PARKED: '1' }, async stack => {
+  withStack('more streams than the limit: one that is turned away comes in when there is room', { LETTERBOX_MAX_PARKED: '1' }, async stack => {
     const first = await open(stack, '/events?user=first');
     await isOpen(first);
     await eventually('it waits', async () => (await stack.mailbox('first')).polls === 1);
@@ -53,7 +53,7 @@ export function passes({ open, test }) {
     await hears(stack, second, 'second', ['at last']);
   });
 
-  withStack('more than nginx takes of one address: one that is turned away comes in when there is room', {}, async stack => {
+  withStack('more streams of one address than nginx allows: one that is turned away comes in when there is room', {}, async stack => {
     await limitConnections(stack, 1);
     const first = await open(stack, '/events?user=first');
     await isOpen(first);
@@ -64,7 +64,7 @@ export function passes({ open, test }) {
     await hears(stack, second, 'second', ['at last']);
   });
 
-  withStack('a Redis that is away: a stream that stands goes on, and a new one is told when to come back', {}, async stack => {
+  withStack('a Redis that is away: an open stream goes on, and a new one is told when to come back', {}, async stack => {
     const first = await open(stack, '/events?user=alice&client=first');
     await isOpen(first);
     await hears(stack, first, 'alice', ['before']);

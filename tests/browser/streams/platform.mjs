@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// What the web platform tests for EventSource (web-platform-tests/wpt, folder eventsource) ask of a client,
-// told again as what a stream of ours must be to it. The name of the case is beside each. The caller brings
-// the client: `open(url, { types })` as house.mjs has it, `test`, and a stack where streams are open.
+// The web platform tests' demands on a client with EventSource (web-platform-tests/wpt, folder
+// eventsource), turned into demands on a stream of Letterbox. Each title ends with the name of its
+// case. The caller brings the client: `open(url, { types })` as house.mjs has it, `test`, and a
+// stack where streams are open.
 
 import assert from 'node:assert/strict';
 import { eventually } from '../pages/stack.mjs';
@@ -20,7 +21,7 @@ const ENDS = { 'one\rtwo': 'one\ntwo', 'one\r\ntwo': 'one\ntwo', 'one\n\rtwo': '
 // format-bom, format-bom-2, format-null-character, format-utf-8
 const CHARACTERS = ['\uFEFFdata: a mark in front', 'one\n\uFEFFtwo', 'nothing \u0000 here', '\u0001\u001f\u007f', 'ok…', 'größe, 漢字, 🙂, \u2028\u2029\u0085', '🙂'.repeat(50_000)];
 
-// format-field-event, format-field-event-empty: the names that it has of its own among them
+// format-field-event, format-field-event-empty: including the names that EventSource itself uses
 const TYPES = ['mail', 'a:b', ': a', ' blank', 'größe 🙂', 'letterbox', '__proto__', 'open', 'error', 'x'.repeat(64)];
 
 const envelopes = (to, data, type = 'message') => data.map(each => ({ to, data: each, type }));
@@ -29,7 +30,7 @@ export function platform({ house, open, streamUrl, test }) {
   const pushAll = json => house.stack.ask('POST', '/push', { json });
   const openFor = (user, query = {}, options = {}) => open(streamUrl(house.stack, { user, ...query }), options);
 
-  /** Waits for that many messages, and gives them. */
+  /** Waits for that many messages, and returns them. */
   async function messages(stream, count) {
     await eventually(`${count} messages`, async () => messagesOf(await stream.look()).length >= count);
     return messagesOf(await stream.look());
@@ -41,7 +42,7 @@ export function platform({ house, open, streamUrl, test }) {
   });
   const closed = stream => eventually('it is closed', async () => (await stream.look()).state === CLOSED);
 
-  /** Pushes these, and gives what a stream that stands has of each. */
+  /** Pushes these, and returns what an open stream has of each. */
   async function through(user, query, pushes, types) {
     const stream = await openFor(user, query, { types });
     await opened(stream);
@@ -55,12 +56,12 @@ export function platform({ house, open, streamUrl, test }) {
     assert.deepEqual((await stream.look()).events, []);
   });
 
-  test('raw text is what was pushed: empty lines, blanks in front, whatever looks like a field (format-field-data, format-leading-space, event-data)', async () => {
+  test('raw text is as pushed: empty lines, leading blanks, anything that looks like a field (format-field-data, format-leading-space, event-data)', async () => {
     const heard = await through('lines', { format: 'raw' }, envelopes('lines', LINES));
     assert.deepEqual(heard.map(({ data }) => data), LINES);
   });
 
-  test('raw text has line feeds where CR, CR LF or LF was pushed (format-newlines)', async () => {
+  test('raw text has line feeds for CR, CR LF and LF (format-newlines)', async () => {
     const heard = await through('ends', { format: 'raw' }, envelopes('ends', Object.keys(ENDS)));
     assert.deepEqual(heard.map(({ data }) => data), Object.values(ENDS));
   });
@@ -70,7 +71,7 @@ export function platform({ house, open, streamUrl, test }) {
     assert.deepEqual(heard.map(({ data }) => data), CHARACTERS);
   });
 
-  test('raw data that is no text is its JSON', async () => {
+  test('raw data other than text is its JSON', async () => {
     const data = [0, -1.5, true, null, [], { a: ['b\n'] }, 'text'];
     const heard = await through('values', { format: 'raw' }, envelopes('values', data));
     assert.deepEqual(heard.map(each => each.data), ['0', '-1.5', 'true', 'null', '[]', '{"a":["b\\n"]}', 'text']);
@@ -84,14 +85,14 @@ export function platform({ house, open, streamUrl, test }) {
   });
 
   for (const format of ['json', 'raw']) {
-    test(`a message’s type is the event’s, and that of type message has none, as ${format} (format-field-event)`, async () => {
+    test(`a message’s type is the event’s, and a message of type message has none, as ${format} (format-field-event)`, async () => {
       const pushes = ['message', ...TYPES].map(type => ({ to: `typed-${format}`, data: 1, type }));
       const heard = await through(`typed-${format}`, { format }, pushes, TYPES);
       assert.deepEqual(heard.map(({ type }) => type), ['message', ...TYPES]);
     });
   }
 
-  test('each event has the message’s id, which is where it goes on (format-field-id, eventsource-reconnect)', async () => {
+  test('each event has the message’s id, from which the client goes on (format-field-id, eventsource-reconnect)', async () => {
     await pushAll(envelopes('goes-on', [1, 2, 3]));
     const stream = await openFor('goes-on', { after: '0', timeout: '1' });
     await messages(stream, 3);
@@ -106,7 +107,7 @@ export function platform({ house, open, streamUrl, test }) {
     for (const end of ownOf(await stream.look(), 'end')) assert.equal(end.reason, 'timeout');
   });
 
-  test('a stream whose messages are not acknowledged by the time it ends is not told that it missed any', async () => {
+  test('a stream whose messages are not acknowledged by the time it ends does not report them as missed', async () => {
     const { id } = await house.stack.push('honest', 0);
     const stream = await openFor('honest', { after: id, timeout: '1' });
     await opened(stream, 2);
@@ -118,7 +119,7 @@ export function platform({ house, open, streamUrl, test }) {
   });
 
   test('a stream comes back no sooner than it was told (format-field-retry)', async () => {
-    // Two of one name take each other's place.
+    // Two with one name would supersede each other.
     const streams = [await openFor('rivals'), await openFor('rivals')];
     const heard = await eventually('one has come back', async () => {
       for (const stream of streams) {
@@ -143,7 +144,7 @@ export function platform({ house, open, streamUrl, test }) {
     await eventually('it does not', async () => (await house.stack.mailbox('leaves')).polls === 0);
   });
 
-  test('who is thrown out is told so, and stops at 204 (eventsource-reconnect, request-status-error)', async () => {
+  test('a client that is kicked is told so, and stops at 204 (eventsource-reconnect, request-status-error)', async () => {
     const stream = await openFor('thrown');
     await opened(stream);
     await eventually('it waits', async () => (await house.stack.mailbox('thrown')).polls === 1);
@@ -156,7 +157,7 @@ export function platform({ house, open, streamUrl, test }) {
     assert.equal((await house.stack.mailbox('thrown')).polls, 0);
   });
 
-  test('who is locked out is told so, and stops at 403 (request-status-error)', async () => {
+  test('a client that is locked out is told so, and stops at 403 (request-status-error)', async () => {
     const stream = await openFor('locked');
     await opened(stream);
     await eventually('it waits', async () => (await house.stack.mailbox('locked')).polls === 1);
@@ -169,10 +170,10 @@ export function platform({ house, open, streamUrl, test }) {
   const refused = {
     'no identity (401)': ['/events', {}],
     'a bad token (401)': ['/events', { token: 'forged' }],
-    'a name that can’t be (400)': ['/events', { user: 'a b' }],
-    'a life that can’t be (400)': ['/events', { user: 'a', timeout: '0' }],
-    'a format that can’t be (400)': ['/events', { user: 'a', format: 'xml' }],
-    'a path that is not there (404)': ['/events/more', { user: 'a' }],
+    'a bad name (400)': ['/events', { user: 'a b' }],
+    'a bad life (400)': ['/events', { user: 'a', timeout: '0' }],
+    'a bad format (400)': ['/events', { user: 'a', format: 'xml' }],
+    'an unknown path (404)': ['/events/more', { user: 'a' }],
   };
   for (const [what, [path, query]] of Object.entries(refused)) {
     test(`${what} is refused by a status, at which a client stops (request-status-error)`, async () => {
@@ -191,7 +192,7 @@ export function platform({ house, open, streamUrl, test }) {
     assert.deepEqual(polled.messages.map(message => message.id), [id]);
   });
 
-  test('?after=now begins behind the newest message', async () => {
+  test('?after=now begins after the newest message', async () => {
     await pushAll(envelopes('newest', ['old', 'older']));
     const stream = await openFor('newest', { after: 'now', format: 'raw' });
     await opened(stream);
@@ -200,7 +201,7 @@ export function platform({ house, open, streamUrl, test }) {
     assert.deepEqual((await messages(stream, 1)).map(({ data }) => data), ['new']);
   });
 
-  test('?after=now: what is pushed while the first stream has ended without a message comes by the second', async () => {
+  test('?after=now: a message that is pushed after the first stream has ended without one comes by the second', async () => {
     await house.stack.push('since', 'old');
     const stream = await openFor('since', { after: 'now', format: 'raw', timeout: '1' });
     await opened(stream);

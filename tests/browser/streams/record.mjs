@@ -12,7 +12,7 @@ export function record(source, types = []) {
       if (data !== undefined) heard.events.push({ type, id, data });
     });
   }
-  // (A message may be of type `open` or `error`, too: it has data.)
+  // (A message may also have type `open` or `error`: it has data.)
   const note = list => event => { if (!('data' in event)) list.push(performance.now()); };
   source.addEventListener('open', note(heard.opens));
   source.addEventListener('error', note(heard.cuts));

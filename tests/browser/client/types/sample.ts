@@ -40,5 +40,5 @@ new Letterbox({ ack: 'never' });
 new Letterbox({ transport: 'socket' });
 // @ts-expect-error: the cursor is moved by acknowledging
 box.cursor = '0';
-// @ts-expect-error: state knows these and no others
+// @ts-expect-error: state has these values and no others
 box.on('state', ({ state }) => state === 'asleep');
