@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# Completion in bash for the scripts that a user calls: their options, values that are of a
-# closed list, and files. Source it from the repository:
+# Completion in bash for the command letterbox, and for the scripts that a user calls: their
+# options, values that are of a closed list, and files. `make install` puts it where bash looks;
+# source it from the repository:
 #
 #   . scripts/completion.bash
 #
@@ -11,12 +12,13 @@
 
 _letterbox_options() {
     case $1 in
-        run) echo --port --dir --help ;;
-        service) echo --port --dir --help ;;
-        test) echo --unit --redis --e2e --client --streams --browser --smoke --fuzz --model -k --help ;;
-        push) echo --type --ttl --file --json --url --help ;;
-        poll) echo --client --exec --tries --json --text --once --stream --since --timeout --token-file --url --cursor-file --help ;;
-        run-job) echo --type --id --title --ttl --quiet --wait --url --help ;;
+        run) echo --port --dir --cluster --help --version ;;
+        service) echo --port --dir --cluster --programs --help --version ;;
+        test) echo --unit --redis --e2e --rare --cluster --client --clients --published --streams --browser --smoke --fuzz --model --package -k --help --version ;;
+        letterbox) echo --help --version ;;
+        push) echo --type --ttl --delay --at --file --json --wait --idempotency-key --url --help --version ;;
+        poll) echo --client --exec --tries --json --text --once --stream --since --timeout --token-file --url --cursor-file --help --version ;;
+        run-job) echo --type --id --title --ttl --quiet --wait --url --help --version ;;
     esac
 }
 
@@ -61,7 +63,7 @@ _letterbox() {
             return
             ;;
         # Values that nobody can guess.
-        *,--port | *,-k | *,--type | *,--ttl | *,--url | *,--client | *,--tries | *,--since | *,--timeout | *,--id | *,--title | *,--wait) return ;;
+        *,--port | *,-k | *,--type | *,--ttl | *,--delay | *,--at | *,--url | *,--client | *,--tries | *,--since | *,--timeout | *,--id | *,--title | *,--wait | *,--idempotency-key) return ;;
     esac
 
     if [[ $word == -* ]]; then
@@ -76,10 +78,32 @@ _letterbox_script() {
     _letterbox "${1##*/}"
 }
 
-# By their names alone only those that are nobody else's: `service` and `test` are commands of
-# the system.
+# letterbox VERB …: what stands behind push, poll and job is completed as those scripts' own line.
+_letterbox_command() {
+    local name
+    if ((COMP_CWORD == 1)); then
+        case ${COMP_WORDS[1]} in
+            -*) mapfile -t COMPREPLY < <(compgen -W "$(_letterbox_options letterbox)" -- "${COMP_WORDS[1]}") ;;
+            *) mapfile -t COMPREPLY < <(compgen -W 'push poll job status check' -- "${COMP_WORDS[1]}") ;;
+        esac
+        return
+    fi
+    case ${COMP_WORDS[1]} in
+        push | poll) name=${COMP_WORDS[1]} ;;
+        job) name=run-job ;;
+        *) return ;;
+    esac
+    COMP_WORDS=("${COMP_WORDS[@]:1}")
+    COMP_CWORD=$((COMP_CWORD - 1))
+    _letterbox "$name"
+}
+complete -F _letterbox_command letterbox
+
+# In the repository, by their names alone only those that are nobody else's: `service` and `test`
+# are commands of the system.
 complete -F _letterbox_script push poll run-job
 for _letterbox_place in scripts ./scripts "$(cd -- "${BASH_SOURCE[0]%/*}" 2>/dev/null && pwd -P)"; do
+    complete -F _letterbox_command "$_letterbox_place/letterbox"
     complete -F _letterbox_script "$_letterbox_place"/{run,service,test,push,poll,run-job}
 done
 unset _letterbox_place

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 #
-# The courier of scripts/run-job: a process beside the command that carries the messages
-# about it to Letterbox, so that the command never waits for one. Belongs to run-job, and
-# uses http.sh.
+# The courier of scripts/run-job: a process beside the command that sends the messages
+# about it to Letterbox, so that the command never waits for a message. Only run-job uses
+# it; it uses http.sh.
 #
-# What it reads is in the directory $box: the end of the command's output in `before` and
-# `now`, and once the command has ended `over`: exit status, signal (or "-"), milliseconds.
-# Progress is looked for when there is a way to send it: so a message that could not be
+# The courier reads the directory $box: `before` and `now` hold the end of the command's
+# output, and once the command has ended `over` holds its exit status, signal (or "-") and
+# milliseconds. Progress is read just before it is sent: so a message that could not be
 # sent is never queued, but replaced by what is true at the next try.
 
-# How long one request may take, in seconds, and the longest pause between two tries, in
-# milliseconds. How much of the output is looked at, in bytes.
+# How long one request may take, in seconds; the longest pause between two tries, in
+# milliseconds; how much of the output is read, in bytes.
 patience=20
 longest_pause=15000
 window=16384
 
 courier() {
-    # It is up to run-job when this ends: SIGUSR1 says that the command has, and SIGUSR2
-    # that nobody waits for the rest.
+    # run-job decides when the courier ends: SIGUSR1 says that the command has ended, and
+    # SIGUSR2 that the remaining messages are no longer wanted.
     trap '' HUP INT TERM
     trap 'end_child "$napping"' USR1
     trap 'end_child "$napping"; end_child "$asking"; complain "not everything was delivered"; exit 1' USR2
@@ -38,12 +38,12 @@ courier() {
 napping=
 asking=
 end_child() {
-    # Not by SIGTERM, which is ignored here, and by what this has started.
+    # Not by SIGTERM, which the courier ignores, and so does each child of it.
     [ -z "$1" ] || kill -s KILL "$1" 2>/dev/null || :
 }
 
-# Whether the command still runs. Should run-job itself have been killed nobody will say
-# how the command ended, and nobody needs this process.
+# Whether the command still runs. If run-job itself was killed, the courier ends: it will
+# never learn how the command ended.
 deadline=
 command_runs() {
     if [ -e "$box/over" ]; then return 1; fi
@@ -63,8 +63,8 @@ may_try_again() {
     if [ "$delay" -gt "$left" ]; then delay=$left; fi
 }
 
-# Sleeps for milliseconds, or until the command ends. The order matters: `over` is there
-# before SIGUSR1 comes, so one of the two is seen.
+# Sleeps for $1 milliseconds, or until the command ends. The order of the steps matters:
+# `over` is written before SIGUSR1 is sent, so the courier sees one of the two.
 doze() {
     sleep "$(seconds "$1")" &
     napping=$!
@@ -73,7 +73,8 @@ doze() {
     napping=
 }
 
-# deliver STATE: pushes until it is there. False if it was refused, or the time is over.
+# deliver STATE: pushes the message until it is delivered. False if it was refused, or if
+# the time is over.
 deliver() {
     failures=0
     describe "$1"
@@ -88,7 +89,7 @@ deliver() {
     done
 }
 
-# Pushes the last line that the command has printed, if it is not what was pushed last.
+# Pushes the last line that the command has printed, if it was not the last one pushed.
 said=
 report_progress() {
     if [ "$outcome" = refused ]; then return 0; fi
@@ -103,7 +104,7 @@ report_progress() {
     fi
 }
 
-# Sets message to the data of a message about what is known now.
+# describe STATE: sets message to the data of a message about the command's present state.
 describe() {
     status=0 signal=- ms=0
     if [ "$1" = done ]; then read -r status signal ms <"$box/over"; fi
@@ -113,18 +114,24 @@ describe() {
     } | WINDOW=$window JOB=$id STATE=$1 COMMAND=$title STATUS=$status SIGNAL=${signal#-} MS=$ms awk -f "$here/lib/job.awk")
 }
 
-# Pushes the message once. Sets outcome: delivered, refused or away; each of the last two
-# is said when it is new.
+# Pushes the message. While it is the same it keeps its key: it arrives once, also if the answer to
+# an attempt was lost. Sets outcome: delivered, refused or away. Complains when the
+# outcome becomes refused or away.
 outcome=delivered
+keyed=
 push() {
-    printf '%s' "$message" >"$box/message"
+    if [ "$message" != "$keyed" ]; then
+        keyed=$message
+        key=$(new_key)
+        printf '%s' "$message" >"$box/message"
+    fi
     before=$outcome
     http "/push?to=$(encode "$user")$query" --max-time "$patience" --header 'Content-Type: application/json' \
-        --data-binary @- --config /dev/fd/3 <"$box/message" >"$box/reply" 2>&1 3<<END &
+        --header "Idempotency-Key: $key" --data-binary @- --config /dev/fd/3 <"$box/message" >"$box/reply" 2>&1 3<<END &
 $(key_header)
 END
     asking=$!
-    # A signal ends `wait` as well.
+    # (A signal also ends `wait`.)
     while wait "$asking" || :; kill -s 0 "$asking" 2>/dev/null; do :; done
     asking=
     split_reply "$(cat "$box/reply")"

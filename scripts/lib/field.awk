@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 #
-# Prints one field of each message, which is a line as /poll has it:
+# Prints one field of each message. A message is one line, as in an answer of /poll:
 #   {"id":"…","type":"…","data":…,"time":…}
-# -v field=id, type or time: its value. -v field=data: a text as it stands, anything else as
-# JSON, and a newline behind it. Run it with LC_ALL=C: characters are bytes here.
+# -v field=id, type or time: its value. -v field=data: a text as it is, anything else as
+# JSON, followed by a newline. Run it with LC_ALL=C: characters are bytes here.
 
 BEGIN { ORS = "" }
 
-# How long the string of JSON is that begins with the first character, quotes included.
+# The length of the JSON string at the beginning of `json`, quotes included.
 function string_length(json,    at, char) {
     for (at = 2; (char = substr(json, at, 1)) != "\""; at++) {
         if (char == "\\") at++
@@ -21,7 +21,7 @@ function hex(digits,    i, number) {
     return number
 }
 
-# A character in UTF-8. There is none of code 0 in a text of a shell's: it becomes U+FFFD.
+# A character in UTF-8. A shell's text can't contain code 0, which becomes U+FFFD.
 function utf8(code) {
     if (code == 0) code = 65533
     if (code < 128) return sprintf("%c", code)
@@ -30,7 +30,7 @@ function utf8(code) {
     return sprintf("%c%c%c%c", 240 + int(code / 262144), 128 + int(code / 4096) % 64, 128 + int(code / 64) % 64, 128 + code % 64)
 }
 
-# What a string of JSON says.
+# The text of a JSON string.
 function text(json,    rest, result, at, char, code) {
     rest = substr(json, 2, length(json) - 2)
     while (at = index(rest, "\\")) {
@@ -40,7 +40,7 @@ function text(json,    rest, result, at, char, code) {
         if (char == "u") {
             code = hex(rest)
             rest = substr(rest, 5)
-            # Half of a pair of UTF-16, and the other half.
+            # One half of a UTF-16 surrogate pair; the other half follows.
             if (code >= 55296 && code < 56320) {
                 code = 65536 + (code - 55296) * 1024 + hex(substr(rest, 3)) - 56320
                 rest = substr(rest, 7)

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
 #
-# Makes the data of a message about a job, one line of JSON, of what the environment says
-# (JOB, STATE, COMMAND, and for STATE=done STATUS, SIGNAL, MS) and of the end of what the
-# command has printed, on standard input: lines, and behind the last one a "|", by which
-# an unfinished line is known. WINDOW is how many bytes of the output there are at most. Prints nothing where there is no progress to tell of.
+# Prints the data of a message about a job, one line of JSON. It is made of environment
+# variables (JOB, STATE, COMMAND, and for STATE=done STATUS, SIGNAL, MS) and of standard
+# input, which is the end of the command's output: at most WINDOW bytes, then a "|", which
+# tells an unfinished last line from a whole one. Prints nothing if there is no progress.
 # Run it with LC_ALL=C: characters are bytes here.
 
 BEGIN {
     for (i = 1; i < 256; i++) code[sprintf("%c", i)] = i
     tail_lines = 20
-    longest_line = 400       # bytes, as of the next
-    longest_command = 1000
+    longest_line = 400       # bytes
+    longest_command = 1000   # bytes
     ellipsis = "\342\200\246"
 }
 
-# A line counts if there is something in it.
+# Keeps a line, unless it is blank.
 function took(line) {
     if (line ~ /[^ \t]/) lines[count++ % tail_lines] = line
 }
@@ -25,13 +25,13 @@ function took(line) {
     size += length($0) + 1
 }
 
-# How many bytes from `at` on are one character of UTF-8 that is longer than a byte; 0: none is there.
+# The length of the UTF-8 character at `at`, if it has two bytes or more; 0: there is none.
 function character(bytes, at,    first, second, size, i) {
     first = code[substr(bytes, at, 1)]
     second = code[substr(bytes, at + 1, 1)]
     if (first < 194 || first > 244) return 0
     size = first < 224 ? 2 : first < 240 ? 3 : 4
-    # Neither longer than need be, nor half of a UTF-16 pair, nor beyond the last character.
+    # An overlong form, half of a UTF-16 pair, or beyond the last character: not UTF-8.
     if (first == 224 && second < 160 || first == 237 && second > 159) return 0
     if (first == 240 && second < 144 || first == 244 && second > 143) return 0
     for (i = 1; i < size; i++) {
@@ -41,7 +41,7 @@ function character(bytes, at,    first, second, size, i) {
     return size
 }
 
-# Any bytes as a JSON string: what is not UTF-8 becomes U+FFFD, one for each byte.
+# Any bytes as a JSON string. Each byte that is not UTF-8 becomes U+FFFD.
 function text(bytes,    result, at, byte, size) {
     for (at = 1; at <= length(bytes); at++) {
         byte = substr(bytes, at, 1)
@@ -58,8 +58,8 @@ function text(bytes,    result, at, byte, size) {
     return "\"" result "\""
 }
 
-# No longer than so many bytes, and then with an ellipsis in place of the rest. No character
-# is cut in two.
+# At most `limit` bytes of a text, and an ellipsis if more were cut off. No character is cut
+# in two.
 function cut(bytes, limit,    at) {
     if (length(bytes) <= limit) return bytes
     bytes = substr(bytes, 1, limit)
@@ -68,13 +68,13 @@ function cut(bytes, limit,    at) {
     return bytes ellipsis
 }
 
-# A line of which the beginning is no longer there.
+# A line whose beginning was lost: an ellipsis and the whole characters that are left.
 function rest_of(bytes) {
     while (code[substr(bytes, 1, 1)] > 127 && code[substr(bytes, 1, 1)] < 192) bytes = substr(bytes, 2)
     return ellipsis bytes
 }
 
-# The last "42%" or "42.5 %" of a line, as a number of JSON.
+# The last "42%" or "42.5 %" of a line as a JSON number.
 function percent(line,    found, number) {
     found = "null"
     while (match(line, /[0-9]+([.,][0-9]+)? ?%/)) {
@@ -101,7 +101,7 @@ END {
     ORS = ""
     state = ENVIRON["STATE"]
     unfinished = substr(last, 1, length(last) - 1)
-    # Progress is a whole line, if there is any: half of one may be cut anywhere.
+    # Progress shows a whole line if there is one: an unfinished line may be cut anywhere.
     if (state == "done" || count == 0) took(unfinished)
     if (state == "progress" && count == 0) exit
     if (size - 2 >= ENVIRON["WINDOW"] && count <= tail_lines) lines[0] = rest_of(lines[0])

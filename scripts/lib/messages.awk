@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 #
-# Reads one answer of /poll and prints the elements of its "messages", one a line,
-# as they stand there. JSON is taken apart no further than that takes: brackets are
-# counted, except in strings. Run it with LC_ALL=C.
+# Reads one answer of /poll and prints the elements of its "messages" unchanged, one a
+# line. It parses no more of JSON than that needs: it counts brackets, except in strings.
+# Run it with LC_ALL=C.
 
 BEGIN {
-    RS = "\""      # so records are by turns outside and inside of strings,
-    ORS = ""       # and what is printed is put together by hand
+    RS = "\""      # so records are alternately outside and inside of strings
+    ORS = ""       # the program prints the quotes and line ends itself
 }
 
 # True if a record ends in a backslash that is not itself escaped: then the quote
-# that ended the record belongs to the string.
+# behind the record belongs to the string.
 function quote_is_escaped(record,    at) {
     at = length(record)
     while (at > 0 && substr(record, at, 1) == "\\") at--
@@ -23,8 +23,8 @@ in_string {
     next
 }
 
-# The answer is { "messages": [ {…}, {…} ] … }: a message begins with its third
-# open bracket and ends as that closes.
+# The answer is { "messages": [ {…}, {…} ] … }: a message begins at the third open
+# bracket and ends where that closes.
 {
     from = 1
     for (at = 1; at <= length($0); at++) {

@@ -7,8 +7,8 @@
 # A successor is started beside the program that runs, on sockets of its own,
 # run/poll.next.sock and so on. Once it answers there, these are renamed to run/poll.sock
 # and so on: each in one step, so that nginx, which connects by that path, finds either
-# the one or the other. Then the old program is told to end. It still serves whoever has
-# reached it, has nginx give up the connections that it keeps, and answers its parked polls.
+# the one or the other. Then the old program is told to end. It still serves the requests
+# that have reached it, has nginx give up the connections that it keeps, and answers its parked polls.
 #
 # One program for both faces takes the place of two in the same way, or two of one.
 
@@ -23,9 +23,11 @@ restart_stack() {
     done
     if [ -z "$old" ]; then was_apart=$asked_apart; fi
     take_way "$asked_apart"
+    start_servers
     for part in $parts; do
         case $part in
-            redis | nginx)
+            redis*) ;;
+            nginx)
                 if ! part_runs "$part" || ! has_socket "$part"; then start_or_mend "$part"; fi
                 ;;
             *)
@@ -52,9 +54,9 @@ restart_stack() {
 start_successor() {
     remove_successor "$1"
     successors="$successors $1"
-    "start_$1" "$1.next" 9>&- || fail_with_log "$1" 'did not start anew, the old one goes on'
+    "start_$1" "$1.next" 9>&- || fail_with_log "$1" 'did not start, the old one goes on'
     within 10 successor_answers_or_died "$1" || die "the new $1 gives no proper answer, the old one goes on; its log is $dir/log/$1.log"
-    pid_in "run/$1.next.pid" "$1" >/dev/null || fail_with_log "$1" 'did not start anew, the old one goes on'
+    pid_in "run/$1.next.pid" "$1" >/dev/null || fail_with_log "$1" 'did not start, the old one goes on'
 }
 
 successor_answers_or_died() {
@@ -62,13 +64,6 @@ successor_answers_or_died() {
     for socket in $(sockets_of "$1"); do
         [ "$(fcgi_status "run/$socket.next.sock" GET /readyz)" = 200 ] || return 1
     done
-}
-
-# fcgi_status SOCKET METHOD PATH: what the program behind a socket says, past nginx. cgi-fcgi sends
-# its environment.
-fcgi_status() {
-    env -i "PATH=$PATH" "REQUEST_METHOD=$2" "PATH_INFO=$3" \
-        timeout 5 cgi-fcgi -bind -connect "$1" </dev/null 2>/dev/null | sed -n '1s/^Status: \([0-9]*\).*/\1/p'
 }
 
 take_over() {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A script that runs beside a test, in a session of its own."""
+"""A script that runs in the background of a test, in a session of its own."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import subprocess
 
 
 class Background:
-    """What it prints goes to the files `out` and `err` in a directory. Whoever leaves the `with` block kills what still runs."""
+    """Its output goes to the files `out` and `err` in a directory. The end of the `with` block kills it if it still runs."""
 
     def __init__(self, command, env, directory):
         self.out_file, self.err_file = (directory / name for name in ("out", "err"))

@@ -3,20 +3,26 @@
 
 import itertools
 import signal
+import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
-from redis_group import Group
+import contract
+from expect import data, is_accepted
+from redis_cluster import RedisCluster
+from redis_group import Group, Servers
 from stack import BUILD, ROOT, SCRIPTS, Program, Stack
+from web import DEADLINE
 
 numbers = itertools.count(1)
 
 
 def pytest_configure():
-    # Whatever ends the run, fixtures take down what they have started. (A shell starts what it does not wait for with
-    # SIGINT ignored, and so would be whatever is started here.)
-    # Under load a worker of pytest-xdist may come to this in another thread, which has no say in signals.
+    # However the run ends, fixtures take down what they have started. (A shell starts background programs with SIGINT ignored,
+    # and they would pass that on.)
+    # Under load a worker of pytest-xdist may come to this in another thread, which must not set signals.
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -34,14 +40,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows what the programs it talked to had to say."""
+    """A failed test shows the logs of the programs that it talked to."""
     report = (yield).get_result()
     if report.when == "teardown":
         Program.started.clear()
     elif report.failed:
         for program in Program.started:
             report.sections.append((f"{program.name}, status {program.poll()}", program.said()))
-        report.sections.extend(("the sentinels", group.said()) for group in Group.started)
+        report.sections.extend(("logs of Redis", servers.said()) for servers in Servers.started)
     if report.failed:
         ours = set(map(id, getattr(item, "funcargs", {}).values()))
         for stack in Stack.started:
@@ -54,6 +60,15 @@ def pytest_sessionstart(session):
                if not path.exists()]
     if missing and not session.config.option.collectonly:
         raise pytest.UsageError(f"not built: {', '.join(missing)} (run make in {ROOT})")
+
+
+@pytest.fixture(autouse=True)
+def kept_contract(request):
+    """No answer that the test got is one that openapi.yaml does not allow, unless a site gives it (the mark `others_answer`)."""
+    contract.broken.clear()
+    yield
+    if not request.node.get_closest_marker("others_answer"):
+        assert not contract.broken, "\n".join(contract.broken[:10])
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +93,7 @@ def shared_narrow_stack():
 
 
 def unharmed(stack):
-    """Lends a shared stack to a test. No test may bring a part of it down; where one does, the next finds it whole again."""
+    """Lends a shared stack to a test. No test may bring a part of it down; if one does, the next finds it whole again."""
     if stack.running() != set(stack.parts):
         assert stack.service("start").returncode == 0
     stack.mark()
@@ -89,7 +104,7 @@ def unharmed(stack):
 
 @pytest.fixture
 def stack(shared_stack):
-    """The stack of all tests that only talk to one. Its programs have several workers, whatever the machine."""
+    """The stack of all tests that only need one to talk to. Its programs have several workers, whatever the machine."""
     yield from unharmed(shared_stack)
 
 
@@ -101,13 +116,13 @@ def tight_stack(shared_tight_stack):
 
 @pytest.fixture
 def narrow_stack(shared_narrow_stack):
-    """A stack with one worker thread: whatever holds it stops everything."""
+    """A stack with one worker thread: if that is held up, everything stops."""
     yield from unharmed(shared_narrow_stack)
 
 
 @pytest.fixture
 def new_stack():
-    """Makes stacks of given settings, which the test may break."""
+    """Makes stacks with given settings, which the test may break."""
     made = []
 
     def make(**settings):
@@ -127,14 +142,74 @@ def private_stack(new_stack):
 
 @pytest.fixture
 def apart_stack(new_stack):
-    """Another, in which each face has a program of its own."""
+    """A stack that the test may break, in which each face has a program of its own."""
     return new_stack(apart=1)
 
 
 @pytest.fixture(params=[0, 1], ids=["one program", "two programs"])
 def either_stack(request, new_stack):
-    """One of either kind: the claim holds for both."""
+    """A stack of either kind: the claim holds for both."""
     return new_stack(apart=request.param)
+
+
+@pytest.fixture
+def new_group():
+    """Makes groups of Redis servers under sentinels, of given settings."""
+    made = []
+
+    def make(**settings):
+        made.append(Group(**settings))
+        return made[-1].start()
+
+    yield make
+    for group in made:
+        group.stop()
+
+
+@pytest.fixture
+def new_cluster():
+    """Makes Redis clusters: three masters with a replica each, if nothing else is said."""
+    made = []
+
+    def make(**settings):
+        made.append(RedisCluster(**settings))
+        return made[-1].start()
+
+    yield make
+    for cluster in made:
+        cluster.stop()
+
+
+@pytest.fixture
+def clients():
+    """Begins threads that talk to a stack, and ends them before it goes, however the test does."""
+    begun = []
+
+    def begin(kind, *arguments):
+        begun.append(kind(*arguments))
+        return begun[-1]
+
+    yield begin
+    for thread in begun:
+        thread.ended.set()
+    for thread in begun:
+        thread.join(DEADLINE)
+
+
+@pytest.fixture
+def stack_on(new_stack):
+    """Makes stacks whose programs find Redis by the sentinels of a group, or the nodes of a cluster."""
+    def make(servers, apart=0, **settings):
+        stack = new_stack(apart=apart)
+        for part in stack.programs:
+            stack.replace(part, "--workers", 2, "--redis", servers.address, open=1, **settings)
+        # A request that comes while they are still looking for the master waits until it is found.
+        first = f"user{next(numbers)}"
+        assert is_accepted(stack.push(first, "begin"))
+        assert data(stack.look(first, after=0)) == ["begin"]
+        return stack
+
+    return make
 
 
 @pytest.fixture
@@ -145,5 +220,13 @@ def user():
 
 @pytest.fixture
 def users():
-    """As many users no other test knows as one asks for."""
+    """A given number of users that no other test knows."""
     return lambda count: [f"user{next(numbers)}" for _ in range(count)]
+
+
+@pytest.fixture(scope="session")
+def hang_library(tmp_path_factory):
+    """A library that, preloaded into a program, has it hang as hang.c says."""
+    library = tmp_path_factory.mktemp("hang") / "hang.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, Path(__file__).with_name("hang.c"), "-ldl"], check=True)
+    return library

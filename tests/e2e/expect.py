@@ -17,7 +17,7 @@ def epoch(cursor):
 
 
 def seq(cursor):
-    """The number of a cursor; that of "0", where every mailbox starts, is 0."""
+    """The number of a cursor; that of "0", at which every mailbox starts, is 0."""
     return int(cursor.split("-")[1]) if "-" in cursor else 0
 
 
@@ -36,7 +36,7 @@ def is_error(answer, status, code):
 
 
 def is_accepted(answer):
-    """The push was taken: 201 where somebody waited, else 202."""
+    """The push was accepted: 201 if a client waited, else 202."""
     assert answer.status in (201, 202), answer
     assert answer.json["waiting"] is (answer.status == 201), answer
     return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A strict reader of Prometheus' text exposition format 0.0.4: what is not exactly as its rules say is an AssertionError."""
+"""A strict reader of Prometheus' text exposition format 0.0.4: any departure from its rules is an AssertionError."""
 
 import math
 import re
@@ -20,7 +20,7 @@ class Metric:
         self.samples = {}  # (name, labels as sorted pairs) -> value, in the order they came
 
     def value(self, **labels):
-        """The one value with these labels; of a counter that has not counted yet, 0."""
+        """The one value with these labels; 0 for a counter that has not counted yet."""
         return self.samples.get((self.name, tuple(sorted(labels.items()))), 0.0)
 
 
@@ -69,7 +69,7 @@ def check(metric):
 
 
 def check_histogram(metric, names):
-    """Of a histogram without labels of its own."""
+    """Checks a histogram without labels of its own: rising bounds and counts, a count and a sum."""
     assert names == {metric.name + suffix for suffix in ("_bucket", "_sum", "_count")}, names
     buckets = [(float(dict(labels)["le"]), value) for (name, labels), value in metric.samples.items() if name.endswith("_bucket")]
     bounds, counts = zip(*buckets)
@@ -80,7 +80,7 @@ def check_histogram(metric, names):
 
 
 def only_grew(before, after):
-    """True where nothing that counts has become less, and nothing has gone."""
+    """True if no counter has become less, and none has gone."""
     for name, old in before.items():
         if old.kind == "gauge":
             continue

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Faults, each a named switch: what may happen to the programs, nginx, Redis and the clients while a load runs.
+"""Faults, each a named switch: things that may happen to the programs, nginx, Redis and the clients while a load runs.
 
-A fault is a function that strikes once and returns when that is over: whatever it took away is back. `trial` strikes
-again and again at random moments, and says what came of it.
+A fault is a function that strikes once and returns when that is over: everything it took away is back. `trial` strikes
+again and again at random moments, and reports the outcome.
 """
 
 import contextlib
@@ -19,11 +19,12 @@ from pathlib import Path
 import redis
 
 from load import Load
+from redis_cluster import ServedCluster
 from stack import alive
 from waits import eventually, moment
 
 FAULTS = {}  # by name
-KINDS = {}  # names by what they strike at: of different kinds several may strike at once
+KINDS = {}  # names by the thing that they strike at: several of different kinds may strike at once. Redis is either `redis` or `cluster`
 EVERYTHING = "everything"
 
 
@@ -41,6 +42,7 @@ class Scene:
 
     def __init__(self, stack, load, seed):
         self.stack = stack
+        self.cluster = ServedCluster(stack) if stack.nodes else None
         self.load = load
         self.random = random.Random(seed)
         self.blows = 0
@@ -51,7 +53,7 @@ class Scene:
         moment(self.random.uniform(least, most))
 
     def program(self, part):
-        """The pid of a program, whoever started it; None while it does not run."""
+        """The pid of a program, however it was started; None while it does not run."""
         for entry in Path("/proc").iterdir():
             try:
                 ours = entry.name.isdigit() and os.readlink(entry / "cwd") == str(self.stack.dir)
@@ -65,16 +67,20 @@ class Scene:
         return eventually(lambda: self.program(part), f"{part} runs", deadline=30)
 
     def start(self):
-        """Starts whatever does not run. While another fault lasts that may take several attempts."""
+        """Starts every part that does not run. While another fault lasts that may take several attempts."""
         with self.starting:
             eventually(lambda: self.stack.service("start").returncode == 0, "all is started", deadline=60)
 
     def cut(self):
-        """Has Redis close the programs' connections, and no other fault's."""
-        connection = self.stack.redis
-        for client in connection.client_list():
-            if client["name"].startswith("letterbox"):
-                connection.client_kill_filter(_id=client["id"])
+        """Has Redis close the programs' connections, and not those of other faults."""
+        for connection in [node.client for node in self.cluster.living()] if self.cluster else [self.stack.redis]:
+            for client in connection.client_list():
+                if client["name"].startswith("letterbox"):
+                    connection.client_kill_filter(_id=client["id"])
+
+    @property
+    def kinds(self):
+        return sorted(set(KINDS) - {"redis" if self.cluster else "cluster"})
 
     def strike(self, names):
         """The faults of these names, all at once."""
@@ -132,7 +138,7 @@ def low_nofile(scene):
 
 @fault("programs")
 def full_backlog(scene):
-    """a program stands still until nobody can connect to it any more"""
+    """a program is stopped until no client can connect to it any more"""
     part = scene.random.choice(["poll", "push"])
     pid = scene.running(part)
     os.kill(pid, signal.SIGSTOP)
@@ -152,14 +158,14 @@ def full_backlog(scene):
 
 @fault("programs")
 def log_full(scene):
-    """the disk of the logs is full, and there is much to be said"""
+    """the disk of the logs is full, and there is much to log"""
     logs = [scene.stack.dir / "log" / f"{part}.log" for part in scene.stack.programs]
     for log in logs:
         log.rename(log.with_suffix(".kept"))
         log.symlink_to("/dev/full")
     open_logs_anew(scene)
     try:
-        with contextlib.suppress(redis.RedisError):  # which is away by another fault's doing: they have that to say, too
+        with contextlib.suppress(redis.RedisError):  # which is away by another fault: the programs log that, too
             scene.cut()
         scene.passes(0.3, 1)
     finally:
@@ -201,7 +207,7 @@ def vanish_midway(scene):
 
 @fault("clients")
 def vanish_after_answer(scene):
-    """clients read their answer and close, and never acknowledge it"""
+    """clients read their answer and close, and do not acknowledge it"""
     vanish(scene, "answered")
 
 
@@ -221,7 +227,7 @@ def redis_client_kill(scene):
 
 @fault("redis")
 def redis_client_pause(scene):
-    """Redis answers nobody for a while (CLIENT PAUSE), longer than is waited for or shorter; or only those who write"""
+    """Redis answers no client for a while (CLIENT PAUSE), longer than patience or shorter; or only no writes"""
     seconds = scene.random.uniform(0.1, 2.6)
     scene.stack.redis.execute_command("CLIENT", "PAUSE", int(seconds * 1000), scene.random.choice(["ALL", "WRITE"]))
     moment(seconds)
@@ -229,7 +235,7 @@ def redis_client_pause(scene):
 
 @fault("redis")
 def redis_stop_cont(scene):
-    """Redis stands still for a while (SIGSTOP), longer than is waited for or shorter"""
+    """Redis is stopped for a while (SIGSTOP), longer than patience or shorter"""
     scene.stack.kill("redis", signal.SIGSTOP)
     scene.passes(0.1, 2.6)
     scene.stack.kill("redis", signal.SIGCONT)
@@ -256,7 +262,7 @@ def script_flush(scene):
 
 @fault("redis")
 def redis_oom(scene):
-    """Redis has no memory left, or soon will have none"""
+    """Redis is out of memory, or soon will be"""
     connection = scene.stack.redis
     used = connection.info("memory")["used_memory"]
     connection.config_set("maxmemory", scene.random.choice([1, used + 50_000]))
@@ -273,10 +279,38 @@ def redis_readonly(scene):
     connection.replicaof("NO", "ONE")
 
 
+# --- Redis as a cluster
+
+@fault("cluster")
+def kill_master(scene):
+    """SIGKILL of a master of a cluster; a replica takes its place, and it comes back as a replica"""
+    cluster = scene.cluster
+    slots = cluster.kill(scene.random.choice(cluster.masters()))
+    cluster.heir(slots)
+    scene.passes(0, 0.5)
+    scene.start()
+    cluster.wait_ok()
+
+
+@fault("cluster")
+def failover(scene):
+    """a replica of a cluster is made the master by hand (CLUSTER FAILOVER)"""
+    scene.cluster.failover(scene.random.choice(scene.cluster.replicas()))
+
+
+@fault("cluster")
+def reshard(scene):
+    """slots of a cluster move from one master to another, and others back, with redis-cli --cluster reshard"""
+    here, there = scene.random.sample(scene.cluster.masters(), 2)
+    count = scene.random.randint(1, 300)
+    scene.cluster.reshard(count, here, there)
+    scene.cluster.reshard(count, there, here)
+
+
 # --- the trial
 
 class Report:
-    """What came of a trial, in a line; and which promises it broke."""
+    """The outcome of a trial, in a line; and the promises that it broke."""
 
     def __init__(self, name, seed, scene, load):
         ledger, sent = load.ledger, load.ledger.sent
@@ -295,14 +329,14 @@ class Report:
 
 
 def trial(stack, name, seed, seconds):
-    """Lets one fault strike again and again for so many seconds, or all of them in turns, several at once."""
+    """Lets one fault strike again and again for `seconds`, or all of them in turns, several at once."""
     with Load(stack.port, seed) as load:
         scene = Scene(stack, load, f"{seed} {name}")
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             scene.passes(0.05, 0.6)
             if name == EVERYTHING:
-                kinds = scene.random.sample(sorted(KINDS), scene.random.randint(1, len(KINDS)))
+                kinds = scene.random.sample(scene.kinds, scene.random.randint(1, len(scene.kinds)))
                 scene.strike([scene.random.choice(KINDS[kind]) for kind in kinds])
             else:
                 scene.strike([name])
@@ -310,9 +344,14 @@ def trial(stack, name, seed, seconds):
     return Report(name, seed, scene, load)
 
 
+def over_cluster():
+    """The settings of a stack over a cluster for which nothing that was accepted is lost with a master."""
+    return {"cluster": True, "redis_replicas": 1}
+
+
 def prepare(stack):
-    """A client that found a program away is told by nginx to come back after seconds: as long as a trial. Here it is a fraction of one."""
-    stack.crashes = True  # that is what is tried
+    """A client that found a program away is told by nginx to come back after some seconds: as long as a trial. Here it is a fraction of a second."""
+    stack.crashes = True  # crashes are what is tried here
     stack.change_nginx("letterbox-upstream.conf", r'try again","terminal":false,"retry_after_ms":\$letterbox_away_ms', 'try again","terminal":false,"retry_after_ms":200')
     stack.reload_nginx()
     return stack

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A FastCGI web server's side of one connection, for what nginx would never send: half a request, wrong lengths, silence.
+"""A FastCGI web server's side of one connection, for input that nginx would never send: half a request, wrong lengths, silence.
 
 The record layouts are those of the FastCGI specification 1.0.
 """
@@ -72,7 +72,7 @@ class Peer:
         return self.send(request(*args, **kwargs)).receive()
 
     def receive(self, deadline=DEADLINE):
-        """The answer to one request: what stood in STDOUT up to END_REQUEST, read as CGI."""
+        """The answer to one request: the bytes of STDOUT up to END_REQUEST, read as CGI."""
         end = time.monotonic() + deadline
         out = b""
         while True:

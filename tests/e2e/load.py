@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """190 clients that poll, and pushers that push, while faults strike: whatever happens they wait as long as they are told
-to and come back. What they were promised and given stands in a `Ledger`.
+to and come back. A `Ledger` keeps what they were promised and given.
 
 The load runs in a thread of its own, on asyncio; the test's thread turns faults on and off.
 """
@@ -14,16 +14,18 @@ import time
 from ledger import Ledger
 from web import AsyncConnection, target
 
-BACK_ENDS = 64  # pushers; as some are told to wait, others go on
+BACK_ENDS = 64  # pushers; while some are told to wait, others go on
 PUSHES_A_SECOND = 150
+RETRACTED = 0.05  # the share of messages that their back end takes back at once
+REPLACED = 0.05  # the share of messages that replace one another
 PATIENCE = 15  # seconds that an answer may come after a poll's own time is up
 AGAIN = 1  # seconds after which a client without cursor may be told the last word once more
-HEARD = 40  # seconds for everybody to hear the last word
+HEARD = 40  # seconds for every client to hear the last word
 NO_ANSWER = (OSError, EOFError, asyncio.IncompleteReadError)  # a timeout is an OSError, too
 
 
 def clients_of(users):
-    """(user, client, by_cursor): most users have one client, some two, some a script without a cursor beside it."""
+    """(user, client, by_cursor): most users have one client, some two, some also a script without a cursor."""
     for number, user in enumerate(users):
         yield user, "laptop", True
         if number % 5 == 3:
@@ -72,7 +74,7 @@ class Client:
         return None
 
     async def poll(self, timeout, vanishes=None):
-        """One poll, and the pause after it. The number of messages it brought; None if it brought no answer."""
+        """One poll, and the pause after it. The number of messages that it brought; None without an answer."""
         where = target("/poll", user=self.user, client=self.name, timeout=timeout, limit=self.random.choice([None, None, 3]),
                        after=self.account.cursor if self.account.by_cursor else None)
         try:
@@ -143,7 +145,7 @@ class Load:
         self.clients = [Client(self, *one) for one in clients_of(self.users)]
         self.vanishing = {}  # parked, midway, answered: the share of polls that are left so
         self.answers = 0
-        self.recovered = None  # seconds from settle() until everybody had heard the last word
+        self.recovered = None  # seconds from settle() until every client had heard the last word
         self.numbers = iter(range(10**9))
         self.tasks = []
         self.settling = None
@@ -183,7 +185,7 @@ class Load:
 
     async def end(self):
         going = set(self.tasks)
-        while going:  # a task that is told as its wait ends goes on (Python before 3.12)
+        while going:  # a task that is cancelled as its wait ends goes on (Python before 3.12)
             for task in going:
                 task.cancel()
             _, going = await asyncio.wait(going, timeout=1)
@@ -201,9 +203,13 @@ class Load:
         while not self.settling.is_set():
             await self.pause(self.random.expovariate(PUSHES_A_SECOND / BACK_ENDS))
             filling = "x" * 20_000 if self.random.random() < 0.03 else ""
+            user = self.random.choice(self.users)
             try:
                 connection = connection or await AsyncConnection.open(self.port)
-                await self.pause(await self.push_by(connection, self.random.choice(self.users), "message", name, filling))
+                wait, id = await self.push_by(connection, user, "message", name, filling)
+                if id and self.random.random() < RETRACTED:
+                    wait = await self.retract_by(connection, user, id)
+                await self.pause(wait)
             except NO_ANSWER:
                 if connection:
                     connection.close()
@@ -220,26 +226,36 @@ class Load:
             pass
 
     async def push_by(self, connection, user, type, name, filling=""):
-        """One push. The seconds to wait before the next; raises one of NO_ANSWER where none came."""
+        """One push. The seconds to wait before the next, and the message's id; raises one of NO_ANSWER if no answer came."""
+        replaced = type == "message" and self.random.random() < REPLACED
         text = f"{type} {next(self.numbers)} {filling}"
+        where = target("/push", to=user, type=type, collapse="newest" if replaced else None)
         self.ledger.sends(user, text)
         try:
-            answer = await asyncio.wait_for(connection.exchange("POST", target("/push", to=user, type=type), body=text.encode()), 2 * PATIENCE)
+            answer = await asyncio.wait_for(connection.exchange("POST", where, body=text.encode()), 2 * PATIENCE)
         except NO_ANSWER:
             self.ledger.sent["unknown"] += 1
             raise
         if answer.status in (201, 202):
             self.ledger.accepted(user, text, answer.json["id"], name)
-            return 0
+            if replaced:
+                self.ledger.withdraws(user, answer.json["id"])
+            return 0, answer.json["id"]
         self.ledger.sent["refused"] += 1
-        return self.error(answer)
+        return self.error(answer), None
+
+    async def retract_by(self, connection, user, id):
+        """Takes a message back; some of its clients may have it already. The seconds to wait before the next push."""
+        self.ledger.withdraws(user, id)
+        answer = await asyncio.wait_for(connection.exchange("DELETE", target("/mailbox", user=user, id=id)), 2 * PATIENCE)
+        return 0 if answer.status == 200 else self.error(answer)
 
     async def push(self, user, type):
         """Pushes until it is accepted."""
         while True:
             try:
                 connection = await AsyncConnection.open(self.port)
-                wait = await self.push_by(connection, user, type, type)
+                wait, _ = await self.push_by(connection, user, type, type)
                 connection.close()
                 if not wait:
                     return
@@ -248,7 +264,7 @@ class Load:
             await asyncio.sleep(wait)
 
     def error(self, answer):
-        """Notes an error answer; the seconds to wait. None of ours can be the load's own fault."""
+        """Notes an error answer; the seconds to wait. No error of Letterbox's may be the load's own fault."""
         try:
             error = answer.json["error"]
             self.ledger.errors[f"{answer.status} {error['code']}"] += 1
@@ -268,7 +284,7 @@ class Load:
     # --- the end
 
     def settle(self, blows):
-        """No fault strikes any more. Everybody must hear a last word, and what is left; then the books are closed."""
+        """No fault strikes any more. Every client must hear a last word, and all that is left; then the books are closed."""
         self.vanishing = {}
         self.call(self.last_word(), 2 * HEARD)
         self.call(self.end(), 30)
@@ -301,7 +317,7 @@ class Load:
             await asyncio.sleep(0.01)
 
     async def look_for_the_rest(self):
-        """What nobody waited for any more is there for who asks, and then nothing is left to acknowledge."""
+        """Messages that no client waited for are there for a poll, and then nothing is left to acknowledge."""
         await asyncio.gather(*[client.until_nothing_is_left() for client in self.clients])
         connection = await AsyncConnection.open(self.port)
         for user in self.users:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Redis as it is kept available: a master, its replicas, and three sentinels that watch over them, all on loopback."""
+"""Redis as it is kept available: a master, its replicas, and three sentinels that watch over them, all on loopback.
+
+(A cluster is in redis_cluster.py.)
+"""
 
 import atexit
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -38,7 +40,13 @@ class Server:
         self.process = None
 
     def start(self):
+        self.launch()
+        return self.wait()
+
+    def launch(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def wait(self):
         eventually(self.answers, f"the Redis on port {self.port} answers")
         return self
 
@@ -59,8 +67,14 @@ class Server:
             self.process.wait()
             self.process = None
 
+    def end(self):
+        """As its administrator does it."""
+        self.process.terminate()
+        self.process.wait()
+        self.process = None
+
     def lose_replicas(self):
-        """Cuts its replicas off; that they do not come back is the caller's to see to."""
+        """Cuts its replicas off; the caller must see to it that they do not come back."""
         self.client.client_kill_filter(_type="slave")
         eventually(lambda: self.client.info("replication")["connected_slaves"] == 0, "no replica is connected")
 
@@ -68,7 +82,7 @@ class Server:
         return [client["name"] for client in self.client.client_list()]
 
     def replicates(self, master):
-        """True if this is a replica of that one, and has all that it has."""
+        """True if this is a replica of that one, and has all its data."""
         try:
             info = self.client.info("replication")
         except redis.ConnectionError:  # a Redis that is made a replica closes its connections
@@ -76,20 +90,41 @@ class Server:
         return info["role"] == "slave" and info["master_port"] == master.port and info["master_link_status"] == "up"
 
 
-class Group:
-    """One master, some replicas, three sentinels. The first of the servers is the master to begin with."""
+class Servers:
+    """What a group and a cluster have in common: servers in a directory, which end with the test run, however it comes."""
 
     started = []
 
-    def __init__(self, replicas=1, quick=True, **settings):
-        """quick: the sentinels make replicas of old masters in a second or two, where it would be ten. settings: of every
-        redis-server, as {"min_replicas_to_write": 1}."""
-        Group.started.append(self)
-        self.quick = quick
+    def __init__(self, settings):
+        """settings: of every redis-server, as {"min_replicas_to_write": 1}."""
+        Servers.started.append(self)
         self.directory = new_directory()
+        self.options = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
+
+    def said(self):
+        """What they have logged, for the report of a failed test."""
+        logs = [(server.port, server.directory / "log") for server in self.reporters()]
+        ends = {port: "\n".join(log.read_text().splitlines()[-30:]) for port, log in logs if log.exists()}
+        return "\n".join(f"--- {type(self).__name__}, port {port}\n{end}" for port, end in ends.items())
+
+    def stop(self):
+        if self not in Servers.started:
+            return
+        Servers.started.remove(self)
+        for server in self.everyone():
+            server.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Group(Servers):
+    """One master, some replicas, three sentinels. The first of the servers is the master to begin with."""
+
+    def __init__(self, replicas=1, quick=True, **settings):
+        """quick: the sentinels make replicas of old masters in a second or two instead of ten."""
+        super().__init__(settings)
+        self.quick = quick
         ports = spare_ports(4 + replicas)
-        options = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
-        self.servers = [Server(self.directory, port, "--save", "", "--appendonly", "yes", "--repl-diskless-sync-delay", 0, *options)
+        self.servers = [Server(self.directory, port, "--save", "", "--appendonly", "yes", "--repl-diskless-sync-delay", 0, *self.options)
                         for port in ports[3:]]
         self.sentinels = [self.sentinel(port, ports[3]) for port in ports[:3]]
 
@@ -129,7 +164,7 @@ class Group:
         return all(knows(sentinel) for sentinel in self.sentinels)
 
     def master(self, sentinel=None):
-        """The server that a sentinel says is the master."""
+        """The server that a sentinel names as the master."""
         _, port = (sentinel or self.sentinels[0]).client.sentinel_get_master_addr_by_name(NAME)
         return next(server for server in self.servers if server.port == port)
 
@@ -137,18 +172,11 @@ class Group:
         """Has the master replaced, as its administrator does."""
         self.sentinels[0].client.execute_command("SENTINEL", "FAILOVER", NAME)
 
-    def said(self):
-        """What the sentinels have logged, for the report of a failed test."""
-        logs = [(sentinel.port, sentinel.directory / "log") for sentinel in self.sentinels]
-        return "\n".join(f"--- sentinel {port}\n{log.read_text()}" for port, log in logs if log.exists())
+    def reporters(self):
+        return self.sentinels
 
-    def stop(self):
-        if self not in Group.started:
-            return
-        Group.started.remove(self)
-        for server in self.sentinels + self.servers:
-            server.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
+    def everyone(self):
+        return self.sentinels + self.servers
 
 
 class Announcement(threading.Thread):
@@ -172,5 +200,5 @@ class Announcement(threading.Thread):
 
 @atexit.register
 def stop_all():
-    for group in list(Group.started):
-        group.stop()
+    for servers in list(Servers.started):
+        servers.stop()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A back end that signs tokens of its own: JSON Web Tokens, by Python's hmac and Debian's openssl, so by other code than ours."""
+"""A back end that signs tokens of its own: JSON Web Tokens, by Python's hmac and Debian's openssl, so by other code than Letterbox's."""
 
 import base64
 import hashlib
@@ -56,6 +56,6 @@ class KeyPair(Secret):
         if self.algorithm == "RS256":
             return subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.private], input=data, check=True, capture_output=True).stdout
         text = self.private.with_suffix(".data")
-        text.write_bytes(data)  # openssl wants a file for a key that signs at one go
+        text.write_bytes(data)  # openssl needs a file for a key that signs in one go
         return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.private, "-in", text],
                               check=True, capture_output=True).stdout

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Letterbox as a whole, started as its users start it: scripts/service, in a directory and on a port of its own.
 
-A `Stack` is Redis, one program for both faces kept running by multiwatch (or two, apart), and nginx. `Face` is what a test says to any nginx
+A `Stack` is Redis (one, or the six nodes of a cluster), one program for both faces kept running by multiwatch (or two, apart), and nginx. `Face` is what a test can ask of any nginx
 that stands before them; a Stack is one, and so is the nginx of a test's own configuration.
 """
 
@@ -20,22 +20,25 @@ from pathlib import Path
 
 import redis
 
+from keys import OVER_CLUSTER
 from waits import eventually
 from web import DEADLINE, Connection, target
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 BUILD = Path(os.environ.get("LETTERBOX_BUILD") or ROOT / "build" / os.environ.get("SANITIZER", ""))
+VERSION = re.search(r"^VERSION = (\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]
 PARTS = ("redis", "poll", "nginx")
 PARTS_APART = ("redis", "poll", "push", "nginx")
+NODES = tuple(f"redis-{number}" for number in range(1, 7))  # of a cluster, in the place of "redis"
 
-# How many times its memory a program takes that was built with a sanitizer, which keeps shadows and what was freed.
+# How many times its memory a program takes that was built with a sanitizer, which keeps shadow memory and freed blocks.
 SANITIZED = {"address": 4, "thread": 4}.get(os.environ.get("SANITIZER"), 1)
 
 # What a sanitizer, the C++ runtime or the kernel leaves in a log when a program was wrong.
 CRASH_MARKS = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|terminate called|"
                          r"Assertion .* failed|segfault|stack smashing")
-# What multiwatch says as it starts a program again.
+# What multiwatch logs when it starts a program again.
 RESPAWN_MARKS = re.compile(r"Child\[0\] died, respawn|Spawning child\[0\] failed")
 
 
@@ -60,13 +63,14 @@ def new_directory():
 
 
 def environment(settings=None):
-    """The test's environment without any LETTERBOX_* of the caller, plus settings: {"mailbox_max": 10} is LETTERBOX_MAILBOX_MAX=10."""
+    """The test's environment without the LETTERBOX_* settings of the caller, plus settings: {"mailbox_max": 10} is LETTERBOX_MAILBOX_MAX=10."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("LETTERBOX_")}
-    if "LETTERBOX_BUILD" in os.environ:
-        env["LETTERBOX_BUILD"] = os.environ["LETTERBOX_BUILD"]
+    for name in ("LETTERBOX_BUILD", "LETTERBOX_RARE"):
+        if name in os.environ:
+            env[name] = os.environ[name]
     env["LETTERBOX_SKIP_BUILD"] = "1"
-    env["LETTERBOX_DEMO"] = "0"  # only the tests of the demo want it
-    env["ASAN_OPTIONS"] = "quarantine_size_mb=1"  # else what was freed looks like memory in use
+    env["LETTERBOX_DEMO"] = "0"  # only the tests of the demo need it
+    env["ASAN_OPTIONS"] = "quarantine_size_mb=1"  # else freed memory looks like memory in use
     env.update({"LETTERBOX_" + name.upper(): str(value) for name, value in (settings or {}).items()})
     return env
 
@@ -106,7 +110,7 @@ class Parked:
         return answer.json
 
     def stays(self, seconds):
-        """True if no answer comes within the time, where that is the claim."""
+        """True if no answer comes within the time, for a test that claims so."""
         return not self.connection.buffer and not select.select([self.connection.socket], [], [], seconds)[0]
 
     def leave(self):
@@ -118,15 +122,16 @@ class Program(subprocess.Popen):
 
     started = []  # for the reports of failed tests
 
-    def __init__(self, name, *arguments, cwd=None, settings=None, **more):
+    def __init__(self, name, *arguments, cwd=None, settings=None, by=(), variables=None, **more):
+        """by: a command that becomes the program. variables: of its environment, in addition to the settings."""
         Program.started.append(self)
         self.name = f"letterbox-{name}"
         self.log = tempfile.NamedTemporaryFile()
-        super().__init__([str(BUILD / f"letterbox-{name}"), *map(str, arguments)], cwd=cwd, env=environment(settings),
+        super().__init__([*by, str(BUILD / f"letterbox-{name}"), *map(str, arguments)], cwd=cwd, env=environment(settings) | (variables or {}),
                          stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, **more)
 
     def said(self):
-        # Opened anew: to seek in the file that the program writes to would move the place where it writes.
+        # Opened again: a seek in the file that the program writes to would move its own position.
         return Path(self.log.name).read_text(errors="replace")
 
     def listens(self, path):
@@ -171,7 +176,7 @@ class Face:
         return self.request("POST", target("/push", to=to, **query), headers, body)
 
     def push_json(self, document, to=None, **query):
-        """Pushes a JSON text: the data where `to` is given, else envelopes."""
+        """Pushes a JSON text: the data if `to` is given, else envelopes."""
         body = document.encode() if isinstance(document, str) else document
         return self.request("POST", target("/push", to=to, **query), [("Content-Type", "application/json")], body)
 
@@ -188,7 +193,7 @@ class Face:
         return answer.json
 
     def look(self, user, **query):
-        """A poll that takes what is there and does not wait."""
+        """A poll that takes the messages that are there and does not wait."""
         return self.poll(user, timeout=0, **query)
 
     def mailbox(self, user):
@@ -197,22 +202,22 @@ class Face:
         return answer.json
 
     def send_poll(self, user, headers=(), **query):
-        """Sends a poll and returns; whether it is parked by now nobody knows."""
+        """Sends a poll and returns; it may be parked by then or not."""
         query.setdefault("timeout", 40)
         connection = self.connect()
         connection.request("GET", target("/poll", user=user, **query), headers)
         return Parked(connection)
 
     def park(self, user, beside=0, headers=(), **query):
-        """Sends a poll and returns when it is parked, beside so many others of this user."""
-        # That an earlier poll has ended may be noted a moment later than it was answered.
+        """Sends a poll and returns when it is parked, in addition to `beside` others of this user."""
+        # The end of an earlier poll may be noted a moment after its answer.
         self.has_polls(user, beside)
         parked = self.send_poll(user, headers, **query)
         self.has_polls(user, beside + 1)
         return parked
 
     def has_polls(self, user, count):
-        """Returns when so many polls of a user are parked."""
+        """Returns when that number of polls of a user are parked."""
         def they_are():
             box = self.mailbox(user)
             assert box["polls"] == count, box
@@ -229,30 +234,35 @@ class Stack(Face):
 
     started = []  # for the end of the test run, however it comes
 
-    def __init__(self, shared=False, **settings):
-        """settings: configuration of the programs, by the names of their flags."""
+    def __init__(self, shared=False, cluster=OVER_CLUSTER, **settings):
+        """cluster: whether Redis is one. settings: configuration of the programs, by the names of their flags."""
         super().__init__(port=None)
         self.shared = shared
-        self.parts = PARTS_APART if settings.get("apart") else PARTS
+        self.nodes = NODES if cluster else ()
+        _, *others = PARTS_APART if settings.get("apart") else PARTS
+        self.parts = (*(self.nodes or ("redis",)), *others)
         self.marks = {}
-        self.crashes = False  # whether the test has a program die that is started again
+        self.crashes = False  # whether the test makes a program die, which is started again
         self.dir = new_directory()
         self.env = environment(settings)
         Stack.started.append(self)
 
     def service(self, verb, *more):
         """Runs scripts/service and returns how it ended; what it printed is in .stdout."""
-        command = [SCRIPTS / "service", verb, "--dir", self.dir, "--port", str(self.port), *more]
-        # Its output goes through a file: a pipe would be inherited by what stays running.
+        command = [SCRIPTS / "service", verb, "--dir", self.dir, "--port", str(self.port), *more, *(["--cluster"] if self.nodes else [])]
+        # Its output goes through a file: a pipe would be inherited by the programs that stay running.
         with tempfile.TemporaryFile("a+") as output:
-            ended = subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, timeout=60)
+            try:
+                ended = subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=60)
+            except subprocess.TimeoutExpired as late:
+                output.seek(0)
+                raise AssertionError(f"{late}; it said:\n{output.read()}") from None
             output.seek(0)
             ended.stdout = output.read()
         return ended
 
     def start(self):
-        for _ in range(3):  # another program may take the spare port between our look and nginx's bind
+        for _ in range(3):  # another program may take the spare port before nginx binds it
             self.port = spare_port()
             ended = self.service("start")
             if ended.returncode == 0:
@@ -262,15 +272,15 @@ class Stack(Face):
         raise AssertionError(f"scripts/service start failed with {ended.returncode}:\n{ended.stdout}\n{self.logs()}")
 
     def stop(self):
-        """Takes everything down and removes the directory. Says what did not go well."""
+        """Takes everything down and removes the directory. Reports what did not go well."""
         if self not in Stack.started:
             return
         Stack.started.remove(self)
-        pids = {pid for part in PARTS_APART for pid in (self.keeper(part), self.pid(part)) if pid}
-        for pid in filter(alive, pids):  # a part that a test has stopped in its tracks could not end
+        pids = {pid for part in (*PARTS_APART, *self.nodes) for pid in (self.keeper(part), self.pid(part)) if pid}
+        for pid in filter(alive, pids):  # a part that a test has stopped could not end
             os.kill(pid, signal.SIGCONT)
         ended = self.service("stop")
-        with contextlib.suppress(AssertionError):  # one whose first thread has ended is as good as gone, in a moment
+        with contextlib.suppress(AssertionError):  # a process whose first thread has ended will be gone in a moment
             eventually(lambda: not any(map(alive, pids)), "all have ended", deadline=5)
         left = list(filter(alive, pids))
         for pid in left:
@@ -283,7 +293,7 @@ class Stack(Face):
         assert not crash, f"a program went wrong:\n{logs[crash.start():][:8000]}"
 
     def pid(self, part):
-        """The pid of what does a part's work, or None: a program that is kept running is a child of what keeps it."""
+        """The pid of the process that does a part's work, or None: a program that is kept running is a child of its keeper."""
         keeper = self.keeper(part)
         try:
             if keeper and Path(f"/proc/{keeper}/comm").read_text() == "multiwatch\n":
@@ -293,7 +303,7 @@ class Stack(Face):
         return keeper
 
     def keeper(self, part):
-        """The pid in a part's file, or None: of whatever has to be ended for the part to end."""
+        """The pid in a part's file, or None: of the process that must end for the part to end."""
         try:
             return int((self.dir / "run" / f"{self.serving(part)}.pid").read_text())
         except (FileNotFoundError, ValueError):
@@ -357,23 +367,23 @@ class Stack(Face):
         eventually(taken_over, "nginx's new workers have taken over")
 
     def change_nginx(self, file, old, new):
-        """Changes one place of this stack's copy of the nginx configuration."""
+        """Changes one passage of this stack's copy of the nginx configuration."""
         path = self.dir / "nginx" / file
         text = path.read_text()
         assert len(re.findall(old, text)) == 1, f"{old!r} should be in {file} once"
         path.write_text(re.sub(old, lambda match: new, text))
 
     def add_nginx(self, file, *lines):
-        """Lays a file beside this stack's nginx.conf."""
+        """Puts a file next to this stack's nginx.conf."""
         (self.dir / "nginx" / file).write_text("".join(f"{line}\n" for line in lines))
 
     def know_addresses(self):
-        """Has nginx take a client's address from its header X-From, as behind a proxy: a test has only one."""
-        self.change_nginx("nginx.conf", r"(?m)^        include letterbox\.conf;$",
-                          "        set_real_ip_from 127.0.0.1;\n        real_ip_header X-From;\n        include letterbox.conf;")
+        """Has nginx take a client's address from its header X-From, as behind a proxy: a test has only one address."""
+        self.change_nginx("nginx.conf", r"(?m)^        include letterbox-public\.conf;$",
+                          "        set_real_ip_from 127.0.0.1;\n        real_ip_header X-From;\n        include letterbox-public.conf;")
 
     def replace(self, part, *arguments, preexec_fn=None, **settings):
-        """Puts a program of the test's own in the place of a part: nginx finds it on the same socket, or sockets."""
+        """Puts a program of the test's own in a part's place: nginx finds it on the same socket, or sockets."""
         assert part in self.parts, "a face is replaced by itself only if the two are apart"
         self.end(part)
         paths = [self.socket(face) for face in ("poll", "push") if self.serving(face) == part]
@@ -382,7 +392,7 @@ class Stack(Face):
         if len(paths) == 2:
             arguments += ("--push-listen", paths[1])
         if "--redis" not in arguments:
-            arguments += ("--redis", f"unix:{self.socket('redis')}")
+            arguments += ("--redis", self.redis_address)
         program = Program(part, "--listen", paths[0], *arguments, cwd=self.dir, settings=settings, preexec_fn=preexec_fn)
         for path in paths:
             program.listens(path)
@@ -393,12 +403,33 @@ class Stack(Face):
         """The path of a part's unix socket."""
         return self.dir / "run" / f"{part}.sock"
 
+    def redis_port(self, node):
+        return int((self.dir / node / "port").read_text())
+
+    @property
+    def redis_address(self):
+        """As --redis takes it."""
+        if self.nodes:
+            return "cluster:" + ",".join(f"127.0.0.1:{self.redis_port(node)}" for node in self.nodes)
+        return f"unix:{self.socket('redis')}"
+
+    @property
+    def redis_cli(self):
+        """Where redis-cli finds Redis."""
+        return ["-c", "-p", str(self.redis_port(self.nodes[0]))] if self.nodes else ["-s", str(self.socket("redis"))]
+
+    def keys(self, pattern):
+        """All keys, of all nodes if it is a cluster."""
+        return sorted(set(self.redis.scan_iter(match=pattern, count=1000)))
+
     @property
     def redis(self):
+        if self.nodes:
+            return redis.RedisCluster("127.0.0.1", self.redis_port(self.nodes[0]), socket_timeout=DEADLINE)
         return redis.Redis(unix_socket_path=str(self.socket("redis")), socket_timeout=DEADLINE)
 
     def mark(self):
-        """What is in the logs by now is none of the next test's business."""
+        """The logs up to now do not concern the next test."""
         self.marks = {path.name: path.stat().st_size for path in self.log_files()}
 
     def log_files(self):
@@ -420,5 +451,5 @@ def stop_all():
     for stack in list(Stack.started):
         try:
             stack.stop()
-        except Exception as error:  # the others are to be stopped all the same
+        except Exception as error:  # the others must still be stopped
             print(error)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A stream of Server-Sent Events as a client without manners of its own sees it: one connection, read event by event."""
+"""A stream of Server-Sent Events as a client that adds nothing of its own sees it: one connection, read event by event."""
 
 import json
 import time
 
+import contract
 from web import DEADLINE, Closed, Connection, parse_head, target
 
 
@@ -33,11 +34,12 @@ class Stream(Connection):
 
     def __init__(self, face, user, headers=(), **query):
         super().__init__(face.port)
-        self.text = b""  # what has come and is no whole event yet
+        self.text = b""  # bytes that are no whole event yet
         self.ended = False
         self.seen = []  # all events
-        self.request("GET", target("/events", user=user, **query), [("Accept", "text/event-stream"), *headers])
-        self.methods.pop()
+        self.where = target("/events", user=user, **query)
+        self.request("GET", self.where, [("Accept", "text/event-stream"), *headers])
+        self.asked.pop()
         self.status, self.headers = parse_head(self._until(b"\r\n\r\n", time.monotonic() + DEADLINE))
 
     def header(self, name):
@@ -55,11 +57,12 @@ class Stream(Connection):
             assert self._exactly(2, end) == b"\r\n"
             self.ended = size == 0
         block, _, self.text = self.text.partition(b"\n\n")
+        contract.hold_event(self.where, block.decode("utf-8"))
         self.seen.append(Event(block.decode("utf-8")))
         return self.seen[-1]
 
     def event(self, deadline=DEADLINE):
-        """The next event, but for where the stream stands."""
+        """The next event, without those that only say the stream's position."""
         while True:
             event = self.next(deadline)
             assert event is not None, f"the stream has ended: {self.seen}"
@@ -68,14 +71,14 @@ class Stream(Connection):
                 return event
 
     def messages(self, count):
-        """The `data` of the next messages, of which there must be so many."""
+        """The `data` of the next `count` messages, which must come."""
         events = [self.event() for _ in range(count)]
         for event in events:
             assert event.id == event.json["id"], event
         return [event.json["data"] for event in events]
 
     def end(self):
-        """How it ends: what its last event says."""
+        """How the stream ends: what its last event says."""
         while True:
             event = self.event()
             if event.type == "letterbox.end":
@@ -85,12 +88,12 @@ class Stream(Connection):
 
     @property
     def retry(self):
-        """After how long a client of it comes back, in ms."""
+        """The ms after which its client comes back."""
         return [event.retry for event in self.seen if event.retry is not None][-1]
 
     @property
     def position(self):
-        """What a client of it comes back with."""
+        """The id with which its client comes back."""
         return [event.id for event in self.seen if event.id is not None][-1]
 
     def is_cut(self):
@@ -104,7 +107,7 @@ class Stream(Connection):
 
 
 def stand(face, user, beside=0, headers=(), **query):
-    """A stream that is parked, beside so many other polls and streams of this user."""
+    """A stream that is parked, in addition to `beside` other polls and streams of this user."""
     face.has_polls(user, beside)
     stream = Stream(face, user, headers, **query)
     assert stream.status == 200, stream.headers

@@ -2,7 +2,7 @@
 """Everything that can be wrong about a request, sent through nginx: each gets its documented JSON error.
 
 The `stack` fixture checks after each test that the programs are the ones that ran before it, and `unharmed` that a
-message travels as ever.
+message still travels.
 """
 
 import json
@@ -27,7 +27,7 @@ def unharmed(stack, users):
     assert data(parked.answer()) == ["travels"]
 
 
-# What is wrong in a name wherever names stand; the encoding errors are apart, since they are found before anybody looks at the name.
+# Faults of a name, for every place that takes a name; encoding errors are apart, since they are found before the name is looked at.
 BAD_NAMES = {
     "empty": "", "slash": "a/b", "space": "a b", "plus for a space": "+a b", "comma": "a,b", "braces": "a{b}", "star": "*", "quote": "a'b",
     "double quote": 'a"b', "backslash": "a\\b", "percent": "a%b", "nul": "a%00b", "only nul": "%00", "cr lf": "a%0D%0Ab", "lf at the end": "a%0A",
@@ -53,7 +53,7 @@ def cases(table):
 # --- /poll
 
 def test_no_identity(stack):
-    """a poll that names nobody is 401 no_identity"""
+    """a poll that names no user is 401 no_identity"""
     assert is_error(stack.get("/poll"), 401, "no_identity")
     assert is_error(stack.get("/poll", timeout=0, client="tab"), 401, "no_identity")
 
@@ -133,7 +133,7 @@ def test_unknown_route(stack, user, method, where):
 # --- /push
 
 def test_push_missing_to(stack):
-    """a push that names nobody is 400 missing_to"""
+    """a push without a recipient is 400 missing_to"""
     assert is_error(stack.push(None, "hello"), 400, "missing_to")
     assert is_error(stack.push_json("{}"), 400, "missing_to")
     assert is_error(stack.push_json('{"data":1}'), 400, "missing_to")
@@ -250,7 +250,7 @@ BAD_JSON = {
 @pytest.mark.parametrize("text", cases(BAD_JSON))
 @pytest.mark.parametrize("place", ["data", "envelope"])
 def test_bad_json(stack, user, text, place):
-    """a body that is declared JSON and is not, or is too deep, is 400 bad_json"""
+    """a body that is declared JSON and is none, or is too deep, is 400 bad_json"""
     to = user if place == "data" else None
     assert is_error(stack.push_json(text, to=to), 400, "bad_json")
     assert stack.mailbox(user)["queued"] == 0
@@ -282,7 +282,7 @@ def test_bad_envelope(stack, document):
 
 
 def test_empty_batch(stack):
-    """an empty batch is accepted, and nobody gets anything"""
+    """an empty batch is accepted, and no user gets anything"""
     answer = stack.push_json("[]")
     assert answer.status == 202 and answer.json == {"results": []}
 
@@ -314,7 +314,7 @@ def test_too_large(stack, user, size, chunked):
         try:
             answer = connection.receive()
         except (ConnectionError, Closed):
-            answer = None  # and may close before we have read its answer
+            answer = None  # and may close before the test has read its answer
     if answer:
         assert is_error(answer, 413, "too_large")
     assert stack.mailbox(user)["queued"] == 0
@@ -350,7 +350,7 @@ def test_large_number(stack, user):
 
 
 def test_megabyte_number(new_stack, user):
-    """where a megabyte is allowed a number of a megabyte is taken and given back digit for digit"""
+    """if a megabyte is allowed a number of a megabyte is taken and given back digit for digit"""
     stack = new_stack(body_max=1 << 20)
     stack.change_nginx("pass-push.conf", r"(?<=client_max_body_size) +256k;", " 1m;")
     stack.reload_nginx()
@@ -433,7 +433,7 @@ def test_errors_quote_no_control_characters(stack, user):
 
 
 def test_pipelined_after_an_error(stack, user):
-    """an error on a kept connection spoils no request behind it"""
+    """an error on a kept connection spoils no request after it"""
     stack.pushed(user, "hello")
     with stack.connect() as connection:
         connection.request("GET", target("/poll", user=user, timeout="abc"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One program for both faces, each on a socket of its own: by itself, and beside programs for one face."""
+"""One program for both faces, each on a socket of its own: by itself, and together with programs for one face."""
 
 import resource
 import signal
@@ -42,7 +42,7 @@ def parked(path):
 
 @pytest.fixture
 def place():
-    """A directory for sockets, as short as they want it."""
+    """A directory for sockets, whose path is as short as they need it."""
     directory = new_directory()
     yield directory
     for path in directory.iterdir():
@@ -84,7 +84,7 @@ def test_each_face_on_its_socket(begin):
 
 
 def test_key_of_the_private_face(begin, place):
-    """the key of the private face is asked for there, and a poll wants none"""
+    """the key of the private face is asked for there, and a poll needs none"""
     key = place / "key"
     key.write_text("0tUHRt4qk0wWC7W9Ht1sZw\n")
     _, paths = begin("poll", "poll", "push", settings={"key_file": key})
@@ -112,7 +112,7 @@ def test_costs_no_more(begin, stack):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_end(begin, users, number):
-    """told to end it answers parked polls and what has reached either face, and has kept connections of both closed"""
+    """told to end it answers parked polls and what has reached either face, and has kept connections to both closed"""
     program, paths = begin("poll", "poll", "push")
     name, *names = users(20)
     polls = [send_poll(paths["poll"], user) for user in names]
@@ -140,7 +140,7 @@ def test_killed(private_stack, user):
 
 
 def test_sockets_that_are_handed_over(stack, user):
-    """fd:N is a socket that a supervisor has opened, on whatever descriptor, for each face"""
+    """fd:N is a socket that a supervisor has opened, on any descriptor, for each face"""
     sockets = {}
     for face in ("poll", "push"):
         sockets[face] = socket.socket(socket.AF_UNIX)
@@ -156,7 +156,7 @@ def test_sockets_that_are_handed_over(stack, user):
 
 
 @pytest.mark.parametrize("arguments, why", [
-    (["--listen", "fd:{fd}", "--push-listen", "fd:{fd}"], "each face wants a socket of its own"),
+    (["--listen", "fd:{fd}", "--push-listen", "fd:{fd}"], "each face needs a socket of its own"),
     (["--listen", "{path}", "--push-listen", "{path}"], "can't listen on"),
     (["--listen", "{path}", "--push-listen", "fd:0"], "descriptor 0 is no listening socket"),
     (["--listen", "{path}", "--push-listen", "fd:x"], "not the number of a descriptor"),
@@ -164,7 +164,7 @@ def test_sockets_that_are_handed_over(stack, user):
     (["--check", "--push-listen", "{path}", "--jwt-key", "/nonexistent/key"], "--jwt-key"),
 ], ids=["one descriptor", "one path", "no socket", "no number", "check, key", "check, jwt key"])
 def test_refused(stack, place, arguments, why):
-    """what is wrong with the socket or the settings of either face stops the start, and --check"""
+    """a wrong socket or setting of either face stops the start, and is found by --check"""
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(str(place / "given"))
         one.listen()
@@ -173,7 +173,7 @@ def test_refused(stack, place, arguments, why):
         assert program.wait(SOON) == 2 and why in program.said(), program.said()
 
 
-# --- neither keeps the other out
+# --- neither face keeps the other out
 
 def few():
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
@@ -195,12 +195,12 @@ def test_polls_do_not_keep_pushes_out(begin, users):
 def test_pushes_do_not_keep_polls_out(begin, users):
     """with more connections for pushes than there are descriptors, a crowd's polls are taken at once"""
     _, paths = begin("poll", "poll", "push", settings={"lanes": 10}, preexec_fn=few)
-    # Each has said the beginning of a request, so that none is idle.
+    # Each has sent the beginning of a request, so that none is idle.
     peers = [Peer(paths["push"]).send(fcgi_peer.begin()) for _ in range(300)]
     before = time.monotonic()
     peers += [send_poll(paths["poll"], name) for name in users(80)]
     eventually(lambda: parked(paths["poll"]) == 80, "all are parked")
-    assert time.monotonic() - before < 4.5, "after 5 s the others are given up"
+    assert time.monotonic() - before < 4.5, "after 5 s the program gives up on the others"
     for peer in peers:
         peer.close()
 
@@ -215,17 +215,17 @@ def test_stuck_pushes_do_not_keep_polls_waiting(begin, user):
     with Peer(paths["poll"]) as peer:
         for at in range(0, len(whole), 40):
             peer.send(whole[at:at + 40])
-            ask(paths["poll"], "/healthz")  # whatever came so far has been looked at by now
+            ask(paths["poll"], "/healthz")  # everything that came so far has been looked at by now
         assert peer.receive().status == 200
-    assert time.monotonic() - before < 4.5, "after 5 s the others are given up"
+    assert time.monotonic() - before < 4.5, "after 5 s the program gives up on the others"
     for peer in stuck:
         peer.close()
 
 
-# --- beside others
+# --- together with other programs
 
 def test_beside_programs_for_one_face(begin, users):
-    """one program for both faces, a letterbox-push and a letterbox-poll on one Redis: what is pushed anywhere arrives everywhere"""
+    """one program for both faces, a letterbox-push and a letterbox-poll on one Redis: a message pushed to any of them arrives at all"""
     both, private, public = begin("poll", "poll", "push")[1], begin("push", "push")[1], begin("poll", "poll")[1]
     for user in users(5):
         cursors = {}
@@ -250,7 +250,7 @@ def test_beside_programs_for_one_face(begin, users):
 
 
 def test_the_other_program_is_killed(begin, users):
-    """of two programs for both faces one is killed: what it has accepted, and what waits in the other, is not lost"""
+    """if one of two programs for both faces is killed, the pushes that it accepted and the polls in the other are not lost"""
     for user in users(3):
         (dying, its), (_, others) = begin("poll", "poll", "push"), begin("poll", "poll", "push")
         push(its["push"], user, "first")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Everything has an end: floods of each kind are refused in the documented way, what is there is still served, and the
+"""Every resource is bounded: floods of each kind are refused in the documented way, existing clients are still served, and the
 programs' memory stays bounded."""
 
 import asyncio
@@ -14,6 +14,7 @@ from pathlib import Path
 import fcgi_peer
 from expect import data, is_accepted, is_error, seq
 from fcgi_peer import Peer
+from keys import key
 from stack import SANITIZED
 from waits import SOON, eventually
 from web import AsyncConnection, target
@@ -28,7 +29,7 @@ def memory(stack, part, line):
 
 @contextlib.contextmanager
 def bounded(stack, part, most):
-    """What is done within takes a program at no moment more memory than that, in MiB."""
+    """The block takes a program at no moment more memory than that, in MiB."""
     most *= SANITIZED
     Path(f"/proc/{stack.pid(part)}/clear_refs").write_text("5")  # its peak is from now
     before = memory(stack, part, "VmRSS")
@@ -64,7 +65,7 @@ def at_once(stack, requests):
 # --- polls
 
 def test_max_parked(new_stack, users):
-    """beyond --max-parked a poll that would wait is 503 overloaded, spread, while messages and looks are served"""
+    """beyond --max-parked a poll that would wait is 503 overloaded, with spread times to return, while messages and looks are served"""
     stack = new_stack(max_parked=20)
     names = users(20)
     polls = [stack.park(name) for name in names]
@@ -98,7 +99,7 @@ def test_parked_memory(new_stack, users):
 
 
 def test_said_at_start(new_stack):
-    """the log says at start how many polls may wait, and why not more"""
+    """the log says at start how many polls may wait, and why no more"""
     stack = new_stack(max_parked=10_000_000)
     said = (stack.dir / "log" / "poll.log").read_text()
     assert "polls may wait: --max-parked is 10000000, and there are" in said
@@ -107,7 +108,7 @@ def test_said_at_start(new_stack):
 # --- clients of a user
 
 def test_clients_max(new_stack, user):
-    """beyond --clients-max the longest unseen client is forgotten; where all wait, a new one is 429 too_many_clients"""
+    """beyond --clients-max the longest unseen client is forgotten; if all wait, a new one is 429 too_many_clients"""
     stack = new_stack(clients_max=5)
     stack.pushed(user, "one")
     for name in "abcdefgh":
@@ -133,23 +134,23 @@ def test_many_names(stack, user):
         with bounded(stack, "poll", 10):
             for number in range(5000):
                 look(number)
-    assert stack.redis.hlen(f"clients:{{{user}}}") == 100
+    assert stack.redis.hlen(key("clients", user)) == 100
 
 
 # --- mailboxes
 
 def test_mailbox_bytes(new_stack, user):
-    """beyond --mailbox-bytes the oldest messages go, and are counted exactly"""
+    """beyond --mailbox-bytes the oldest messages are dropped, and counted exactly"""
     stack = new_stack(mailbox_bytes=1_000_000)
     first, *_, last = [stack.pushed(user, f"{number:02}" + "x" * 99_000) for number in range(40)]
-    assert stack.redis.memory_usage(f"unacked:{{{user}}}", samples=0) < 1_250_000
+    assert stack.redis.memory_usage(key("unacked", user), samples=0) < 1_250_000
     answer = stack.look(user, after=first)
     assert (answer["count"], answer["missed"], answer["cursor"]) == (10, 29, last)
     assert seq(last) == 40
 
 
 def test_mailboxes_are_bounded(new_stack, users):
-    """whatever is pushed to users who never come, Redis holds no more than users times the bounds of a mailbox"""
+    """however much is pushed to users who never come, Redis holds no more than users times the bounds of a mailbox"""
     stack = new_stack(mailbox_bytes=200_000, mailbox_max=50)
     names = users(10)
     before = stack.redis.info("memory")["used_memory"]
@@ -160,7 +161,7 @@ def test_mailboxes_are_bounded(new_stack, users):
 
 
 def test_full_redis(private_stack, users):
-    """a Redis that is full refuses pushes with 503, lets polls through, and takes pushes again when they have made room"""
+    """a Redis that is full refuses pushes with 503, lets polls through, and takes pushes again when the polls have made room"""
     name, = users(1)
     stack = private_stack
     stack.redis.config_set("maxmemory", stack.redis.info("memory")["used_memory"] + 2 * MIB)
@@ -192,7 +193,7 @@ def test_hot_loop(stack, user):
             answer = connection.exchange("GET", target("/poll", user=user, client="loop", after=after))
             assert data(answer.json) == ["hello"]
             return time.monotonic() - begin
-        # (Whoever asks as seldom by itself, since the machine is busy, is not slowed.)
+        # (A client that asks as seldom by itself, since the machine is busy, is not slowed.)
         eventually(lambda: ask(0) > 0.9 and ask(0) > 0.9, "it is slowed")
 
 
@@ -212,7 +213,7 @@ def test_hot_loop_moves_on(stack, user):
 # --- sizes
 
 def test_longest_query(stack, user):
-    """a query longer than nginx takes is refused by it, and a program's own answer is JSON up to there"""
+    """a query longer than nginx takes is refused by nginx, and up to that length a program's answer is JSON"""
     answer = stack.request("GET", f"/poll?user={user}&timeout=0&x=" + "x" * 8000)
     assert answer.status == 200
     answer = stack.request("GET", f"/poll?user={user}&timeout=0&x=" + "x" * 9000)
@@ -228,7 +229,7 @@ def test_many_parameters(stack, user):
 
 
 def test_head_too_large(narrow_stack, user):
-    """parameters longer than 256 KiB are 431 head_too_large, and the connection is as good as before"""
+    """parameters longer than 256 KiB are 431 head_too_large, and the connection can be used again"""
     for program, path in (("poll", "/poll"), ("push", "/mailbox")):
         with Peer(narrow_stack.socket(program)) as peer:
             stream = fcgi_peer.params({"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": "x" * 30_000})
@@ -250,7 +251,7 @@ def lies(path, lie, body):
     """Sends a request with a false length in its parameters, and returns when the connection has been closed."""
     stdin = b"".join(fcgi_peer.record(5, body[at:at + 50_000]) for at in range(0, len(body), 50_000))
     with Peer(path) as peer:
-        with contextlib.suppress(ConnectionError):  # closed before we were through
+        with contextlib.suppress(ConnectionError):  # closed before all was sent
             peer.send(fcgi_peer.begin() + fcgi_peer.record(4, lie) + fcgi_peer.record(4) + stdin + fcgi_peer.record(5))
         assert peer.ended()
 
@@ -265,7 +266,7 @@ def test_announced_lengths(narrow_stack, user):
 
 
 def test_body_over_the_limit(narrow_stack, user):
-    """a body of any length beyond the limit is 413 too_large, and none of it stays in memory"""
+    """a body of any length beyond the limit is 413 too_large, and is not kept in memory"""
     with bounded(narrow_stack, "push", 10), Peer(narrow_stack.socket("push")) as peer:
         for size in (262_145, 1_000_000, 30_000_000):
             assert is_error(peer.exchange("POST", "/push", f"to={user}", b"x" * size), 413, "too_large")
@@ -279,15 +280,15 @@ def test_stuck_uploads(narrow_stack, users):
     peers = [Peer(narrow_stack.socket("push")).send(half) for _ in range(20)]
     begin = time.monotonic()
     assert is_accepted(narrow_stack.push(names[0], "y" * 250_000))
-    assert time.monotonic() - begin < 4.5, "after 5 s the others are given up"
+    assert time.monotonic() - begin < 4.5, "after 5 s the program gives up on the others"
     for name in names[1:]:
         assert is_accepted(narrow_stack.push(name, "y" * 250_000))
-    assert all(peer.ended() for peer in peers), "they have been given up"
+    assert all(peer.ended() for peer in peers), "the program has given up on them"
     assert narrow_stack.mailbox(stuck)["queued"] == 0
 
 
 def test_many_stuck_uploads(narrow_stack, user):
-    """more stuck peers than are read from at a time take bounded memory, and are given up one after another"""
+    """more stuck peers than are read from at a time take bounded memory, and the program gives up on them one after another"""
     half = fcgi_peer.request("POST", "/push", f"to={user}", b"x" * 250_000)[:-20]
     peers = [Peer(narrow_stack.socket("push")) for _ in range(200)]
     left = {peer: half for peer in peers}
@@ -317,7 +318,7 @@ def test_long_message_to_many(stack, users):
 
 
 def test_huge_batches(stack, users):
-    """a batch of more recipients than may be is refused as a whole, whatever its shape"""
+    """a batch of more recipients than the limit is refused as a whole, in any shape"""
     name, = users(1)
     shapes = ([{"to": name}] * 1001, [{"to": [f"u{number}" for number in range(600)]}] * 2, [1] * 60_000, [{}] * 60_000,
               {"to": [f"u{number}" for number in range(1001)]}, {"to": ["x"] * 50_000 + [f"u{number}" for number in range(1001)]})
@@ -328,7 +329,7 @@ def test_huge_batches(stack, users):
 
 
 def test_bodies_in_parallel(new_stack, users):
-    """many long pushes at once while Redis hangs: what is held is bounded, the rest is 503 overloaded, and no 2xx is false"""
+    """many long pushes at once while Redis hangs: the memory for them is bounded, the rest is 503 overloaded, and no 2xx is false"""
     stack = new_stack(workers=1)
     names = users(400)
     stack.kill("redis", signal.SIGSTOP)

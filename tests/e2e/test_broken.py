@@ -1,27 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""What somebody has put into Redis where it can't be: it is said as what it is, nothing is done by halves, and it can be cured."""
+"""Foreign values at Letterbox's keys in Redis: each is reported by its key, no change is half done, and there is a cure."""
 
 import time
 
 import pytest
 
 from expect import data, is_error
+from keys import key
 from test_tokens import issued, post
 from waits import eventually
 
 
-def key(part, user):
-    return f"{part}:{{{user}}}"
-
-
 def breaks(redis, part, user):
-    """Puts a string in the place of a key; of base, one that is no record."""
+    """Replaces the value of a key by a string; of base, by one that is no record."""
     redis.delete(key(part, user))
     redis.set(key(part, user), "not what it was")
 
 
 def names(answer, what):
-    """An answer that is final, and names what is broken."""
+    """An answer that is terminal, and names the broken key."""
     assert is_error(answer, 409, "broken_data"), answer
     error = answer.json["error"]
     return error["terminal"] is True and what in error["message"]
@@ -29,7 +26,7 @@ def names(answer, what):
 
 @pytest.mark.parametrize("part", ["base", "unacked", "mailbox", "clients"])
 def test_mailbox(stack, user, part):
-    """a mailbox of which a key can't be read is 409 broken_data that names it, stores nothing, and is cured by DELETE"""
+    """a mailbox with a key that can't be parsed is 409 broken_data that names the key, stores nothing, and is cured by DELETE"""
     for _ in range(2):
         stack.pushed(user, "before")
     stack.look(user, after=0)
@@ -63,7 +60,7 @@ def test_a_client(stack, user):
 
 
 def test_a_parked_poll(private_stack, user):
-    """a poll that waits at a mailbox that breaks hears so, at the latest as it is rung"""
+    """a parked poll whose mailbox breaks is told so, at the latest by the next ring"""
     parked = private_stack.park(user, after=0)
     breaks(private_stack.redis, "base", user)
     private_stack.redis.rpush(key("mailbox", user), "\x01*%d" % (time.time() * 1000))
@@ -71,7 +68,7 @@ def test_a_parked_poll(private_stack, user):
 
 
 def test_several(stack, users):
-    """among several recipients only the one whose mailbox is broken does not have it"""
+    """among several recipients only the one whose mailbox is broken does not get the message"""
     one, broken, other = users(3)
     breaks(stack.redis, "mailbox", broken)
     answer = stack.push([one, broken, other], "hello")
@@ -82,9 +79,10 @@ def test_several(stack, users):
     assert stack.redis.exists(key("unacked", broken)) == 0
 
 
+@pytest.mark.one_redis
 @pytest.mark.parametrize("reign", ["x", "-5", "1795287654123000", "4102444800000"])
 def test_reign(private_stack, user, reign):
-    """by a reign that can't be no push is taken, and /readyz of both programs says which key it is"""
+    """with an impossible reign no push is taken, and /readyz of both programs names the key"""
     stack = private_stack
     stack.pushed(user, "one")
     stack.redis.set("letterbox:reign", reign)
@@ -102,7 +100,7 @@ def test_reign(private_stack, user, reign):
 
 
 def test_kick_that_cannot_be_read(stack, user):
-    """a kick that can't be read keeps the user out, an unlocking says what it has done, and a new kick takes its place"""
+    """a kick that can't be parsed keeps the user out, an unlock says what it has done, and a new kick replaces it"""
     stack.redis.hset(key("standing", user), mapping={"kicked": "x", "locked": f"{int(time.time() * 1000)} unpaid"})
     assert is_error(stack.get("/poll", user=user, timeout=0), 403, "locked")
     answer = post(stack, "/users/unlock", user=user)
@@ -113,7 +111,7 @@ def test_kick_that_cannot_be_read(stack, user):
 
 
 def test_standing_of_another_type(stack, user):
-    """something else in the place of a standing keeps the user out by 409, until it is unlocked"""
+    """a foreign value at the key of a standing keeps the user out by 409, until an unlock"""
     stack.redis.set(key("standing", user), "x")
     assert names(stack.get("/poll", user=user, timeout=0), key("standing", user))
     assert post(stack, "/users/unlock", user=user).json["was_locked"] is True
@@ -121,7 +119,7 @@ def test_standing_of_another_type(stack, user):
 
 
 def test_tokens_of_another_type(stack, user):
-    """something else in the place of a user's tokens is 409, until all are revoked"""
+    """a foreign value at the key of a user's tokens is 409, until all are revoked"""
     stack.redis.set(key("tokens", user), "x")
     assert names(post(stack, "/tokens", user=user), key("tokens", user))
     assert names(stack.get("/tokens", user=user), key("tokens", user))
@@ -130,7 +128,7 @@ def test_tokens_of_another_type(stack, user):
 
 
 def test_unread_after_a_fork(private_stack, user):
-    """/alive counts on after Redis has lost its latest: only what came since is unread"""
+    """/alive counts on after Redis has lost its latest messages: only those since are unread"""
     stack = private_stack
     cursor = [stack.pushed(user, "text") for _ in range(5)][-1]
     stack.look(user, client="behind", after=0)

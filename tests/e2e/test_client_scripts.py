@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""scripts/push and scripts/poll, called as somebody who writes shell calls them."""
+"""scripts/push and scripts/poll, called as in a user's shell."""
 
 import json
 import os
@@ -15,6 +15,7 @@ import pytest
 
 from background import Background
 from expect import data
+from proxy import Proxy
 from stack import SCRIPTS, environment, new_directory, spare_port
 from waits import eventually
 
@@ -76,14 +77,14 @@ def test_push(stack, shell, user):
 @pytest.mark.parametrize("text", ["two words", "@file", "-dash", "100% & more + ?=", "grüße 世界", "line\nline", "$HOME `id` 'quotes' \"double\"", "\\n", " ", "a=b&to=c"],
                          ids=repr)
 def test_push_any_text(stack, shell, user, text):
-    """scripts/push sends any text as it stands"""
+    """scripts/push sends any text as it is"""
     assert shell.run("push", user, text)[0] == 0
     assert data(stack.look(user, after=0)) == [text]
 
 
 @pytest.mark.parametrize("text", ["--json", "--", "--url=x", "-- two", "--help"], ids=repr)
 def test_push_dashes(stack, shell, user, text):
-    """scripts/push takes a text that begins with -- for an option that came too late, says so and asks nobody; behind -- it sends it as it stands"""
+    """scripts/push takes a text that begins with -- for an option that came too late, says so and sends nothing; after -- it sends the text as it is"""
     if text != "--":  # alone that means: what follows is text
         status, out, err = shell.run("push", user, text, '{"a":1}')
         assert status == 2 and out == "" and re.fullmatch(rf"scripts/push: options come before the name; .* stands behind --: .*{re.escape(text)}.*; see scripts/push --help\n", err)
@@ -114,6 +115,20 @@ def test_push_options(stack, shell, user):
     assert message["type"] == "ma il&x" and message["data"] == {"n": 12345678901234567890}
 
 
+def test_push_later(stack, shell, user):
+    """scripts/push has a message come later, after a delay or at a time, and prints its id"""
+    status, out, err = shell.run("push", "--delay", "3600", user, "later")
+    assert status == 0, err
+    status, out_at, err = shell.run("push", f"--at={json.loads(out)['at'] + 1}", user, "later still")
+    assert status == 0, err
+    ids = [entry["id"] for entry in stack.get("/scheduled", user=user).json["scheduled"]]
+    assert ids == [json.loads(text)["scheduled"] for text in (out, out_at)]
+    status, _, err = shell.run("push", "--delay", "soon", user, "hello")
+    assert status == 1 and "bad_time" in err
+    for id in ids:
+        assert stack.request("DELETE", f"/scheduled?id={id}").json == {"cancelled": True}
+
+
 def test_options_with_equals(stack, shell, user):
     """scripts/push and scripts/poll take --option=VALUE for --option VALUE, whatever the value"""
     del shell.env["LETTERBOX_URL"]
@@ -138,16 +153,48 @@ def test_push_refused(shell):
 
 
 def test_push_away(shell, user):
-    """scripts/push exits 75 where no server is"""
+    """scripts/push exits 75 if there is no server"""
     url = f"http://127.0.0.1:{spare_port()}"
-    status, out, err = shell.run("push", "--url", url, user, "hello")
+    status, out, err = shell.run("push", "--wait", 0, "--url", url, user, "hello")
     assert status == 75 and out == "" and err.endswith(f"\nscripts/push: no answer from {url}\n") and "000" not in err
+
+
+@pytest.mark.parametrize("word", ["lose", "half", "502", "503", "429"])
+def test_push_repeated(stack, shell, user, word):
+    """scripts/push repeats a push that got no answer or a temporary error, with one key, and the message arrives once"""
+    with Proxy(stack.port, words=[word]) as proxy:
+        for stdin, arguments in ((b"", ["one"]), (b"two\n\n", [])):
+            status, out, err = shell.run("push", "--url", proxy.url, "--wait", 60, user, *arguments, stdin=stdin)
+            assert status == 0 and json.loads(out)["id"] and err == ""
+        keys = [headers["Idempotency-Key"] for _, _, headers, _ in proxy.seen]
+    assert len(keys) == 3 and keys[0] == keys[1] != keys[2]
+    assert data(stack.look(user, after=0)) == ["one", "two\n\n"]
+
+
+def test_push_key(stack, shell, user):
+    """scripts/push --idempotency-key makes one push of all that have the key; with another text it is refused"""
+    first, second = (shell.run("push", "--idempotency-key", f"order {user}", user, "hello") for _ in range(2))
+    assert first[0] == second[0] == 0 and first[1] == second[1]
+    status, _, err = shell.run("push", "--idempotency-key", f"order {user}", user, "another")
+    assert status == 1 and "key_reused" in err
+    assert shell.run("push", "--idempotency-key", "a\nb", user, "hello")[0] == 2
+    assert data(stack.look(user, after=0)) == ["hello"]
+
+
+def test_push_leaves_nothing(stack, shell, home, user):
+    """scripts/push leaves no file behind, whether it was accepted, refused, or ended by a signal while it waits"""
+    shell.env["TMPDIR"] = str(home)
+    assert shell.run("push", user, "hello")[0] == 0 and shell.run("push", "no name", "hello")[0] == 1
+    with Polling([SCRIPTS / "push", "--url", f"http://127.0.0.1:{spare_port()}", "--wait", "60", user, "hello"], shell.env, home) as pushing:
+        eventually(lambda: list(home.glob("tmp.*")), "it has kept the message")
+        assert pushing.stop() in (143, -signal.SIGTERM)
+    assert list(home.glob("tmp.*")) == []
 
 
 def test_push_away_with_password(shell, user):
     """scripts/push says which server did not answer, and not the password in its address"""
     port = spare_port()
-    err = shell.run("push", "--url", f"http://alice:s3cret@127.0.0.1:{port}/below@this", user, "hello")[2]
+    err = shell.run("push", "--wait", 0, "--url", f"http://alice:s3cret@127.0.0.1:{port}/below@this", user, "hello")[2]
     assert err.endswith(f"\nscripts/push: no answer from http://127.0.0.1:{port}/below@this\n") and "s3cret" not in err
 
 
@@ -182,12 +229,12 @@ def says():
 @pytest.mark.parametrize("status, code, ends", [(429, "too_fast", 75), (408, "too_slow", 75), (500, "internal", 75), (502, "away", 75), (503, "store_unavailable", 75),
                                                 (400, "bad_user", 1), (401, "bad_key", 1), (413, "too_large", 1)])
 def test_push_status(shell, says, user, status, code, ends):
-    """scripts/push exits 75 where it is told to come back later, also by 429, and 1 where asking again is no use; and says what it was told"""
-    ended, out, err = shell.run("push", "--url", says(status, code), user, "hello")
+    """scripts/push exits 75 if it is told to come back later, also by 429, and 1 if trying again is no use; and says what it was told"""
+    ended, out, err = shell.run("push", "--wait=0", "--url", says(status, code), user, "hello")
     assert (ended, out, err) == (ends, "", f'scripts/push: {status} {{"error": {{"code": "{code}"}}}}\n')
 
 
-@pytest.mark.parametrize("script, arguments", [("push", []), ("push", ["--nonsense", "alice", "hello"]), ("push", ["--type"]), ("push", ["--json=1", "alice", "hello"]), ("push", ["--url"]), ("poll", []), ("poll", ["--nonsense", "alice"]), ("poll", ["a", "b"]),
+@pytest.mark.parametrize("script, arguments", [("push", []), ("push", ["--nonsense", "alice", "hello"]), ("push", ["--type"]), ("push", ["--json=1", "alice", "hello"]), ("push", ["--url"]), ("push", ["--wait", "1.5", "alice", "hello"]), ("poll", []), ("poll", ["--nonsense", "alice"]), ("poll", ["a", "b"]),
                                                ("poll", ["--timeout", "abc", "alice"]), ("poll", ["--client"]), ("poll", ["--tries", "2", "alice"]), ("poll", ["--exec", "true", "--tries", "0", "alice"])], ids=repr)
 def test_wrong_usage(shell, script, arguments):
     """wrong arguments are refused with one line, and status 2"""
@@ -246,7 +293,7 @@ def test_poll_killed(stack, shell, user):
 
 
 def test_poll_once(stack, shell, user):
-    """scripts/poll --once prints what there is and exits 0, or exits 3 where nothing came"""
+    """scripts/poll --once prints the messages that are there and exits 0, or exits 3 if none came"""
     assert shell.run("poll", "--once", "--timeout", "0", user) == (3, "", "")
     stack.pushed(user, "hello")
     status, out, _ = shell.run("poll", "--once", user)
@@ -255,7 +302,7 @@ def test_poll_once(stack, shell, user):
 
 
 def test_poll_clients(stack, shell, user):
-    """scripts/poll --client reads as another reader, with a cursor of its own"""
+    """scripts/poll --client reads as another client, with a cursor of its own"""
     for client in ("laptop", "phone"):
         shell.run("poll", "--once", "--timeout", "0", "--client", client, user)
     stack.pushed(user, "hello")
@@ -265,7 +312,7 @@ def test_poll_clients(stack, shell, user):
 
 
 def test_poll_cursor_file(stack, shell, user):
-    """scripts/poll --cursor-file keeps the cursor where one wants it"""
+    """scripts/poll --cursor-file keeps the cursor in that file"""
     file = shell.home / "some dir" / "cursor"
     stack.pushed(user, "hello")
     assert shell.run("poll", "--once", "--cursor-file", file, user)[0] == 0
@@ -301,7 +348,7 @@ def test_poll_refused(shell):
 
 
 def test_poll_away(shell, user):
-    """scripts/poll --once exits 75 where no server is"""
+    """scripts/poll --once exits 75 if there is no server"""
     url = f"http://127.0.0.1:{spare_port()}"
     status, out, err = shell.run("poll", "--once", "--url", url, user)
     assert status == 75 and out == "" and err.endswith(f"\nscripts/poll: no answer from {url}\n")
@@ -336,7 +383,7 @@ def test_stream(stack, shell, user):
         eventually(lambda: polling.texts() == ["before"], "it is printed")
         last = [stack.pushed(user, str(i)) for i in range(20)][-1]
         eventually(lambda: polling.texts() == ["before", *map(str, range(20))], "all are printed")
-        # (What it was at as it was stopped would come once more, and a shell tells what was stopped.)
+        # (The message at which it was stopped would come once more, and a shell reports a stopped job.)
         kept = (shell.home / ".local/state/letterbox").rglob
         eventually(lambda: [path.read_text() for path in kept(user)] == [f"{last}\n"], "its cursor is kept")
         assert polling.complaints() == ""
@@ -357,7 +404,7 @@ def test_stream_comes_back(private_stack, home, user):
 
 
 def test_stream_exec(stack, shell, user):
-    """scripts/poll --stream --exec runs a command for each message, and one that fails has its message again"""
+    """scripts/poll --stream --exec runs a command for each message, and one that fails gets its message again"""
     for i in range(3):
         stack.pushed(user, str(i))
     command = 'echo "$(cat)" >>"$HOME/notes"; [ "$(wc -l <"$HOME/notes")" -ne 2 ]'
@@ -376,14 +423,14 @@ def test_stream_stops(stack, shell, user, number):
 
 
 def test_stream_refused(stack, shell, user):
-    """scripts/poll --stream ends when it is refused, and when its user was thrown out"""
+    """scripts/poll --stream ends when it is refused, and when its user was kicked"""
     status, out, err = shell.run("poll", "--stream", "no name")
     assert status == 1 and out == "" and "bad_user" in err
     with shell.poll("--stream", user) as polling:
         eventually(lambda: stack.mailbox(user)["polls"] == 1, "it waits")
         stack.request("POST", "/users/kick", [("Content-Type", "application/json")], json.dumps({"user": user}).encode())
         assert polling.process.wait(15) == 1
-        assert "thrown out" in polling.complaints()
+        assert "kicked" in polling.complaints()
 
 
 def test_stream_once(shell):
@@ -394,7 +441,7 @@ def test_stream_once(shell):
 # --- a command for each message
 
 def exec_lines(home):
-    """What the command of a test has noted, a line each time."""
+    """The lines that the command of a test has written, one each time."""
     notes = home / "notes"
     return notes.read_text().splitlines() if notes.exists() else []
 
@@ -424,7 +471,7 @@ def test_text(stack, shell, user, document, text):
 
 
 def test_exec_fails(stack, shell, user):
-    """a message on which the command fails comes again, the later ones wait, and nothing behind it is acknowledged meanwhile"""
+    """a message on which the command fails comes again, the later ones wait, and none after it is acknowledged meanwhile"""
     ids = [stack.pushed(user, text) for text in ("one", "two", "three")]
     go = shell.home / "go"
     cursor = shell.home / "cursor"
@@ -451,7 +498,7 @@ def test_exec_once_fails(stack, shell, user):
 
 
 def test_exec_tries(stack, shell, user):
-    """after --tries failures a message is printed on standard error and acknowledged, and the next one is up"""
+    """after --tries failures a message is printed on standard error and acknowledged, and the next one follows"""
     for text in ("one", "two"):
         stack.pushed(user, text)
     with shell.poll("--text", "--tries", "2", "--exec", f"tee -a '{shell.home}/notes' | grep two", user) as polling:
@@ -478,7 +525,7 @@ def test_exec_ended_midway(stack, shell, user, number):
 
 
 def test_exec_environment(stack, shell, user):
-    """the command has the caller's locale, and no descriptor of the script's"""
+    """the command has the caller's locale, and none of the script's descriptors"""
     stack.pushed(user, "hello")
     shell.env["LC_ALL"] = "C.UTF-8"
     status, out, err = shell.run("poll", "--once", "--exec", 'echo "$LC_ALL"; ls /proc/self/fd | tr "\\n" " "', user)
@@ -486,7 +533,7 @@ def test_exec_environment(stack, shell, user):
 
 
 def test_exec_needs_no_input(stack, shell, user):
-    """a command that does not read its message succeeds all the same, however long that is"""
+    """a command that does not read its message succeeds, however long the message is"""
     stack.pushed(user, "x" * 200_000)
     assert shell.run("poll", "--once", "--exec", "true", user) == (0, "", "")
 
@@ -494,17 +541,20 @@ def test_exec_needs_no_input(stack, shell, user):
 # --- the cursor
 
 def test_since(stack, shell, user):
-    """scripts/poll --since begins behind that message whatever the file says, and the file goes on from there"""
+    """scripts/poll --since begins after that message whatever the file says, and the file goes on from there"""
     first, second, third = (stack.pushed(user, text) for text in ("one", "two", "three"))
-    stack.look(user, client="other", after=0)  # for which they are kept
+    stack.look(user, client="other", after=0)  # a client for which they are kept
     assert shell.run("poll", "--once", "--text", user)[1] == "one\ntwo\nthree\n"
     assert shell.run("poll", "--once", "--text", "--since", first, user)[1] == "two\nthree\n"
     assert shell.run("poll", "--once", "--text", "--since", "0", user)[1] == "one\ntwo\nthree\n"
+    assert shell.run("poll", "--once", "--text", "--timeout", "0", "--since", "now", user)[:2] == (3, "")
+    stack.pushed(user, "four")
+    assert shell.run("poll", "--once", "--text", user)[1] == "four\n"
     assert shell.run("poll", "--once", "--timeout", "0", user)[0] == 3
 
 
 def test_cursor_is_whole(stack, shell, user):
-    """whenever one looks at the cursor file, or kills the script, there is a whole cursor in it"""
+    """the cursor file holds a whole cursor at every moment, also after the script was killed"""
     file = shell.home / "cursor"
     seen = set()
     for round in range(4):
@@ -536,7 +586,7 @@ def test_cursor_cannot_be_kept(stack, shell, user):
 # --- a token
 
 def arguments_of_all():
-    """The arguments of every process there is."""
+    """The arguments of every process."""
     found = b""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -548,7 +598,7 @@ def arguments_of_all():
 
 @pytest.mark.parametrize("by", ["option", "variable"])
 def test_token(stack, shell, user, by):
-    """scripts/poll --token-file polls by the token, which is among nobody's arguments and in no log"""
+    """scripts/poll --token-file polls by the token, which is in no process' arguments and in no log"""
     token = stack.request("POST", "/tokens", body=json.dumps({"user": user}).encode()).json["token"]
     file = shell.home / "token"
     file.write_text(f"{token}\n")
@@ -566,7 +616,7 @@ def test_token(stack, shell, user, by):
 
 
 def test_bad_token(stack, shell, user):
-    """scripts/poll with a token that is not good exits 1, and 2 where the file can't be read"""
+    """scripts/poll with a token that is not good exits 1, and 2 if the file can't be read"""
     file = shell.home / "token"
     file.write_text("lb_nonsense\n")
     status, out, err = shell.run("poll", "--token-file", file, user)
@@ -598,7 +648,7 @@ def test_push_json_file(stack, shell, user):
 
 
 def test_push_no_file(stack, shell, user):
-    """scripts/push whose file can't be read, or that is given a text besides, asks nobody: exit status 2"""
+    """scripts/push sends nothing if its file can't be read, or if there is a text as well: exit status 2"""
     status, out, err = shell.run("push", "--file", shell.home / "nowhere", user)
     assert status == 2 and "nowhere" in err
     assert shell.run("push", "--file", "-", user, "text", stdin=b"hello")[0] == 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Connections: clients that leave, connections that stay, and peers that stop in the middle of a word."""
+"""Connections: clients that leave, connections that stay, and peers that stop in the middle of a request."""
 
 import os
 import struct
@@ -47,7 +47,7 @@ def test_gone_while_parked_without_after(stack, user):
 
 
 def park_again(stack, user, cursor):
-    """Parks a poll of a client that has left one before: nginx may pass on that one later than this, which it then ends."""
+    """Parks a poll of a client that has left one before: nginx may pass that one on after this one, which it then ends."""
     while True:
         parked = stack.send_poll(user, after=cursor)
         eventually(lambda: not parked.waits() or stack.mailbox(user)["polls"] == 1, "it is parked, or has ended")
@@ -69,7 +69,7 @@ def test_gone_as_answered(stack, user, leave):
         getattr(parked.connection, leave)()
         pusher.join()
         answer = stack.poll(user, after=cursor, timeout=10)
-        while answer["reason"] == "superseded":  # by the one that was left: one of nginx's workers may pass it on later than the other this
+        while answer["reason"] == "superseded":  # by the one that was left: one of nginx's workers may pass that on after another passes this on
             answer = stack.poll(user, after=cursor, timeout=10)
         got += data(answer)
         cursor = answer["cursor"]
@@ -166,11 +166,11 @@ def test_kept_fastcgi_connections(narrow_stack, user, program, path, status):
 
 @pytest.mark.parametrize("program", ["poll", "push"])
 def test_spread_over_workers(new_stack, program):
-    """of a thousand connections that are kept no worker holds more than twice its share"""
-    # (Beside polls, which stay, pushes have a few connections only.)
+    """no worker holds more than twice its share of a thousand kept connections"""
+    # (Unlike polls, which stay, pushes have only a few connections.)
     stack = new_stack(workers=4, apart=1 if program == "push" else 0)
     peers = []
-    for _ in range(1000):  # one after the other, as they come in by day
+    for _ in range(1000):  # one after the other, as in everyday use
         peers.append(Peer(stack.socket(program)))
         assert peers[-1].exchange("GET", "/healthz").status == 200
     watched = watched_by_workers(stack.pid(program))
@@ -180,7 +180,7 @@ def test_spread_over_workers(new_stack, program):
 
 
 def test_parked_polls_hold_no_worker(narrow_stack, users):
-    """300 polls are parked beside one worker, which goes on serving, and all are woken"""
+    """300 polls are parked with one worker, which goes on serving, and all are woken"""
     names = users(300)
     polls = [narrow_stack.send_poll(name, after=0) for name in names]
     eventually(lambda: all(narrow_stack.mailbox(name)["polls"] == 1 for name in names[::30]), "they are parked")
@@ -203,7 +203,7 @@ def test_parked_polls_are_cheap(stack, users):
 
 
 def test_pipelined(stack, user):
-    """requests sent in one go on one connection are answered in their order"""
+    """requests sent at once on one connection are answered in their order"""
     with stack.connect() as connection:
         for text in (b"one", b"two"):
             connection.request("POST", target("/push", to=user), body=text)
@@ -224,7 +224,7 @@ def test_kept_connection_after_a_wait(stack, user):
             assert data(connection.receive().json) == [str(number)]
 
 
-# --- what nginx would not send: straight to the programs' sockets
+# --- input that nginx would not send, straight to the programs' sockets
 
 WHOLE = fcgi_peer.request("POST", "/push", "to=silent", b"x" * 1000, CONTENT_TYPE="text/plain")
 HALVES = {
@@ -236,28 +236,28 @@ HALVES = {
 @pytest.mark.parametrize("program", ["poll", "push"])
 @pytest.mark.parametrize("half", [pytest.param(value, id=name) for name, value in HALVES.items()])
 def test_silent_peers(narrow_stack, user, program, half):
-    """FastCGI peers that send half a request and go silent block nobody"""
+    """FastCGI peers that send half a request and go silent block no other client"""
     peers = [Peer(narrow_stack.socket(program)).send(half) for _ in range(8)]
     before = time.monotonic()
     parked = narrow_stack.park(user)
     narrow_stack.pushed(user, "hello")
     assert data(parked.answer()) == ["hello"]
-    assert time.monotonic() - before < 4.5, "after 5 s they are given up"
+    assert time.monotonic() - before < 4.5, "after 5 s the program gives up on them"
     for peer in peers:
         peer.close()
 
 
 @pytest.mark.parametrize("program", ["poll", "push"])
 def test_slow_peer(narrow_stack, user, program):
-    """a request that comes in pieces is answered when it is whole"""
+    """a request that comes in pieces is answered once it is whole"""
     path, query, body = ("/poll", "timeout=0", b"") if program == "poll" else ("/push", f"to={user}", b"hello")
     whole = fcgi_peer.request("GET" if program == "poll" else "POST", path, query, body, MAILBOX_USER=user)
     with Peer(narrow_stack.socket(program)) as peer:
         for at in range(0, len(whole), 20):
             peer.send(whole[at:at + 20])
-            narrow_stack.mailbox(user)  # whatever came so far has been looked at by now
+            narrow_stack.mailbox(user)  # everything that came so far has been looked at by now
         assert peer.receive().status in (200, 202)
-        assert peer.exchange("GET", "/nowhere").status == 404, "and the connection is as good as before"
+        assert peer.exchange("GET", "/nowhere").status == 404, "the connection can be used again"
 
 
 PADDED = {"begin": fcgi_peer.BEGIN_REQUEST, "parameters": fcgi_peer.PARAMS, "input": fcgi_peer.STDIN}
@@ -294,7 +294,7 @@ BROKEN = {
 @pytest.mark.parametrize("program", ["poll", "push"])
 @pytest.mark.parametrize("bytes_", [pytest.param(value, id=name) for name, value in BROKEN.items()])
 def test_broken_peers(narrow_stack, user, program, bytes_):
-    """what is not FastCGI is survived, and the next peers are served"""
+    """a program survives input that is not FastCGI, and serves the next peers"""
     peers = []
     for _ in range(4):
         peer = Peer(narrow_stack.socket(program))
@@ -302,7 +302,7 @@ def test_broken_peers(narrow_stack, user, program, bytes_):
         try:
             peer.send(bytes_)
         except ConnectionError:
-            pass  # closed on us before we were through
+            pass  # closed before all was sent
     parked = narrow_stack.park(user)
     narrow_stack.pushed(user, "hello")
     assert data(parked.answer()) == ["hello"]
@@ -356,7 +356,7 @@ def test_unbuffered(stack, user):
 
 
 def test_fastcgi_connection_is_closed_where_asked(stack, user):
-    """a FastCGI connection that is not to be kept is closed behind its answer"""
+    """a FastCGI connection that is not to be kept is closed after its answer"""
     for program, path in (("poll", "/poll"), ("push", "/mailbox")):
         with Peer(stack.socket(program)) as peer:
             peer.send(fcgi_peer.request("GET", path, f"user={user}&timeout=0", keep=False))
@@ -400,7 +400,7 @@ def test_nginx_reloads(private_stack, user):
 
 
 def test_nginx_dies(private_stack, user):
-    """when nginx dies its parked polls leave the room, and with the next nginx all goes on"""
+    """when nginx dies its parked polls leave the room, and with the next nginx everything works on"""
     polls = [private_stack.park(user, beside=number, client=f"tab{number}") for number in range(5)]
     with Peer(private_stack.socket("push")) as peer:
         children = private_stack.nginx_workers()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cursors: at least once with one, at most once without; who acknowledges what; missed and reset, exactly."""
+"""Cursors: at least once with one, at most once without; which poll acknowledges which messages; missed and reset, exactly."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def push_all(stack, user, texts, **query):
 
 
 def test_redelivery(stack, user):
-    """what was not acknowledged is delivered again to the same cursor"""
+    """messages that were not acknowledged are delivered again to the same cursor"""
     push_all(stack, user, ["one", "two"])
     first = stack.look(user, after=0)
     again = stack.look(user, after=0)
@@ -21,7 +21,7 @@ def test_redelivery(stack, user):
 
 
 def test_redelivery_grows(stack, user):
-    """a repeated poll gets what came meanwhile behind what it had not acknowledged"""
+    """a repeated poll gets the messages that it had not acknowledged, and then the newer ones"""
     stack.pushed(user, "one")
     cursor = stack.look(user, after=0)["cursor"]
     push_all(stack, user, ["two", "three"])
@@ -42,14 +42,14 @@ def test_acknowledged_is_gone(stack, user):
 
 
 def test_partly_acknowledged(stack, user):
-    """a cursor in the middle acknowledges what is before it and nothing else"""
+    """a cursor in the middle acknowledges the messages up to it and no others"""
     pushed = push_all(stack, user, ["one", "two", "three"])
     assert data(stack.look(user, after=pushed[0])) == ["two", "three"]
     eventually(lambda: stack.mailbox(user)["oldest"] == pushed[1], "the first is acknowledged")
 
 
 def test_parking_acknowledges(stack, user):
-    """a poll that is parked has acknowledged what its cursor covers"""
+    """a poll that is parked has acknowledged the messages up to its cursor"""
     stack.pushed(user, "one")
     cursor = stack.look(user, after=0)["cursor"]
     parked = stack.park(user, after=cursor)
@@ -58,7 +58,7 @@ def test_parking_acknowledges(stack, user):
 
 
 def test_cursor_going_back(stack, user):
-    """a client that goes back to an older cursor gets again what is still kept"""
+    """a client that goes back to an older cursor gets the messages that are still kept again"""
     pushed = push_all(stack, user, ["one", "two"])
     stack.look(user, client="keeper", after=0)  # holds both
     assert data(stack.look(user, client="tab", after=pushed[0])) == ["two"]
@@ -77,7 +77,7 @@ def test_without_after(stack, user):
 
 
 def test_without_after_parked(stack, user):
-    """without after a parked poll consumes what it is answered with"""
+    """without after a parked poll consumes the messages of its answer"""
     parked = stack.park(user)
     stack.pushed(user, "one")
     assert data(parked.answer()) == ["one"]
@@ -104,7 +104,7 @@ def test_without_after_each_client(stack, user):
 
 
 def test_without_after_goes_on(stack, user):
-    """a client that drops its after goes on from what it last acknowledged"""
+    """a client that drops its after goes on from its last acknowledgement"""
     pushed = push_all(stack, user, ["one", "two", "three"])
     stack.look(user, client="keeper", after=0)
     assert data(stack.look(user, client="tab", after=pushed[0])) == ["two", "three"]
@@ -207,11 +207,11 @@ def test_missed_by_cap(tight_stack, user):
     answer = tight_stack.look(user, after=first)
     assert data(answer) == [str(number) for number in range(16, 26)]
     assert answer["missed"] == 15 and answer["reset"] is False
-    assert seq(answer["cursor"]) - seq(first) == answer["count"] + answer["missed"]
+    assert seq(answer["cursor"]) - seq(first) == answer["count"] + answer["missed"] + answer["collapsed"]
 
 
 def test_missed_once(tight_stack, user):
-    """what was missed is counted once: the next answer's missed is 0"""
+    """missed messages are counted once: the next answer's missed is 0"""
     first = tight_stack.pushed(user, "0")
     push_all(tight_stack, user, [str(number) for number in range(1, 16)])
     answer = tight_stack.look(user, after=first)
@@ -228,7 +228,7 @@ def test_missed_in_parts(tight_stack, user):
     cursor, missed, count = first, [], 0
     while count < 10:
         answer = tight_stack.look(user, after=cursor, limit=4)
-        assert seq(answer["cursor"]) - seq(cursor) == answer["count"] + answer["missed"]
+        assert seq(answer["cursor"]) - seq(cursor) == answer["count"] + answer["missed"] + answer["collapsed"]
         cursor = answer["cursor"]
         missed.append(answer["missed"])
         count += answer["count"]
@@ -236,7 +236,7 @@ def test_missed_in_parts(tight_stack, user):
 
 
 def test_missed_without_after(tight_stack, user):
-    """a client without after is told as exactly"""
+    """a client without after is told just as exactly how many it missed"""
     tight_stack.pushed(user, "0")
     assert data(tight_stack.look(user)) == ["0"]
     push_all(tight_stack, user, [str(number) for number in range(1, 14)])
@@ -245,7 +245,7 @@ def test_missed_without_after(tight_stack, user):
 
 
 def test_default_cap(stack, user):
-    """a mailbox keeps 1,000 messages where nothing else is configured"""
+    """a mailbox keeps 1,000 messages by default"""
     first = stack.pushed(user, "first")
     stack.look(user, after=first)
     for start in (0, 600):
@@ -255,7 +255,7 @@ def test_default_cap(stack, user):
 
 
 def test_missed_by_oldest(tight_stack, user):
-    """after=0 and a first poll miss nothing, even where the mailbox has dropped messages"""
+    """after=0 and a first poll miss nothing, even if the mailbox has dropped messages"""
     push_all(tight_stack, user, [str(number) for number in range(14)])
     for query in ({"after": 0}, {"client": "new"}):
         answer = tight_stack.look(user, **query)
@@ -267,7 +267,7 @@ def test_ttl(stack, user):
     """a message whose ttl has passed is gone"""
     stack.pushed(user, "short", ttl=0.2)
     eventually(lambda: data(stack.look(user, after=0)) == [], "the message has expired")
-    eventually(lambda: stack.mailbox(user)["queued"] == 0, "and counts no longer")
+    eventually(lambda: stack.mailbox(user)["queued"] == 0, "it is no longer counted")
 
 
 def test_ttl_not_over(stack, user):
@@ -278,7 +278,7 @@ def test_ttl_not_over(stack, user):
 
 
 def test_missed_by_ttl(stack, user):
-    """expired messages are counted in missed, exactly, wherever they stood"""
+    """expired messages are counted in missed, exactly, at any position"""
     first = stack.pushed(user, "first")
     stack.look(user, after=first)
     push_all(stack, user, ["a", "b"], ttl=0.2)
@@ -289,7 +289,7 @@ def test_missed_by_ttl(stack, user):
                         "three messages have expired")
     assert data(answer) == ["stays", "stays too"]
     assert answer["missed"] == 3
-    assert seq(answer["cursor"]) - seq(first) == answer["count"] + answer["missed"]
+    assert seq(answer["cursor"]) - seq(first) == answer["count"] + answer["missed"] + answer["collapsed"]
 
 
 def test_ttl_while_parked(stack, user):
@@ -309,7 +309,39 @@ def test_expired_and_parked(stack, user):
     stack.pushed(user, "next")
     answer = parked.answer()
     assert data(answer) == ["next"]
-    assert seq(answer["cursor"]) - seq(first) == answer["count"] + answer["missed"]
+    assert seq(answer["cursor"]) - seq(first) == answer["count"] + answer["missed"] + answer["collapsed"]
+
+
+def test_now(stack, user):
+    """after=now is given only what comes later, with a cursor to go on from, and is no reset"""
+    newest = push_all(stack, user, ["one", "two"])[-1]
+    answer = stack.look(user, after="now")
+    assert data(answer) == [] and answer["cursor"] == newest
+    assert answer["missed"] == 0 and answer["reset"] is False
+    parked = stack.park(user, after="now")
+    three = stack.pushed(user, "three")
+    answer = parked.answer()
+    assert ids(answer) == [three] == [answer["cursor"]]
+    assert answer["missed"] == 0 and answer["reset"] is False
+
+
+def test_now_of_nothing(stack, user):
+    """after=now to a mailbox that never existed is given its first message"""
+    parked = stack.park(user, after="now")
+    first = stack.pushed(user, "one")
+    answer = parked.answer()
+    assert ids(answer) == [first] and answer["missed"] == 0 and answer["reset"] is False
+
+
+def test_now_acknowledges(stack, user):
+    """after=now acknowledges, for this client, what came before"""
+    push_all(stack, user, ["one", "two"])
+    stack.look(user, client="tab", after="now")
+    eventually(lambda: stack.mailbox(user)["queued"] == 0, "the only client wants none of them")
+    stack.look(user, client="keeper", after=0)
+    three = stack.pushed(user, "three")
+    stack.look(user, client="tab", after="now")
+    assert ids(stack.look(user, client="keeper", after=0)) == [three]
 
 
 FOREIGN = ["abc", "-", "1-", "-1", "1-2-3", "1-1", "99999999999999-1", "0-1", "00", "1", "+1-1", "1-1 ", " 1-1", "1-1\0",
@@ -401,10 +433,10 @@ def test_reset_while_parked(stack, user):
 
 
 def test_mailbox_life(new_stack, user):
-    """a mailbox to which nobody pushed or polled for its life is gone, and its cursors are foreign"""
+    """a mailbox without a push or poll for its life is gone, and its cursors are foreign"""
     stack = new_stack(mailbox_life=1)
     old = stack.pushed(user, "old")
-    eventually(lambda: not stack.redis.keys(f"*{user}*"), "Redis holds nothing of it")
+    eventually(lambda: not stack.keys(f"*{user}*"), "Redis holds nothing of it")
     answer = stack.look(user, after=old)
     assert data(answer) == [] and answer["reset"] is True
     assert epoch(stack.pushed(user, "new")) > epoch(old)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The worker of the demo, as a part of the stack: what a page pushes to `jobs` is done, and told of."""
+"""The worker of the demo, as a part of the stack: each job that a page pushes to `jobs` is done and reported."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def test_job(demo, user):
                                       '{"user":"USER","job":"1","seconds":121}', '{"user":"USER","job":"1","seconds":2e1}', '{"user":"USER","job":"' + "x" * 65 + '","seconds":2}',
                                       '{"user":"USER","job":"1","seconds":1.5}', '{"x":"\\",\\"user\\":\\"USER\\"","job":"1","seconds":2}'], ids=repr)
 def test_no_job(shared_demo, user, document):
-    """what is no job starts nothing, and does not stand in the way of what is"""
+    """a message that is no job starts nothing, and does not hold up those that are"""
     shared_demo.push_json(document.replace("USER", user), to="jobs", type="start")
     start(shared_demo, user, "good", 1)
     result(shared_demo, user, "good")
@@ -70,7 +70,7 @@ def test_no_job(shared_demo, user, document):
 
 
 def test_another_type(shared_demo, user):
-    """a message of another type is none of the worker's business"""
+    """the worker leaves messages of other types alone"""
     shared_demo.push_json(json.dumps({"user": user, "job": "1", "seconds": 1}), to="jobs", type="chat")
     start(shared_demo, user, "2", 1)
     result(shared_demo, user, "2")
@@ -78,13 +78,13 @@ def test_another_type(shared_demo, user):
 
 
 def test_blanks(shared_demo, user):
-    """the members of a start message may stand in any order and with blanks"""
+    """the members of a start message may come in any order and with blanks"""
     shared_demo.push_json('{ "seconds" : 1 , "job" : "spaced" ,\n "user" : "%s", "more": [1] }' % user, to="jobs", type="start")
     assert result(shared_demo, user, "spaced")[-1]["status"] == 0
 
 
 def test_busy(demo, user):
-    """of eleven jobs ten run, and the last is told that all are busy"""
+    """ten of eleven jobs run, and the user of the last is told that all are busy"""
     for number in range(10):
         start(demo, user, f"job{number}", 120)
     start(demo, user, "late", 1)
@@ -108,7 +108,7 @@ def test_stop(demo, user):
 
 
 def test_status(demo):
-    """status has a line for the worker, and start starts it where it alone is missing"""
+    """status has a line for the worker, and start starts it if it alone is missing"""
     assert re.search(rf"^jobs: runs, pid {demo.keeper('jobs')}$", demo.service("status").stdout, re.M)
     demo.end("jobs", signal.SIGKILL)
     ended = demo.service("status")
@@ -119,14 +119,14 @@ def test_status(demo):
 
 
 def test_kept_running(demo, user):
-    """a worker that dies is started again, and goes on with what was pushed meanwhile"""
+    """a worker that dies is started again, and goes on with the jobs that were pushed meanwhile"""
     demo.crash("jobs")
     start(demo, user, "1", 1)
     assert result(demo, user, "1")[-1]["status"] == 0
 
 
 def test_killed_whole(demo, user):
-    """after the worker and what keeps it were killed, stop finds what they have left"""
+    """after the worker and its keeper were killed, stop finds the processes and files that they left"""
     start(demo, user, "long", 120)
     eventually(lambda: told(demo, user, "long"), "it has begun", deadline=PATIENCE)
     demo.end("jobs", signal.SIGKILL)
@@ -144,18 +144,18 @@ def test_restart(demo, user):
 
 
 def test_watchers(demo, user):
-    """with the demo the group watchers is told who comes online"""
+    """with the demo the group watchers is told of users who come online"""
     demo.request("PUT", f"/groups/watchers/{user}")
-    demo.look("somebody")
+    demo.look("newcomer")
 
     def seen():
         return [message["data"]["user"] for message in demo.look(user, after=0)["messages"] if message["type"] == "user.online"]
 
-    eventually(lambda: "somebody" in seen(), "the event has come", deadline=PATIENCE)
+    eventually(lambda: "newcomer" in seen(), "the event has come", deadline=PATIENCE)
 
 
 def test_no_demo(new_stack, user):
-    """without the demo nobody works, and none of its parts is spoken of"""
+    """without the demo no worker runs, and none of its parts is mentioned"""
     stack = new_stack()
     assert "jobs" not in stack.service("status").stdout and stack.keeper("jobs") is None
     assert "jobs" not in stack.service("stop").stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Envelopes, batches and several recipients: who gets what, and what the answer says of each."""
+"""Envelopes, batches and several recipients: which user gets which message, and what the answer says of each."""
 
 import json
 
@@ -18,7 +18,7 @@ def test_envelope(stack, user):
 
 
 def test_envelope_defaults(stack, user):
-    """an envelope needs no more than to: its type is message and its data null"""
+    """an envelope needs only to: its type is message and its data null"""
     assert is_accepted(stack.push_json(json.dumps({"to": user})))
     message = stack.look(user, after=0)["messages"][0]
     assert message["type"] == "message" and message["data"] is None
@@ -31,7 +31,7 @@ def test_envelope_ttl(stack, user):
 
 
 def test_query_defaults(stack, user):
-    """type and ttl of the query are those of envelopes that say none of their own"""
+    """type and ttl of the query are for envelopes that give none of their own"""
     answer = stack.push_json(json.dumps([{"to": user, "data": 1}, {"to": user, "type": "chat", "ttl": 600, "data": 2}]), type="mail", ttl=0.2)
     assert is_accepted_list(answer, 2)
     assert [message["type"] for message in stack.look(user, after=0)["messages"][-1:]] == ["chat"]
@@ -98,14 +98,14 @@ def test_recipients_in_envelope(stack, users):
 
 
 def test_one_recipient_in_array(stack, user):
-    """an array of one recipient is answered as results all the same"""
+    """an array of one recipient is still answered as results"""
     assert is_results(stack.push_json(json.dumps({"to": [user], "data": "hello"})), [user])
     each_gets(stack, [user], "hello")
 
 
 @pytest.mark.parametrize("envelope", [True, False])
 def test_double_recipients(stack, users, envelope):
-    """who is named twice gets the message once"""
+    """a user who is named twice gets the message once"""
     first, second = users(2)
     names = [first, second, first, first]
     answer = stack.push_json(json.dumps({"to": names, "data": "hello"})) if envelope else stack.push(names, "hello")
@@ -114,7 +114,7 @@ def test_double_recipients(stack, users, envelope):
 
 
 def test_recipients_status(stack, users):
-    """several recipients are answered with the worst of their outcomes: 202 where one of them has nobody waiting"""
+    """several recipients are answered with the worst of their outcomes: 202 if no client waits for one of them"""
     waiting, away = users(2)
     parked = stack.park(waiting)
     answer = stack.push([waiting, away], "hello")
@@ -124,7 +124,7 @@ def test_recipients_status(stack, users):
 
 
 def test_recipients_all_waiting(stack, users):
-    """several recipients are answered with 201 where somebody waits for each"""
+    """several recipients are answered with 201 if a client waits for each"""
     names = users(3)
     parked = [stack.park(name) for name in names]
     answer = stack.push(",".join(names), "hello")
@@ -155,7 +155,7 @@ def test_batch(stack, users):
 
 
 def test_batch_of_one(stack, user):
-    """a batch of one is answered as results all the same"""
+    """a batch of one is still answered as results"""
     assert is_results(stack.push_json(json.dumps([{"to": user, "data": 1}])), [user])
 
 
@@ -198,7 +198,7 @@ def test_thousand_recipients(stack, user):
 
 
 def test_too_many_recipients(stack, user):
-    """a push with more than 1,000 recipients is refused, and nobody gets it"""
+    """a push with more than 1,000 recipients is refused, and none of them gets it"""
     names = [f"{user}.{number}" for number in range(1001)]
     batch = [{"to": name, "data": "hello"} for name in names]
     for document in ({"to": names, "data": "hello"}, batch, [{"to": names[:600]}, {"to": names[600:]}]):

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from expect import data, is_accepted, is_error, seq
+from keys import key
 from streams import Stream, stand
 from test_health import figure
 from test_limits import count
@@ -26,11 +27,11 @@ def ack(stack, user, after, headers=(), **query):
     return stack.request("POST", target("/ack", user=user, after=after, **query), headers)
 
 
-# --- what it gives ---------------------------------------------------------------------------------
+# --- what a stream gives ---------------------------------------------------------------------------
 
 
 def test_head(stack, user):
-    """a stream is 200 text/event-stream of unknown length that no proxy may keep, and begins with retry and where it stands"""
+    """a stream is 200 text/event-stream of unknown length that no proxy may keep, and begins with retry and its position"""
     stream = stand(stack, user)
     assert stream.header("Content-Type") == "text/event-stream"
     assert stream.header("Content-Length") is None and stream.header("Content-Encoding") is None
@@ -42,7 +43,7 @@ def test_head(stack, user):
 
 
 def test_messages(stack, user):
-    """what is pushed comes at once, in order, each with its id and type, and a message of the type "message" without one"""
+    """messages come at once, in order, each with its id and type, and a message of the type "message" without one"""
     stream = stand(stack, user)
     first = stack.pushed(user, "one")
     event = stream.event()
@@ -57,7 +58,7 @@ def test_messages(stack, user):
 
 
 def test_many_at_once(stack, user):
-    """what several push at once comes in the order of its ids, each once"""
+    """messages that several programs push at once come in the order of their ids, each once"""
     stream = stand(stack, user)
     connections = [stack.connect() for _ in range(8)]
     for i in range(40):
@@ -71,7 +72,7 @@ def test_many_at_once(stack, user):
 
 
 def test_backlog(stack, user):
-    """a stream from 0 begins with all that is kept, then goes on with what comes"""
+    """a stream from 0 begins with all messages that are kept, then goes on with new ones"""
     for i in range(250):
         stack.pushed(user, str(i))
     stream = Stream(stack, user, after=0)
@@ -81,7 +82,7 @@ def test_backlog(stack, user):
 
 
 def test_raw(stack, user):
-    """with format=raw data is the text itself, a line of it a line there, and anything else as JSON"""
+    """with format=raw data is the text itself, line by line, and anything else as JSON"""
     stream = stand(stack, user, format="raw")
     texts = ["hello", "", "two\nlines", "a\r\nb\rc", "\n", "trailing\n", ' "quoted" \\ é😀', ":comment", "<turbo-stream></turbo-stream>"]
     for text in texts:
@@ -94,7 +95,7 @@ def test_raw(stack, user):
 
 
 def test_types(stack, user):
-    """a type goes through as it is, whatever its characters; types that begin like ours are refused"""
+    """a type goes through as it is, whatever its characters; types that begin like Letterbox's own are refused"""
     stream = stand(stack, user)
     for kind in ("a: b", 'say "x"', "back\\slash", "é😀"):
         is_accepted(stack.push(user, "x", type=kind))
@@ -105,7 +106,7 @@ def test_types(stack, user):
 
 
 def test_expired(stack, user):
-    """what has expired is not given, and is told as missed"""
+    """an expired message is not given, and is told as missed"""
     stack.pushed(user, "before")
     stack.pushed(user, "short", ttl=0.05)
     stack.pushed(user, "behind")
@@ -117,7 +118,7 @@ def test_expired(stack, user):
 
 
 def test_foreign_cursor(stack, user):
-    """a cursor that nobody handed out is a reset, told once, and the stream begins with the oldest"""
+    """a cursor that Letterbox has not issued is a reset, told once, and the stream begins with the oldest"""
     stack.pushed(user, "kept")
     stream = Stream(stack, user, after="no-cursor")
     event = stream.event()
@@ -128,11 +129,11 @@ def test_foreign_cursor(stack, user):
     assert stream.messages(1) == ["new"]
 
 
-# --- where it begins, and what it acknowledges -----------------------------------------------------
+# --- where a stream begins, and what it acknowledges -----------------------------------------------
 
 
 def test_last_event_id(stack, user):
-    """Last-Event-ID says where a stream goes on, and counts before after="""
+    """a stream goes on after Last-Event-ID, which counts before after="""
     ids = [stack.pushed(user, str(i)) for i in range(4)]
     stream = Stream(stack, user, [("Last-Event-ID", ids[2])], after=0)
     assert stream.messages(1) == ["3"]
@@ -140,7 +141,7 @@ def test_last_event_id(stack, user):
 
 
 def test_now(stack, user):
-    """after=now begins behind the newest, and says where that is"""
+    """after=now begins after the newest message, and the stream tells its id"""
     newest = [stack.pushed(user, "old") for _ in range(3)][-1]
     stream = stand(stack, user, after="now")
     assert stream.next().id == newest
@@ -149,7 +150,7 @@ def test_now(stack, user):
 
 
 def test_without_cursor(stack, user):
-    """without a cursor a stream of a new client begins with the oldest, and of another where it is: nothing is acknowledged by being written"""
+    """without a cursor a stream of a new client begins with the oldest message, of a known client after its acknowledgement: writing acknowledges nothing"""
     ids = [stack.pushed(user, str(i)) for i in range(3)]
     for _ in range(2):
         stream = stand(stack, user)
@@ -163,7 +164,7 @@ def test_without_cursor(stack, user):
 
 
 def test_lost_on_the_way(stack, user):
-    """what was written to a stream and never taken comes again to who returns with the id before it"""
+    """a message that was written to a stream and never taken comes again to a client that returns with the id before it"""
     stream = stand(stack, user, after=0)
     first = stack.pushed(user, "one")
     assert stream.messages(1) == ["one"]
@@ -176,14 +177,14 @@ def test_lost_on_the_way(stack, user):
 
 
 def test_ack(stack, user):
-    """POST /ack acknowledges while the stream goes on, also what it has not been told of as written, and makes room"""
+    """POST /ack acknowledges while the stream goes on, also messages that the stream does not know as written, and makes room"""
     stream = stand(stack, user, client="tab", after=0)
     ids = [stack.pushed(user, str(i)) for i in range(5)]
     stream.messages(5)
     assert ack(stack, user, ids[3], client="tab").json == {"acknowledged": ids[3]}
     eventually(lambda: acknowledged(stack, user, "tab") == 4 and stack.mailbox(user)["queued"] == 1, "it counts")
     assert stack.mailbox(user)["polls"] == 1
-    # From the past it changes nothing, and the stream gives nothing twice.
+    # An older acknowledgement changes nothing, and the stream gives nothing twice.
     assert ack(stack, user, ids[1], client="tab").status == 200
     stack.pushed(user, "new")
     assert stream.messages(1) == ["new"]
@@ -201,12 +202,12 @@ def test_ack_of_who_is_away(stack, user):
 
 @pytest.mark.parametrize("after", [None, "", "0", "x", "1-0", "12-"])
 def test_bad_ack(stack, user, after):
-    """an acknowledgement of what is no message is refused"""
+    """an acknowledgement that names no message is refused"""
     assert is_error(ack(stack, user, after), 400, "bad_request")
 
 
 def test_poll_after_stream(stack, user):
-    """a poll without a cursor goes on behind what the client's stream has acknowledged"""
+    """a poll without a cursor goes on after the messages that the client's stream has acknowledged"""
     stream = stand(stack, user, after=0)
     ids = [stack.pushed(user, str(i)) for i in range(3)]
     stream.messages(3)
@@ -225,7 +226,7 @@ def test_two_clients(stack, user):
 
 
 def test_many_end_it(stack, user):
-    """a stream that was given hundreds of messages ends in good order, and goes on where it was"""
+    """a stream that was given hundreds of messages ends in good order, and the next one goes on from there"""
     stream, got = stand(stack, user), []
     for i in range(700):
         stack.pushed(user, str(i))
@@ -240,11 +241,11 @@ def test_many_end_it(stack, user):
     assert acknowledged(stack, user) >= 500
 
 
-# --- how it ends -----------------------------------------------------------------------------------
+# --- how a stream ends -----------------------------------------------------------------------------
 
 
 def test_timeout(stack, user):
-    """a stream ends when its time is up, by an event that says so and when to come back"""
+    """a stream ends when its time is up, by an event that says that and when to come back"""
     stream = stand(stack, user, timeout=1)
     assert stream.end() == "timeout"
     assert 0 < stream.retry <= 250
@@ -257,7 +258,7 @@ def test_bad_timeout(stack, user, timeout):
 
 
 def test_bad_format(stack, user):
-    """a format that there is not is refused"""
+    """an unknown format is refused"""
     assert is_error(stack.get("/events", user=user, format="xml"), 400, "bad_request")
 
 
@@ -281,7 +282,7 @@ def test_superseded(stack, user, older, newer):
 
 
 def test_kicked(stack, user):
-    """a kick ends a stream, and who comes again is told to stop by 204"""
+    """a kick ends a stream, and a client that comes again is told to stop by 204"""
     stream = stand(stack, user)
     assert post(stack, "/users/kick", user=user).status == 200
     assert stream.end() == "kicked"
@@ -290,7 +291,7 @@ def test_kicked(stack, user):
 
 
 def test_locked(stack, user):
-    """a lock ends a stream, and who comes again is refused by its status"""
+    """a lock ends a stream, and a client that comes again is refused by a status"""
     stream = stand(stack, user)
     assert post(stack, "/users/lock", user=user).status == 200
     assert stream.end() == "kicked"
@@ -298,7 +299,7 @@ def test_locked(stack, user):
 
 
 def test_token_ends(stack, user):
-    """a stream ends with its token, which is then refused by its status"""
+    """a stream ends with its token, which is then refused by a status"""
     token = issued(stack, user, ttl=1)["token"]
     stream = Stream(stack, None, bearer(token))
     assert stream.end() == "kicked"
@@ -315,13 +316,13 @@ def test_revoked(stack, user):
 
 
 def test_nobody(new_stack):
-    """who says nobody is refused by 401"""
+    """a stream without an identity is refused by 401"""
     stack = new_stack(open=0)
     assert is_error(stack.get("/events"), 401, "no_identity")
 
 
 def test_shutdown(private_stack):
-    """SIGTERM ends each stream in good order, and the client is to come back soon, spread"""
+    """SIGTERM ends each stream in good order, and the clients are told to come back soon, at different moments"""
     stack = private_stack
     streams = [stand(stack, f"user{i}") for i in range(5)]
     stack.kill("poll")
@@ -331,7 +332,7 @@ def test_shutdown(private_stack):
 
 
 def test_killed(private_stack, user):
-    """a program that is killed cuts its streams, and whoever comes back with the last id has lost nothing"""
+    """a program that is killed cuts its streams, and a client that comes back with the last id has lost nothing"""
     stack = private_stack
     stream = stand(stack, user)
     first = stack.pushed(user, "one")
@@ -343,7 +344,7 @@ def test_killed(private_stack, user):
     assert stream.messages(1) == ["two"]
 
 
-# --- what may pass is no status --------------------------------------------------------------------
+# --- a passing error is no status ------------------------------------------------------------------
 
 
 def passes(answer, reason):
@@ -357,13 +358,14 @@ def passes(answer, reason):
 
 
 def test_program_away(private_stack, user):
-    """while the program is away nginx answers 200, retry and an end"""
+    """while the program is away nginx answers with 200, retry and an end"""
     private_stack.end("poll")
     assert passes(private_stack.get("/events", user=user), "away")
 
 
+@pytest.mark.one_redis
 def test_redis_away(private_stack, user):
-    """while Redis is away a stream that stands goes on, and a new one is told when to come back"""
+    """while Redis is away an open stream goes on, and a new one is told when to come back"""
     stack = private_stack
     stream = stand(stack, user)
     pid = stack.pid("redis")
@@ -375,7 +377,7 @@ def test_redis_away(private_stack, user):
 
 
 def test_too_many(new_stack, users):
-    """where as many wait as may, a stream is told when to come back, and one that leaves makes room"""
+    """if as many polls wait as may, a stream is told when to come back, and one that leaves makes room"""
     stack = new_stack(max_parked=2)
     first, second, third = users(3)
     streams = [stand(stack, user) for user in (first, second)]
@@ -386,7 +388,7 @@ def test_too_many(new_stack, users):
 
 
 def test_too_many_clients(new_stack, user):
-    """a client more than a user may have is told when to come back"""
+    """one client more than a user may have is told when to come back"""
     stack = new_stack(clients_max=1)
     first = stand(stack, user, client="a")
     assert passes(stack.get("/events", user=user, client="b"), "too_many_clients")
@@ -394,7 +396,7 @@ def test_too_many_clients(new_stack, user):
 
 
 def test_limited(private_stack, user):
-    """where nginx' limits are in use, who asks for more than he may is told when to come back"""
+    """with nginx' limits, a client that asks for more than it may is told when to come back"""
     stack = private_stack
     count(stack)
     stack.change_nginx("limits-poll.conf", r"letterbox_by_user    100", "letterbox_by_user 1")
@@ -405,7 +407,7 @@ def test_limited(private_stack, user):
     first.close()
 
 
-# --- silence, slowness, who is there ---------------------------------------------------------------
+# --- silence, slowness, presence -------------------------------------------------------------------
 
 
 def test_ping(new_stack, user):
@@ -429,7 +431,7 @@ def test_gone(stack, user):
 
 
 def test_kept_connection(stack, user):
-    """a client's connection and nginx' connection to the program go on behind a stream that has ended"""
+    """a client's connection and nginx' connection to the program go on after a stream that has ended"""
     stream = stand(stack, user, timeout=1)
     assert stream.end() == "timeout"
     answer = stream.exchange("GET", target("/poll", user=user, timeout=0))
@@ -437,12 +439,12 @@ def test_kept_connection(stack, user):
 
 
 def test_slow(new_stack, user):
-    """a client that does not take what comes ends as slow, counted, and gets all of it when it returns; others don't wait for it"""
+    """the stream of a client that does not read ends as slow, is counted, and the client gets everything when it returns; others don't wait for it"""
     stack = new_stack(workers=1)
     slow = stand(stack, user, client="slow", after=0)
     quick = stand(stack, user, beside=1, client="quick", after=0)
     text, count = "x" * 100_000, 0
-    # (What the sockets on the way hold is the system's affair.)
+    # (How much the sockets on the way hold is up to the system.)
     while figure(stack, "poll", "letterbox_polls_ended_total", reason="slow") == 0:
         stack.pushed(user, f"{count} {text}")
         assert quick.messages(1) == [f"{count} {text}"]
@@ -461,19 +463,19 @@ def test_slow(new_stack, user):
 
 
 def test_slow_backlog(new_stack, user):
-    """a full mailbox goes to a client as fast as it takes it, and that is not slow; the program holds one portion of it"""
+    """a client gets a full mailbox as fast as it reads, and does not count as slow; the program holds one portion of it"""
     stack = new_stack(workers=1)
     for i in range(100):
         stack.pushed(user, f"{i} " + "x" * 100_000)
     stream = Stream(stack, user, after=0)
-    moment(0.3)  # it takes nothing: what was not slow after that is not for a moment
+    moment(0.3)  # the client takes nothing, for less time than counts as slow
     assert [int(text.split()[0]) for text in stream.messages(100)] == list(range(100))
     stack.pushed(user, "new")
     assert stream.messages(1) == ["new"]
 
 
 def test_presence(new_stack, user):
-    """whoever has a stream is online while it stands, and soon no more when it has gone"""
+    """a user is online while one of its streams is open, and soon offline when it has gone"""
     stack = new_stack(stream_ping=2)
     stream = stand(stack, user)
 
@@ -481,7 +483,7 @@ def test_presence(new_stack, user):
         return stack.get("/users", user=user).json["online"]
 
     eventually(online, "it is online")
-    end = time.monotonic() + 8  # more than it was said to be at first: six
+    end = time.monotonic() + 8  # longer than the six seconds first noted
     while time.monotonic() < end:
         assert online()
         moment(0.1)
@@ -490,7 +492,7 @@ def test_presence(new_stack, user):
 
 
 def test_metrics(stack, user):
-    """streams are counted where polls are, and their route by its status"""
+    """streams are counted among the polls, and their route by its status"""
     stream = stand(stack, user)
     assert figure(stack, "poll", "letterbox_polls_parked") >= 1 and figure(stack, "poll", "letterbox_streams") >= 1
     assert figure(stack, "poll", "letterbox_requests_total", method="GET", route="/events", code="200") >= 1
@@ -522,9 +524,9 @@ def test_reload(private_stack, user):
 
 
 def test_lane(stack, user):
-    """what is put into the list by hand comes out of a stream as well"""
+    """an element that is put into the list by hand comes out of a stream as well"""
     stream = stand(stack, user)
-    stack.redis.rpush(f"mailbox:{{{user}}}", "by hand")
+    stack.redis.rpush(key("mailbox", user), "by hand")
     assert stream.messages(1) == ["by hand"]
 
 

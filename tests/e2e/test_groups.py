@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Groups: who belongs to one is managed over HTTP, and a push to it reaches each member once."""
+"""Groups: their members are managed over HTTP, and a push to it reaches each member once."""
 
 import itertools
 import json
@@ -8,6 +8,9 @@ import time
 import pytest
 
 from expect import data, is_accepted, is_error
+from keys import shared_key
+from waits import eventually
+from web import target
 
 numbers = itertools.count(1)
 
@@ -35,8 +38,9 @@ def members(stack, group, **query):
     return answer.json
 
 
+@pytest.mark.one_redis
 def test_pages_with_foreign_members(stack, group):
-    """pages go through all of a group, also where somebody has put names into it that no user can have"""
+    """pages go through all of a group, also if it holds names that no user can have"""
     names = sorted([b"alice", b"a b", b"\xff\xfe", "Jürgen".encode(), b"=x", b"bob", b"zoe"])
     stack.redis.zadd(f"group:{{{group}}}", {name: 0 for name in names})
     for limit in (1, 2, 3):
@@ -81,15 +85,17 @@ def test_pages(stack, group, users):
 
 
 def test_online_members(stack, group, users):
-    """of each member it is shown whether it is online"""
+    """each member is shown with whether it is online"""
     here, gone, never = sorted(users(3))
     join(stack, group, here, gone, never)
     now = time.time() * 1000
-    stack.redis.zadd("letterbox:online", {here: now + 60_000, gone: now - 1})
+    for name, until in ((here, now + 60_000), (gone, now - 1)):
+        stack.redis.zadd(shared_key("online", name), {name: until})
     try:
         assert [member["online"] for member in members(stack, group)["members"]] == [True, False, False]
     finally:
-        stack.redis.zrem("letterbox:online", here, gone)
+        for name in (here, gone):
+            stack.redis.zrem(shared_key("online", name), name)
 
 
 def test_names(stack, group):
@@ -106,17 +112,19 @@ def test_names(stack, group):
     ("team/a%20b", "bad_user"), ("team/" + "u" * 129, "bad_user"), ("team/*", "bad_user"), ("team/group:x", "bad_user"),
     ("team/%0A", "bad_user")])
 def test_bad_names(stack, path, code):
-    """a name that none can be is refused"""
+    """an invalid name is refused"""
     assert is_error(stack.request("PUT", f"/groups/{path}"), 400, code)
     assert is_error(stack.request("DELETE", f"/groups/{path}"), 400, code)
 
 
 def test_bad_paths(stack, group):
-    """a path that is no route is 404, a method that it does not take 405"""
-    for path in ("/groups", "/groups/", f"/groups/{group}/alice/x", f"/groups/{group}/a%2Fb/x"):
+    """a path that is no route is 404, a method that a route does not take 405"""
+    for path in ("/groups/", f"/groups/{group}/alice/x", f"/groups/{group}/a%2Fb/x"):
         assert is_error(stack.get(path), 404, "unknown_route")
-    answer = stack.request("PUT", f"/groups/{group}")
-    assert is_error(answer, 405, "wrong_method") and answer.header("Allow") == "GET, HEAD, DELETE"
+    answer = stack.request("POST", f"/groups/{group}")
+    assert is_error(answer, 405, "wrong_method") and answer.header("Allow") == "PUT, GET, HEAD, DELETE"
+    answer = stack.request("PUT", "/groups")
+    assert is_error(answer, 405, "wrong_method") and answer.header("Allow") == "GET, HEAD"
     answer = stack.get(f"/groups/{group}/alice")
     assert is_error(answer, 405, "wrong_method") and answer.header("Allow") == "PUT, DELETE"
     for query, code in (({"limit": 0}, "bad_limit"), ({"limit": "x"}, "bad_limit"), ({"limit": 1001}, "bad_limit"),
@@ -124,8 +132,9 @@ def test_bad_paths(stack, group):
         assert is_error(stack.get(f"/groups/{group}", **query), 400, code)
 
 
+@pytest.mark.one_redis
 def test_group_max(new_stack):
-    """beyond --group-max a group takes nobody, until somebody leaves"""
+    """beyond --group-max a group takes no new member until one leaves"""
     stack = new_stack(group_max=2)
     join(stack, "team", "alice", "bob")
     assert is_error(stack.request("PUT", "/groups/team/carol"), 409, "group_full")
@@ -134,8 +143,127 @@ def test_group_max(new_stack):
     join(stack, "team", "carol")
 
 
+def put(stack, group, users, **query):
+    body = users if isinstance(users, bytes) else json.dumps(users).encode()
+    return stack.request("PUT", target(f"/groups/{group}", **query), [("Content-Type", "application/json")], body)
+
+
+def changes(stack, group, users, **query):
+    answer = put(stack, group, users, **query)
+    assert answer.status == 200 and answer.json["group"] == group, answer
+    return answer.json["added"], answer.json["removed"], answer.json["size"]
+
+
+def groups_of(stack, user):
+    answer = stack.get("/users", user=user)
+    assert answer.status == 200 and list(answer.json)[-1] == "groups", answer
+    return answer.json["groups"]
+
+
+def test_list_of_members(stack, group, users):
+    """a list of users is added to a group, or with replace=1 becomes all of it, and a push reaches exactly these"""
+    first, second, third = users(3)
+    assert changes(stack, group, [second, first, first]) == (2, 0, 2)
+    assert changes(stack, group, [second, third]) == (1, 0, 3)
+    assert changes(stack, group, [third], replace=1) == (0, 2, 1)
+    assert stack.push(f"group:{group}", "hello").json["count"] == 1
+    assert data(stack.look(third, after=0)) == ["hello"] and stack.look(first, after=0)["count"] == 0
+    assert changes(stack, group, [], replace=0) == (0, 0, 1)
+    assert changes(stack, group, [], replace=1) == (0, 1, 0)
+
+
+def test_long_list_of_members(stack, group):
+    """a list of thousands of users is what the group then is"""
+    names = [f"{group}.{number}" for number in range(5000)]
+    assert changes(stack, group, names) == (5000, 0, 5000)
+    assert changes(stack, group, names[2500:] + ["x"], replace=1) == (1, 2500, 2501)
+    assert members(stack, group, limit=1, after=names[2499])["members"][0]["user"] not in names[:2500]
+    assert groups_of(stack, names[0]) == [] and groups_of(stack, names[-1]) == [group]
+    changed(stack, "DELETE", group)
+    assert groups_of(stack, names[-1]) == []
+
+
+@pytest.mark.parametrize("body, code", [
+    (b"", "bad_json"), (b"[", "bad_json"), (b"alice", "bad_json"), (b"{}", "bad_request"), (b'"alice"', "bad_request"), (b"[1]", "bad_request"),
+    (b'[["alice"]]', "bad_request"), (b'["alice",null]', "bad_request"), (b'["a b"]', "bad_user"), (b'["alice","*"]', "bad_user"),
+    (b'["group:x"]', "bad_user"), (b'[""]', "bad_user"), (b'["' + b"u" * 129 + b'"]', "bad_user"), (b'["\xff"]', "bad_json")])
+def test_bad_list_of_members(stack, group, body, code):
+    """a body that is no list of users is refused, and changes nothing"""
+    join(stack, group, "alice")
+    for query in ({}, {"replace": 1}):
+        assert is_error(put(stack, group, body, **query), 400, code)
+    assert members(stack, group)["size"] == 1
+
+
+def test_bad_put(stack, group):
+    """a list of users for a bad group, with a bad parameter, or longer than a body may be is refused"""
+    assert is_error(put(stack, "a%20b", []), 400, "bad_group")
+    for replace in ("", "2", "yes"):
+        assert is_error(put(stack, group, [], replace=replace), 400, "bad_request")
+    assert is_error(put(stack, group, [], replace=[1, 1]), 400, "repeated_parameter")
+    assert is_error(put(stack, group, b"[" + b" " * 300_000 + b"]"), 413, "too_large")
+
+
+def test_list_of_groups(stack, group, users):
+    """groups are listed by name, with their sizes, page by page, and only those that have members"""
+    name, other = users(2)
+    for suffix in ("c", "a", "b"):
+        join(stack, group + suffix, name)
+    join(stack, group + "b", other)
+    shown, after = [], None
+    while True:
+        answer = stack.get("/groups", prefix=group, limit=2, after=after)
+        assert answer.status == 200 and list(answer.json) == ["groups", "next"], answer
+        shown += [(each["group"], each["size"]) for each in answer.json["groups"]]
+        after = answer.json["next"]
+        if after is None:
+            break
+    assert shown == [(group + "a", 1), (group + "b", 2), (group + "c", 1)]
+    changed(stack, "DELETE", group + "a", name)
+    changed(stack, "DELETE", group + "b")
+    assert stack.get("/groups", prefix=group).json == {"groups": [{"group": group + "c", "size": 1}], "next": None}
+    assert group + "c" in {each["group"] for each in stack.get("/groups", limit=1000).json["groups"]}
+
+
+@pytest.mark.parametrize("query, code", [
+    ({"prefix": "a b"}, "bad_group"), ({"prefix": "g" * 65}, "bad_group"), ({"after": "*"}, "bad_group"), ({"limit": 0}, "bad_limit"),
+    ({"limit": 1001}, "bad_limit"), ({"limit": "x"}, "bad_limit"), ({"prefix": ["a", "b"]}, "repeated_parameter"),
+    ({"after": ["a", "b"]}, "repeated_parameter")])
+def test_bad_list_of_groups(stack, query, code):
+    """a question for groups that can't be is refused"""
+    assert is_error(stack.get("/groups", **query), 400, code)
+
+
+def test_groups_of_a_user(stack, group, users):
+    """a user's groups are named, by their names, as soon as it joins or leaves"""
+    name, = users(1)
+    assert groups_of(stack, name) == []
+    join(stack, group + "b", name)
+    changes(stack, group + "a", [name, "other"])
+    assert groups_of(stack, name) == [group + "a", group + "b"]
+    changed(stack, "DELETE", group + "b", name)
+    assert groups_of(stack, name) == [group + "a"]
+    changes(stack, group + "a", ["other"], replace=1)
+    assert groups_of(stack, name) == []
+
+
+@pytest.mark.one_redis
+def test_group_filled_by_hand(new_stack):
+    """groups that were there before, as an older version left them, are listed, and a user is erased from them"""
+    stack = new_stack()
+    stack.redis.zadd("group:{old}", {f"user{number}": 0 for number in range(700)})
+    assert stack.get("/groups").json["groups"] == [{"group": "old", "size": 700}]
+    assert groups_of(stack, "user699") == ["old"]
+    stack.redis.zadd("group:{late}", {"alice": 0, "bob": 0})
+    stack.redis.zadd("group:{old}", {"alice": 0})
+    assert stack.push("group:late", "hello").json["count"] == 2
+    eventually(lambda: groups_of(stack, "alice") == ["late"], "the group is known by its first use")
+    assert stack.request("DELETE", "/users/alice").json["groups"] == ["late", "old"]
+    assert stack.redis.zrange("group:{late}", 0, -1) == [b"bob"]
+
+
 def test_push(stack, group, users):
-    """a push to a group reaches each member, who waits or is away, and the answer sums up"""
+    """a push to a group reaches each member, waiting or away, and the answer says the sum"""
     waiting, away, other = users(3)
     join(stack, group, waiting, away)
     parked = stack.park(waiting)
@@ -151,7 +279,7 @@ def test_push(stack, group, users):
 
 
 def test_mixed(stack, group, users):
-    """groups and names may be mixed, in the query and in envelopes, and who is meant twice gets it once"""
+    """groups and names may be mixed, in the query and in envelopes, and a user who is named twice gets the message once"""
     both, first, second, plain = users(4)
     join(stack, group + "a", both, first)
     join(stack, group + "b", both, second)
@@ -173,14 +301,14 @@ def test_batch(stack, group, users):
 
 
 def test_empty_group(stack, group):
-    """a group without members is a success that reaches nobody"""
+    """a push to a group without members is a success that reaches no user"""
     answer = stack.push(f"group:{group}", "hello")
     assert answer.status == 202
     assert answer.json == {"count": 0, "accepted": 0, "waiting": 0, "failed": 0, "results": []}
 
 
 def test_left(stack, group, users):
-    """who has left a group hears no more of it, and keeps what came before"""
+    """a user who has left a group gets no more of its messages, and keeps the earlier ones"""
     name, = users(1)
     join(stack, group, name)
     stack.push(f"group:{group}", "before")
@@ -190,7 +318,7 @@ def test_left(stack, group, users):
 
 
 def test_bad_group(stack, group, users):
-    """a group that none can be is refused alone, and fails by itself among others"""
+    """a group with an invalid name is refused alone, and fails by itself among others"""
     name, = users(1)
     assert is_error(stack.push("group:a b", "x"), 400, "bad_group")
     assert is_error(stack.push("group:", "x"), 400, "bad_group")
@@ -201,15 +329,18 @@ def test_bad_group(stack, group, users):
     assert data(stack.look(name, after=0)) == ["hello"]
 
 
+@pytest.mark.one_redis
 def test_not_a_group(stack, group, users):
-    """a key that is no group makes 503 of what needs it, and harms nothing else"""
+    """a key that is no group makes 409 of what needs it, harms nothing else, and goes with the group"""
     name, = users(1)
     stack.redis.set(f"group:{{{group}}}", "no group")
     try:
-        assert is_error(stack.push([name, f"group:{group}"], "x"), 503, "store_unavailable")
-        assert is_error(stack.get(f"/groups/{group}"), 503, "store_unavailable")
-        assert is_error(stack.request("PUT", f"/groups/{group}/{name}"), 503, "store_unavailable")
+        for answer in (stack.push([name, f"group:{group}"], "x"), stack.get(f"/groups/{group}"), stack.request("PUT", f"/groups/{group}/{name}"),
+                       put(stack, group, [name]), put(stack, group, [name], replace=1), stack.request("DELETE", f"/groups/{group}/{name}")):
+            assert is_error(answer, 409, "broken_data") and f"group:{{{group}}}" in answer.json["error"]["message"]
         assert is_accepted(stack.push(name, "y"))
         assert data(stack.look(name, after=0)) == ["y"]
+        assert changed(stack, "DELETE", group)["removed"] is True
+        join(stack, group, name)
     finally:
         stack.redis.delete(f"group:{{{group}}}")

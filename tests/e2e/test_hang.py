@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What hangs for ever, be it a name server or a worker, keeps no program from serving or from ending."""
+"""A name server or a worker that hangs for ever keeps no program from serving or from ending."""
 
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -16,16 +14,9 @@ from waits import SOON, eventually
 both = pytest.mark.parametrize("part", ["poll", "push"])
 
 
-@pytest.fixture(scope="module")
-def hang_library(tmp_path_factory):
-    library = tmp_path_factory.mktemp("hang") / "hang.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, Path(__file__).with_name("hang.c"), "-ldl"], check=True)
-    return library
-
-
 @pytest.fixture
 def begin(hang_library, monkeypatch, tmp_path):
-    """Begins programs in which what hang.c says hangs; the program and its socket."""
+    """Starts programs that hang as hang.c says; the program and its socket."""
     begun = []
     directory = new_directory()
 
@@ -33,7 +24,7 @@ def begin(hang_library, monkeypatch, tmp_path):
         path = directory / f"{part}.sock"
         with monkeypatch.context() as patch:
             patch.setenv("LD_PRELOAD", str(hang_library))
-            # (It wants to be the first library itself, of which nothing depends here.)
+            # (AddressSanitizer insists on being the first library, which does not matter here.)
             patch.setenv("ASAN_OPTIONS", "verify_asan_link_order=0")
             begun.append(Program(part, "--listen", path, *arguments))
         return begun[-1].listens(path), path
@@ -48,7 +39,7 @@ def begin(hang_library, monkeypatch, tmp_path):
 
 
 def ends(program):
-    """Tells it to end; its status, and the seconds it took."""
+    """Tells a program to end; its status, and the seconds it took."""
     before = time.monotonic()
     return program.end(), time.monotonic() - before
 
@@ -56,7 +47,7 @@ def ends(program):
 @both
 @pytest.mark.parametrize("address", ["hangs.test:6379", "sentinel:letters@hangs.test,hangs.test:26380"])
 def test_resolver(begin, part, address):
-    """while a resolver hangs a program is healthy and not ready, refuses what needs Redis, and ends within two seconds with 0"""
+    """while a resolver hangs a program is healthy and not ready, refuses requests that need Redis, and ends within two seconds with 0"""
     program, path = begin(part, "--redis", address, "--redis-timeout", 1, *(["--open"] if part == "poll" else []))
     with Peer(path) as asker:
         assert asker.exchange("GET", "/healthz").status == 200
@@ -81,7 +72,7 @@ def test_check(hang_library, monkeypatch):
 
 @both
 def test_worker(begin, part):
-    """a program of whose workers one hangs ends soon all the same, with 1, and says why"""
+    """a program with a worker that hangs still ends soon, with 1, and says why"""
     program, path = begin(part, "--redis", "127.0.0.1:1", "--workers", 2)
     with Peer(path) as hanging:
         hanging.send(fcgi_peer.request("GET", "/healthz", "hang-this-worker"))

@@ -7,10 +7,10 @@ from expect import is_error
 from fcgi_peer import Peer
 from web import target
 
-# What may be asked by GET, of which program, and whose headers stay the same from one answer to the next. (Who is
-# alive goes away by and by: /users is asked for somebody else.)
+# The paths that may be asked by GET, their programs, and whether the headers stay the same from one answer to the next. (A user
+# who was alive goes offline later: so /users is asked for another user.)
 ROUTES = [("push", "/healthz", {}), ("push", "/readyz", {}), ("push", "/mailbox", {"user": "nobody"}), ("push", "/users", {"user": "nobody-else"}),
-          ("push", "/groups/nobodies", {}), ("push", "/tokens", {"user": "nobody"}), ("poll", "/alive", {"user": "nobody"}),
+          ("push", "/groups/nobodies", {}), ("push", "/groups", {"prefix": "nobodies"}), ("push", "/scheduled", {"user": "nobody"}), ("push", "/tokens", {"user": "nobody"}), ("poll", "/alive", {"user": "nobody"}),
           ("push", "/mailbox", {}), ("poll", "/alive", {"user": "no name"})]
 
 
@@ -19,14 +19,14 @@ def test_like_get(stack, program, path, query):
     """HEAD has the status and the headers of GET, Content-Length among them, and no body"""
     with stack.connect() as connection:
         head = connection.exchange("HEAD", target(path, **query))
-        get = connection.exchange("GET", target(path, **query))  # on the same connection: a body would stand in its way
+        get = connection.exchange("GET", target(path, **query))  # on the same connection, which a body would spoil
     assert (head.status, head.headers) == (get.status, get.headers) and head.body == b""
     assert int(head.header("Content-Length")) == len(get.body) > 0
 
 
 @pytest.mark.parametrize("program, path, query", ROUTES)
 def test_without_a_body(stack, program, path, query):
-    """a program itself sends no body behind the headers of HEAD"""
+    """a program itself sends no body after the headers of HEAD"""
     with Peer(stack.socket(program)) as peer:
         text = target("", **query)[1:]
         head = peer.exchange("HEAD", path, text)
@@ -37,7 +37,7 @@ def test_without_a_body(stack, program, path, query):
 
 @pytest.mark.parametrize("where", ["/metrics", "/metrics/poll", "/healthz/poll", "/readyz/poll"])
 def test_watching(stack, where):
-    """what watches the programs may ask by HEAD"""
+    """health, readiness and metrics may be asked by HEAD"""
     head = stack.request("HEAD", where)
     assert head.status == 200 and head.body == b"" and int(head.header("Content-Length")) > 0
 
@@ -55,7 +55,7 @@ def test_poll(stack, user):
 
 @pytest.mark.parametrize("where, status", [("/push", 405), ("/users/kick", 405), ("/groups/team/alice", 405), ("/push/x", 404), ("/poll/x", 404)])
 def test_no_route(stack, where, status):
-    """where GET is no route HEAD is none either, and has no body"""
+    """if GET is no route HEAD is none either, and has no body"""
     head = stack.request("HEAD", where)
     assert head.status == status and head.body == b""
     assert is_error(stack.get(where), status, {404: "unknown_route", 405: "wrong_method"}[status])

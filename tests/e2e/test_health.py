@@ -11,10 +11,10 @@ import exposition
 import fcgi_peer
 from expect import data, is_accepted, is_error
 from fcgi_peer import Peer
-from stack import ROOT, Stack
+from stack import ROOT, VERSION, Stack
 from waits import eventually, moment
 
-# Where each face is watched.
+# The path of each face's health, readiness and metrics.
 SUFFIX = {"push": "", "poll": "/poll"}
 both = pytest.mark.parametrize("part", SUFFIX)
 each_program = pytest.mark.parametrize("apart, part", [(0, "poll"), (1, "poll"), (1, "push")])
@@ -61,7 +61,7 @@ def is_not_ready(answer, reason):
 
 @contextmanager
 def grows(stack, part, name, by=1, or_more=False, **labels):
-    """What is done inside makes a counter grow by so much; by that or more, where the clock has a say in it."""
+    """The block makes a counter grow by that amount, or by more if it depends on the clock."""
     before = figure(stack, part, name, **labels)
     yield
 
@@ -75,7 +75,7 @@ def grows(stack, part, name, by=1, or_more=False, **labels):
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["one program", "two programs"])
 def watched_stack(request):
-    """A stack of this module's own, so that nobody else is counted."""
+    """A stack of this module's own, so that no other test is counted."""
     stack = Stack(shared=True, workers=3, apart=request.param).start()
     yield stack
     stack.stop()
@@ -100,7 +100,7 @@ def test_format(watched_stack, user, part):
 
 
 def test_reader_is_strict():
-    """the tests' reader of the format takes what is right and nothing else"""
+    """the tests' reader of the format takes correct text and nothing else"""
     good = '# HELP a_total x \\\\ \\n.\n# TYPE a_total counter\na_total{b="\\"\\\\\\n"} 1\na_total{b=""} 0\n'
     assert exposition.read(good)["a_total"].value(b='"\\\n') == 1
     for old, new in [("\na_total{b=\"\"} 0\n", "\na_total{b=\"\"} 0"), ("} 0\n", "} 0\n\n"), ("# HELP a_total x", "# HELP b_total x"),
@@ -133,10 +133,10 @@ def test_documented(watched_stack, part):
 
 @both
 def test_build_and_process(watched_stack, part):
-    """figures name the program and its version, and tell what the process uses"""
+    """metrics name the program and its version, and tell what the process uses"""
     found = metrics(watched_stack, part)
     (_, labels), = found["letterbox_build_info"].samples
-    assert dict(labels)["program"] == program_name(watched_stack, part) and re.fullmatch(r"\d+\.\d+\.\d+", dict(labels)["version"])
+    assert dict(labels)["program"] == program_name(watched_stack, part) and dict(labels)["version"] == VERSION
     assert found["letterbox_workers"].value() == 3
     pid = watched_stack.pid(part)
     status = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status").read().splitlines())
@@ -149,7 +149,7 @@ def test_build_and_process(watched_stack, part):
 
 
 def test_figures_of_both_faces(watched_stack, user):
-    """what both faces have done is told by whichever is asked, a route of both as one; two programs speak for themselves"""
+    """one program's metrics are the same on either face, a route of both counted as one; two programs have metrics of their own"""
     alone = len(watched_stack.programs) == 2
     routes = ("GET", "/poll", "200"), ("POST", "/push", "202"), ("other", "other", "404"), ("GET", "/healthz", "200")
 
@@ -178,7 +178,7 @@ def test_figures_of_both_faces(watched_stack, user):
 
 
 def test_parked(watched_stack, users):
-    """parked polls, their mailboxes, lanes and connections are told while they last"""
+    """parked polls, their mailboxes, lanes and connections are shown while they last"""
     polls = [watched_stack.park(name, after=0) for name in users(6)]
     found = metrics(watched_stack, "poll")
     assert found["letterbox_polls_parked"].value() == 6
@@ -208,7 +208,7 @@ def test_ended_by_messages(watched_stack, user):
 
 
 def test_ended_by_timeout(watched_stack, user):
-    """a poll that nothing comes for counts as timed out"""
+    """a poll without a message counts as timed out"""
     with grows(watched_stack, "poll", "letterbox_polls_ended_total", reason="timeout"):
         assert watched_stack.poll(user, after=0, timeout=0.1)["reason"] == "timeout"
 
@@ -236,7 +236,7 @@ def test_clients_that_leave(watched_stack, users):
 def test_ended_by_error(new_stack, user):
     """a poll that finds no place counts as ended by an error, and its status is counted"""
     stack = new_stack(clients_max=1)
-    waiting = stack.park(user, client="a", after=0)  # kept: what nobody holds is closed
+    waiting = stack.park(user, client="a", after=0)  # kept: Python closes a connection that no variable holds
     with grows(stack, "poll", "letterbox_polls_ended_total", reason="error"), \
             grows(stack, "poll", "letterbox_requests_total", method="GET", route="/poll", code="429"):
         assert is_error(stack.get("/poll", user=user, client="b", after=0, timeout=1), 429, "too_many_clients")
@@ -244,14 +244,14 @@ def test_ended_by_error(new_stack, user):
 
 
 def test_refused_at_the_door(private_stack, user):
-    """a poll that is refused since Redis is away, and can't say who may come in, is counted by its status"""
+    """a poll that is refused since Redis is away, and can't admit it, is counted by its status"""
     private_stack.end("redis")
     with grows(private_stack, "poll", "letterbox_requests_total", method="GET", route="/poll", code="503"):
         assert is_error(private_stack.get("/poll", user=user, after=0, timeout=1), 503, "store_unavailable")
 
 
 def test_missed(tight_stack, user):
-    """messages of which a client is told that it missed them are counted"""
+    """messages that a client is told it missed are counted"""
     first = tight_stack.pushed(user, "0")
     for number in range(1, 15):
         tight_stack.pushed(user, str(number))
@@ -259,10 +259,18 @@ def test_missed(tight_stack, user):
         assert tight_stack.look(user, after=first)["missed"] == 4
 
 
+def test_collapsed(tight_stack, user):
+    """messages that were retracted before a client got them are counted"""
+    first, slip = tight_stack.pushed(user, "first"), tight_stack.pushed(user, "slip")
+    assert tight_stack.request("DELETE", f"/mailbox?user={user}&id={slip}").json == {"retracted": True}
+    with grows(tight_stack, "poll", "letterbox_collapsed_messages_total"):
+        assert tight_stack.look(user, after=first)["collapsed"] == 1
+
+
 def test_pushes(watched_stack, users):
-    """pushes are counted by status, and what Redis took by recipients and bytes"""
-    nobody, somebody, third = users(3)
-    parked = watched_stack.park(somebody, after=0)
+    """pushes are counted by status, and those that Redis took by recipients and bytes"""
+    absent, waiting, third = users(3)
+    parked = watched_stack.park(waiting, after=0)
     route = {"method": "POST", "route": "/push"}
     before = figure(watched_stack, "push", "letterbox_pushed_bytes_total")
     with grows(watched_stack, "push", "letterbox_requests_total", by=2, code="202", **route), \
@@ -270,9 +278,9 @@ def test_pushes(watched_stack, users):
             grows(watched_stack, "push", "letterbox_requests_total", code="400", **route), \
             grows(watched_stack, "push", "letterbox_requests_total", method="other", route="other", code="405"), \
             grows(watched_stack, "push", "letterbox_pushed_messages_total", by=4):
-        assert watched_stack.push(nobody, "x" * 500).status == 202
-        assert watched_stack.push([nobody, third], "x" * 500).status == 202
-        assert watched_stack.push(somebody, "x").status == 201
+        assert watched_stack.push(absent, "x" * 500).status == 202
+        assert watched_stack.push([absent, third], "x" * 500).status == 202
+        assert watched_stack.push(waiting, "x").status == 201
         assert watched_stack.push("no spaces", "x").status == 400
         assert watched_stack.get("/push").status == 405
     parked.answer()
@@ -304,7 +312,7 @@ def slow_commands(stack, part, seconds):
 
 def test_slow_latency(new_stack, user):
     """a command that Redis took long for is counted among the long ones"""
-    stack = new_stack(redis_timeout=30)  # whatever else this machine does meanwhile
+    stack = new_stack(redis_timeout=30)  # also if the machine is busy
     before, in_flight = slow_commands(stack, "push", "0.5"), figure(stack, "push", "letterbox_requests_in_flight")
     stack.redis.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
     with stack.connect() as connection:
@@ -354,7 +362,7 @@ def test_attempts(private_stack, part):
 
 
 def test_slow_requests(narrow_stack):
-    """requests that come in pieces are counted until they are whole, or given up"""
+    """requests that come in pieces are counted until they are whole, or the program gives up on them"""
     half = fcgi_peer.begin() + fcgi_peer.record(fcgi_peer.PARAMS, fcgi_peer.params({"REQUEST_METHOD": "GET"}))
     with Peer(narrow_stack.socket("poll")) as one, Peer(narrow_stack.socket("poll")) as other:
         one.send(half)
@@ -376,11 +384,11 @@ def test_well(watched_stack, part):
 
 @both
 def test_hangs(private_stack, part):
-    """while Redis hangs a program is not ready and says so before nginx gives it up, and stays healthy"""
+    """while Redis hangs a program is not ready, says so before nginx' timeout, and stays healthy"""
     why = "has not answered within a second|is away: no answer in time"
     private_stack.kill("redis", signal.SIGSTOP)
     try:
-        # (What was found as the stack was started is good for a moment.)
+        # (The result of the probe at the stack's start is good for a moment.)
         eventually(lambda: is_not_ready(ask(private_stack, "readyz", part), why), "it is not ready")
         for _ in range(3):
             assert is_not_ready(ask(private_stack, "readyz", part), why)
@@ -420,7 +428,7 @@ def test_takes_no_writes(private_stack, part, break_it, mend_it, reason):
 
 @each_program
 def test_wrong_password(new_stack, apart, part):
-    """a program whose password Redis does not take (any more) is not ready and says why, and stays healthy"""
+    """a program whose password Redis refuses, from the start or later, is not ready and says why, and stays healthy"""
     stack = new_stack(apart=apart)
     redis = stack.redis
     redis.config_set("requirepass", "right")
@@ -429,7 +437,7 @@ def test_wrong_password(new_stack, apart, part):
     stack.replace(part, "--redis-password-file", secret)
     eventually(lambda: is_ready(stack, part), "it is ready")
     redis.config_set("requirepass", "changed")
-    assert is_ready(stack, part), "who is logged in stays so"
+    assert is_ready(stack, part), "a connection that is logged in stays so"
     redis.client_kill_filter(_type="normal", skipme=True)
     eventually(lambda: is_not_ready(ask(stack, "readyz", part), "is away: WRONGPASS "), "it is not ready")
     assert is_healthy(stack, part)
@@ -445,7 +453,7 @@ def test_ending(new_stack, apart, part):
     program = stack.replace(part)
     with Peer(stack.socket(part)) as asker, Peer(stack.socket(part)) as dawdler:
         assert asker.exchange("GET", "/readyz").status == 200
-        # What is still being read keeps it from ending for a moment.
+        # A request that is still being read keeps the program from ending for a moment.
         before = figure(stack, part, "letterbox_requests_in_flight")
         dawdler.send(fcgi_peer.begin())
         eventually(lambda: figure(stack, part, "letterbox_requests_in_flight") == before + 1, "it is being read")
@@ -457,7 +465,7 @@ def test_ending(new_stack, apart, part):
 @both
 @pytest.mark.parametrize("what", ["healthz", "readyz", "metrics"])
 def test_wrong_method(watched_stack, what, part):
-    """what is asked about a program is asked by GET"""
+    """health, readiness and metrics are asked by GET"""
     answer = watched_stack.request("POST", f"/{what}{SUFFIX[part]}", body=b"x")
     assert is_error(answer, 405, "wrong_method")
     assert answer.header("Allow") == "GET, HEAD"
@@ -467,7 +475,7 @@ def test_wrong_method(watched_stack, what, part):
 
 @pytest.fixture(scope="module")
 def proxied_stack():
-    """A stack whose nginx believes a header about where a client is, so that a test can come from anywhere."""
+    """A stack whose nginx takes a client's address from a header, so that a test can come from anywhere."""
     stack = Stack(shared=True).start()
     stack.know_addresses()
     stack.reload_nginx()
@@ -478,7 +486,7 @@ def proxied_stack():
 @pytest.mark.parametrize("where", ["/healthz", "/readyz", "/metrics", "/healthz/poll", "/readyz/poll", "/metrics/poll", "/mailbox?user=alice",
                                    "/%6detrics/poll", "//metrics/poll", "/poll/../metrics/poll"])
 def test_closed_to_the_world(proxied_stack, where):
-    """what the programs say of themselves is for loopback alone"""
+    """health, readiness and metrics are for loopback alone"""
     assert proxied_stack.request("GET", where, [("X-From", "127.0.0.1")]).status == 200
     for address in ("203.0.113.5", "10.0.0.1", "2001:db8::1"):
         answer = proxied_stack.request("GET", where, [("X-From", address)])
@@ -489,6 +497,6 @@ def test_closed_to_the_world(proxied_stack, where):
 @pytest.mark.parametrize("where", ["/poll/metrics", "/poll/healthz", "/poll/readyz", "/alive/metrics", "/poll/metrics/poll", "/metrics/poll/", "/metrics/pollx",
                                    "/metrics/poll%0A", "/metrics/push", "/metrics/", "/healthz/poll/metrics"])
 def test_no_way_around(proxied_stack, where):
-    """no other path leads there"""
+    """no other path leads to them"""
     assert proxied_stack.request("GET", where, [("X-From", "127.0.0.1")]).status == 404
     assert proxied_stack.request("GET", where, [("X-From", "203.0.113.5")]).status in (403, 404)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reads that bring a mebibyte each take turns, so that nobody else waits long for Redis, or takes it to be away."""
+"""Reads that bring a mebibyte each take turns, so that no other request waits long for Redis, or takes it to be away."""
 
 import asyncio
 import collections
@@ -21,7 +21,7 @@ NO_ANSWER = (OSError, EOFError, Closed, asyncio.IncompleteReadError)
 
 @pytest.fixture(autouse=True)
 def descriptors():
-    """A thousand connections, and what else there is."""
+    """A thousand connections, and everything else."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     yield
@@ -29,7 +29,7 @@ def descriptors():
 
 
 class Crowd:
-    """So many connections that each ask the same again as soon as they are answered, in a thread of their own."""
+    """`size` connections that each ask the same again as soon as they are answered, in a thread of their own."""
 
     def __init__(self, stack, size, where):
         self.port, self.size, self.where = stack.port, size, where
@@ -84,7 +84,7 @@ def away(stack):
 
 
 def test_one_user(new_stack):
-    """a thousand connections that ask for one user's mebibyte again and again cost another user not one request"""
+    """a thousand connections that ask for one user's mebibyte again and again make no request of another user fail"""
     stack = new_stack()
     for _ in range(70):
         stack.pushed("alice", LONG)
@@ -102,7 +102,7 @@ def test_one_user(new_stack):
 
 
 def test_many_users(new_stack):
-    """three hundred users who come back at once to a mebibyte each all get it, and are refused nothing"""
+    """three hundred users who come back at once to a mebibyte each all get it, and no request is refused"""
     stack = new_stack()
     users = [f"u{number}" for number in range(300)]
     for _ in range(64):

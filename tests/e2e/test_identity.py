@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whose mailbox a poll reads: what nginx says, else (where the server is open) what the client says, else nobody's."""
+"""Whose mailbox a poll reads: that of the user whom nginx names, else (if the server is open) whom the client names, else none."""
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_mailbox_user_wins(request, which, user):
 
 
 def test_mailbox_user_wins_over_a_bad_one(open_stack):
-    """where MAILBOX_USER is given, user= is not even looked at"""
+    """if MAILBOX_USER is given, user= is not even looked at"""
     assert open_stack.get("/poll", session("s-bob"), user="no spaces", timeout=0).status == 200
     assert open_stack.get("/poll", session("s-bob"), user=["a", "b"], timeout=0).status == 200
 
@@ -81,7 +81,7 @@ def test_closed(closed_stack):
 
 
 def test_unknown_session(closed_stack):
-    """who has no session at nginx is nobody: 401 no_identity"""
+    """a client without a session at nginx has no identity: 401 no_identity"""
     assert is_error(closed_stack.get("/poll", session("s-mallory"), timeout=0), 401, "no_identity")
 
 
@@ -112,7 +112,7 @@ def test_query_forges_nothing(plain_closed_stack, query):
 @pytest.mark.parametrize("headers, code", [([("Authorization", "Bearer alice")], "bad_token"), ([("Cookie", "letterbox_token=alice")], "bad_token"),
                                            ([("Authorization", "Basic YWxpY2U6YWxpY2U=")], "no_identity")], ids=["bearer", "cookie", "basic"])
 def test_unknown_token(plain_closed_stack, headers, code):
-    """a token that nobody has issued is none: 401 bad_token; what is no token says nothing"""
+    """a token that was not issued is 401 bad_token; text that is no token counts as nothing"""
     assert is_error(plain_closed_stack.get("/poll", headers, timeout=0), 401, code)
 
 
@@ -126,7 +126,7 @@ def test_session_forges_nobody_else(closed_stack):
 
 
 def test_identity_comes_before_parameters(plain_closed_stack):
-    """who is nobody learns nothing of what else is wrong"""
+    """a client without an identity learns of no other fault of its request"""
     assert is_error(plain_closed_stack.get("/poll", timeout="abc", limit="abc", client="no spaces"), 401, "no_identity")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Thrown out and locked out: whoever waits is answered at once, in whichever program, and the next request says why."""
+"""Kicks and locks: every parked poll of the user is answered at once, in every program, and the next request says why."""
 
 import json
 import signal
@@ -8,6 +8,7 @@ import time
 import pytest
 
 from expect import data, is_error
+from keys import key
 from test_tokens import bearer, issued, post
 from test_two_polls import TwoPolls
 from waits import eventually
@@ -26,7 +27,7 @@ def waiting(answer):
 
 
 def test_kick(stack, users):
-    """a kick ends every poll of the user with "kicked", whoever else waits goes on, and the next request is 403 kicked with its reason"""
+    """a kick ends every poll of the user with "kicked", other users wait on, and the next request is 403 kicked with its reason"""
     user, other = users(2)
     polls = [stack.park(user, beside=beside, client=client, after=0) for beside, client in enumerate(("a", "b", "c"))]
     stays = stack.park(other, after=0)
@@ -40,7 +41,7 @@ def test_kick(stack, users):
 
 
 def test_kick_ends(stack, user):
-    """whoever has no token is let in again when the time of the kick is over, and has lost no message"""
+    """a user without a token is let in again when the time of the kick is over, and has lost no message"""
     cursor = stack.look(user, after=0)["cursor"]
     assert post(stack, "/users/kick", user=user, **{"for": 0.2}).status == 200
     stack.pushed(user, "meanwhile")
@@ -49,11 +50,11 @@ def test_kick_ends(stack, user):
 
 
 def test_kick_and_a_new_token(stack, user):
-    """a token of before a kick is no good any more, one that is handed out afterwards is: a new login"""
+    """a token from before a kick is bad, one that is issued afterwards is good: a new login"""
     before = issued(stack, user)["token"]
     assert stack.get("/poll", bearer(before), timeout=0).status == 200
     assert post(stack, "/users/kick", user=user).status == 200
-    # (A worker that has let it in hears of the kick by Redis, and a request may be there first.)
+    # (A worker that has cached the token hears of the kick from Redis, and a request may be there first.)
     eventually(lambda: stack.get("/poll", bearer(before), timeout=0).status == 403, "the kick has been heard of")
     assert is_error(stack.get("/poll", bearer(before), timeout=0), 403, "kicked")
     second = time.time()
@@ -84,15 +85,16 @@ def test_lock(stack, user):
             answer = stack.get(path, headers, timeout=0, **query)
             assert is_error(answer, 403, "locked") and "unpaid" in answer.json["error"]["message"]
     stack.pushed(user, "kept")
-    assert stack.redis.ttl(f"standing:{{{user}}}") == -1
+    assert stack.redis.ttl(key("standing", user)) == -1
     assert post(stack, "/users/unlock", user=user).json == {"locked": False, "was_locked": True}
     assert post(stack, "/users/unlock", user=user).json == {"locked": False, "was_locked": False}
     assert data(stack.look(user, after=0)) == ["kept"]
 
 
+@pytest.mark.one_redis
 @pytest.mark.parametrize("break_it", ["CLIENT KILL TYPE normal", "DEL letterbox:notices letterbox:notice-count", "FLUSHALL and lock again"])
 def test_unheard(private_stack, user, break_it):
-    """a lock reaches a parked poll also where its notice goes unheard or cannot be put in order"""
+    """a lock reaches a parked poll also if its notice goes unheard or has no place in the order"""
     stack = private_stack
     other = f"{user}-other"
     assert post(stack, "/users/kick", user=other).status == 200
@@ -103,17 +105,18 @@ def test_unheard(private_stack, user, break_it):
             assert post(stack, "/users/lock", user=user).status == 200
         elif break_it.startswith("DEL"):
             redis.delete("letterbox:notices", "letterbox:notice-count")
-            redis.hset(f"standing:{{{user}}}", "locked", f"{int(time.time() * 1000)} unheard")  # without a notice
+            redis.hset(key("standing", user), "locked", f"{int(time.time() * 1000)} unheard")  # without a notice
             assert post(stack, "/users/kick", user=other).status == 200
         else:
-            redis.hset(f"standing:{{{user}}}", "locked", f"{int(time.time() * 1000)} unheard")
+            redis.hset(key("standing", user), "locked", f"{int(time.time() * 1000)} unheard")
             redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     assert poll.answer()["reason"] == "kicked"
     assert is_error(stack.get("/poll", user=user, timeout=0), 403, "locked")
 
 
+@pytest.mark.one_redis
 def test_redis_stands_still(private_stack, user):
-    """while Redis stands still nobody is let in on trust for longer than the connection is given up; what happened meanwhile counts afterwards"""
+    """while Redis is stopped cached admissions count only until the connection times out; changes made meanwhile count afterwards"""
     stack = private_stack
     assert stack.get("/poll", user=user, timeout=0).status == 200
     stack.redis.config_set("appendonly", "no")
@@ -130,12 +133,12 @@ def test_redis_stands_still(private_stack, user):
     (json.dumps({"user": "a", "reason": "x" * 201}), "bad_request"), ('{"user":"a","for":-1}', "bad_request"),
 ])
 def test_bad_orders(stack, path, document, code):
-    """an order that is not as it should be is refused with a code that says why"""
+    """an order with a fault is refused with a code that says why"""
     assert is_error(stack.request("POST", path, body=document.encode()), 400, code)
 
 
 def test_alive(stack, user):
-    """/alive says who one is, what is unread, the time and when the token ends; it is never cached, and takes nothing out of the mailbox"""
+    """/alive tells the user, what is unread, the time and when the token ends; it is never cached, and takes nothing out of the mailbox"""
     for number in range(3):
         stack.pushed(user, str(number))
     cursor = stack.look(user, after=0, limit=1, client="tab")["cursor"]
@@ -155,6 +158,6 @@ def test_alive(stack, user):
 
 
 def test_alive_of_nobody(stack):
-    """/alive without an identity is 401, and takes GET and POST alone"""
+    """/alive without an identity is 401, and takes only GET and POST"""
     assert is_error(stack.get("/alive"), 401, "no_identity")
     assert is_error(stack.request("DELETE", "/alive?user=alice"), 405, "wrong_method")

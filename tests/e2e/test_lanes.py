@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Redis has fewer connections than there are lanes: whoever waits hears of its message all the same."""
+"""Redis has fewer connections than there are lanes: every parked poll still gets its message."""
 
 import json
 import time
@@ -24,7 +24,7 @@ def park_all(stack, names, cursors):
 
 
 def everybody_hears(stack, names, polls, text):
-    """Pushes to all. The cursors with which their polls are answered, each within `SOON`."""
+    """Pushes to all. Returns the cursors of their polls' answers, each within `SOON`."""
     assert stack.push_json(json.dumps({"to": names, "data": text})).status in (201, 202)
     end = time.monotonic() + SOON
     answers = [poll.answer(max(end - time.monotonic(), 0.01)) for poll in polls]
@@ -38,7 +38,7 @@ def test_fewer_connections_than_lanes(new_stack, users):
     connection = stack.redis
     connection.config_set("maxclients", 12)
     names = users(800)
-    # At once, while most lanes are still being refused; and when that is over.
+    # Once while most lanes are still being refused, and once when that is over.
     cursors = everybody_hears(stack, names, park_all(stack, names, [0] * len(names)), "first")
     polls = park_all(stack, names, cursors)
     eventually(lambda: connection.info("clients")["connected_clients"] < 12, "room is left")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ledger of the fault tests sees what it is there to see."""
+"""The ledger of the fault tests sees every broken promise."""
 
 import pytest
 
@@ -16,13 +16,15 @@ def books(by_cursor=True):
     return ledger, account
 
 
-def answer(first, texts, missed=0, reset=False):
-    messages = [{"id": f"7-{number}", "data": text} for number, text in enumerate(texts, start=first)]
-    return {"count": len(messages), "messages": messages, "cursor": f"7-{first + len(texts) - 1}", "missed": missed, "reset": reset}
+def answer(first, texts, missed=0, reset=False, collapsed=None):
+    """A dot in the place of a text is a message that was collapsed."""
+    messages = [{"id": f"7-{number}", "data": text} for number, text in enumerate(texts, start=first) if text != "."]
+    return {"count": len(messages), "messages": messages, "cursor": f"7-{first + len(texts) - 1}", "missed": missed, "reset": reset,
+            "collapsed": texts.count(".") if collapsed is None else collapsed}
 
 
 def test_all_is_well():
-    """books that agree have nothing to say"""
+    """books that agree report nothing"""
     ledger, account = books()
     account.given(answer(1, "ab"))
     account.given(answer(3, "c"))
@@ -42,15 +44,51 @@ def test_again():
 
 @pytest.mark.parametrize("answers", [
     [answer(1, "ab")], [answer(1, "ab"), answer(4, "d")], [answer(2, "bc")], [answer(1, "abc"), answer(3, "c")], [answer(1, "acb")], [answer(1, "abx")],
-    [answer(1, "abc", missed=1)], [answer(1, "abc", reset=True)], [answer(1, "abca")], []],
-    ids=["last lost", "one lost", "first lost", "one doubled", "other order", "a stranger's", "missed", "reset", "pushed twice", "nothing"])
+    [answer(1, "abc", missed=1)], [answer(1, "abc", reset=True)], [answer(1, "abca")], [],
+    [answer(1, "a.c")], [answer(1, "ab.")], [answer(1, "a.c", collapsed=0)], [answer(1, "abc", collapsed=1)]],
+    ids=["last lost", "one lost", "first lost", "one doubled", "other order", "a stranger's", "missed", "reset", "pushed twice", "nothing",
+         "not withdrawn", "the last not withdrawn", "a hole", "too many collapsed"])
 def test_broken_promise(answers):
-    """what is lost, doubled, out of order or nobody's breaks a promise"""
+    """a message that is lost, doubled, out of order or unknown breaks a promise"""
     ledger, account = books()
     for one in answers:
         account.given(one)
     ledger.close(blows=0)
     assert ledger.broken
+
+
+@pytest.mark.parametrize("by_cursor", [True, False])
+def test_withdrawn(by_cursor):
+    """what was withdrawn may be left out, and an answer without messages may pass over it"""
+    ledger, account = books(by_cursor)
+    for number in (2, 4):
+        ledger.withdraws("alice", f"7-{number}")
+    ledger.sends("alice", "d")
+    ledger.sends("alice", "e")
+    ledger.accepted("alice", "d", "7-4", "pusher")
+    account.given(answer(1, "a.c"))
+    account.given(answer(4, "."))
+    ledger.accepted("alice", "e", "7-5", "pusher")
+    account.given(answer(5, "e"))
+    ledger.close(blows=0)
+    assert not ledger.broken and ledger.collapsed == 2
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_dead_end(accepted):
+    """a message that was not accepted may be lost with its master: another one has its number in a later epoch; one that was accepted may not"""
+    ledger, account = books()
+    ledger.sends("alice", "lost")
+    ledger.sends("alice", "kept")
+    account.given(answer(1, "abc"))
+    account.given(answer(4, ["lost"]))
+    if accepted:
+        ledger.accepted("alice", "lost", "7-4", "pusher")
+    ledger.accepted("alice", "kept", "8-4", "another")
+    message = {"id": "8-4", "data": "kept"}
+    account.given({"count": 1, "messages": [message], "cursor": "8-4", "missed": 0, "reset": False, "collapsed": 0})
+    ledger.close(blows=0)
+    assert bool(ledger.broken) is accepted
 
 
 def test_pushes_out_of_order():
@@ -73,7 +111,7 @@ def test_consumer_skips(lost, blows, right):
 
 
 def test_consumer_gets_it_twice():
-    """without a cursor nothing comes twice"""
+    """without a cursor no message comes twice"""
     ledger, account = books(by_cursor=False)
     account.given(answer(1, "abc"))
     account.given(answer(3, "c"))

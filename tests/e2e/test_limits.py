@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Who asks for too much: bounded by nginx (limits-*.conf) for each address and user, by letterbox-push (--push-rate) for each key."""
+"""Clients that ask for too much: bounded by nginx (limits-*.conf) for each address and user, by letterbox-push (--push-rate) for each key."""
 
 import asyncio
+import json
 import time
 
 import pytest
 
+import exposition
 from expect import is_accepted, is_error
 from stack import Stack
 from waits import eventually
@@ -13,7 +15,7 @@ from web import AsyncConnection, target
 
 
 def count(stack):
-    """Has the stack's nginx count, for the limits-*.conf that are laid beside it."""
+    """Has the stack's nginx count, for the limits-*.conf that are laid next to its configuration."""
     stack.change_nginx("nginx.conf", r"(?m)^    include letterbox-upstream\.conf;$", "    include letterbox-upstream.conf;\n    include limits.conf;")
 
 
@@ -23,11 +25,11 @@ def limited_stack():
     stack = Stack(shared=True).start()
     stack.know_addresses()
     count(stack)
-    stack.change_nginx("limits.conf", r"rate=50r/s", "rate=1r/m")
+    stack.change_nginx("limits.conf", r"rate=100r/s", "rate=1r/m")
     stack.change_nginx("limits.conf", r"rate=1000r/s", "rate=1r/m")
-    stack.change_nginx("limits-poll.conf", r"letterbox_by_address 500", "letterbox_by_address 5")
+    stack.change_nginx("limits-poll.conf", r"letterbox_by_address 1000", "letterbox_by_address 5")
     stack.change_nginx("limits-poll.conf", r"letterbox_by_user    100", "letterbox_by_user 3")
-    stack.change_nginx("limits-poll.conf", r"burst=1000", "burst=20")
+    stack.change_nginx("limits-poll.conf", r"burst=2000", "burst=20")
     stack.change_nginx("limits-push.conf", r"burst=1000", "burst=10")
     stack.change_nginx("nginx.conf", r"error_log log/nginx\.log warn;", "error_log log/nginx.log notice;")
     stack.add_nginx("letterbox-poll.conf", "include limits-poll.conf;")
@@ -62,7 +64,7 @@ def leave(polls):
 
 
 def test_polls_of_a_user(limited_stack, users):
-    """a user's polls that wait are bounded by nginx, wherever they come from, and another user's are not"""
+    """nginx bounds a user's parked polls, from any address, and leaves another user's alone"""
     one, other = users(2)
     polls = [limited_stack.send_poll(one, headers=address(10 + i), client=f"c{i}", after=0) for i in range(4)]
     answers = refused(polls)
@@ -73,7 +75,7 @@ def test_polls_of_a_user(limited_stack, users):
 
 
 def test_polls_of_an_address(limited_stack, users):
-    """an address' polls that wait are bounded, whoever they are for, and another address' are not"""
+    """nginx bounds an address' parked polls, for any user, and leaves another address' alone"""
     names = users(7)
     polls = [limited_stack.send_poll(name, headers=address(30), after=0) for name in names[:6]]
     answers = refused(polls)
@@ -83,7 +85,7 @@ def test_polls_of_an_address(limited_stack, users):
 
 
 def test_requests_to_poll(limited_stack, users):
-    """an address that asks too often is refused, and another is not"""
+    """an address that asks too often is refused, and another address is not"""
     names = users(2)
     answers = [limited_stack.get("/poll", address(40), user=names[0], timeout=0) for _ in range(25)]
     assert [answer.status for answer in answers[:21]] == [200] * 21
@@ -91,22 +93,62 @@ def test_requests_to_poll(limited_stack, users):
     assert limited_stack.get("/poll", address(41), user=names[1], timeout=0).status == 200
 
 
-OFFICE = 450  # polls, of the 500 that limits-poll.conf allows an address
+OFFICE = 500  # users behind one address; the figures of limits-poll.conf are for that number
 
 
 def test_message_to_an_office(new_stack, users):
-    """as shipped, a large office behind one address that arrives at once, and polls again at once after a message to all, has nobody turned away"""
+    """as shipped, an office of 500 behind one address that arrives at once, and polls again at once after a message to all, has no request refused"""
+    stack, names = office_of(new_stack, users)
+    assert asyncio.run(office(stack, names)) == [200] * (2 * OFFICE)
+
+
+def test_message_to_an_office_of_streams(new_stack, users):
+    """as shipped, that office may have streams, and acknowledge next to them at once after a message to all"""
+    stack, names = office_of(new_stack, users)
+    assert asyncio.run(office_of_streams(stack, names)) == [200] * OFFICE
+
+
+def office_of(new_stack, users):
+    """A stack with the limits of nginx/ as they are, and a group `office` of `OFFICE` users."""
     stack, names = new_stack(), users(OFFICE)
     count(stack)
     stack.add_nginx("letterbox-poll.conf", "include limits-poll.conf;")
     stack.reload_nginx()
     for name in names:
         assert stack.request("PUT", f"/groups/office/{name}").status == 200
-    assert asyncio.run(office(stack, names)) == [200] * (2 * OFFICE)
+    return stack, names
+
+
+def streams_of(stack):
+    return exposition.read(stack.get("/metrics").body.decode())["letterbox_streams"].value()
+
+
+async def office_of_streams(stack, names):
+    """The statuses of all acknowledgements, each sent as a message comes in its user's stream, which goes on."""
+    streams, statuses = [], []
+
+    async def acknowledge(name):
+        reader, writer = await asyncio.open_connection("127.0.0.1", stack.port)
+        streams.append(writer)
+        writer.write(f"GET {target('/events', user=name, client='tab', timeout=60)} HTTP/1.0\r\n\r\n".encode())
+        while not (line := await asyncio.wait_for(reader.readline(), 60)).startswith(b"data: {\"id\":"):
+            assert line, f"the stream of {name} has ended"
+        connection = await AsyncConnection.open(stack.port)
+        cursor = json.loads(line[6:])["id"]
+        statuses.append((await connection.exchange("POST", target("/ack", user=name, client="tab", after=cursor))).status)
+        connection.close()
+
+    listening = [asyncio.ensure_future(acknowledge(name)) for name in names]
+    await asyncio.to_thread(eventually, lambda: streams_of(stack) == OFFICE, "all listen", 60)
+    await asyncio.to_thread(stack.push, "group:office", "hello")
+    await asyncio.gather(*listening)
+    for writer in streams:
+        writer.close()
+    return statuses
 
 
 async def office(stack, names):
-    """The statuses of two polls of each, the second one sent as the first is answered."""
+    """The statuses of two polls of each user, the second one sent as the first is answered."""
     statuses = []
 
     async def polls(name):
@@ -128,7 +170,7 @@ async def office(stack, names):
 
 
 def test_requests_to_push(limited_stack, user):
-    """an address that pushes too often is refused, and another is not"""
+    """an address that pushes too often is refused, and another address is not"""
     answers = [limited_stack.push(user, "hello", address(50)) for _ in range(14)]
     assert all(is_accepted(answer) for answer in answers[:11])
     assert all(is_too_many(answer) for answer in answers[11:])
@@ -136,7 +178,7 @@ def test_requests_to_push(limited_stack, user):
 
 
 def test_refusals_in_no_log(limited_stack, user):
-    """whom nginx refuses it does not log with the query, in which there may be a token"""
+    """nginx logs no query of a request that it refuses, since it may hold a token"""
     for _ in range(25):
         limited_stack.get("/poll", address(60), user=user, timeout=0, token="s3cret-in-query")
     log = limited_stack.dir / "log"
@@ -199,7 +241,7 @@ def test_push_rate(slow_stack, user):
 
 
 def test_push_rate_of_a_second(slow_stack, user):
-    """in any time no more pushes are taken than that, by all workers together"""
+    """in any period all workers together take no more pushes than --push-rate allows"""
     begun = time.monotonic()
     accepted = 0
     while time.monotonic() < begun + 3:
@@ -208,7 +250,7 @@ def test_push_rate_of_a_second(slow_stack, user):
 
 
 def test_push_rate_of_a_key(slow_stack, user):
-    """one key's pushes take nothing from the other's, nor do those without a key"""
+    """one key's pushes don't count against the other's limit, nor do those without a key"""
     pushes_until_refused(slow_stack, user, KEYS[0])
     for _ in range(20):
         assert is_error(slow_stack.push(user, "hello", bearer("wrong-key-0123456789")), 401, "bad_key")
@@ -223,7 +265,7 @@ def test_push_rate_is_of_pushes(slow_stack, user):
 
 
 def test_no_limits(stack, user):
-    """without any of this nobody is held back"""
+    """without limits no client is held back"""
     for _ in range(200):
         assert is_accepted(stack.push(user, "hello"))
         assert stack.get("/poll", user=user, timeout=0).status == 200

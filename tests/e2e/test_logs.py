@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What stands in the logs: who asked for what and what came of it, and nothing by which somebody else could ask for the same."""
+"""The logs: each request with its user and status, and nothing with which another client could make the same request."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def logs(stack):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_tokens(stack, user, way):
-    """no log has a token in it, by whichever way it was sent, nor anything else of the query"""
+    """no log has a token in it, whichever way it was sent, nor anything else of the query"""
     headers, query = WAYS[way]
     mark = f"{user}.{way}"
     stack.request("GET", f"/poll?timeout=0&client={mark}{query}", [*headers, ("User-Agent", mark)])
@@ -39,7 +39,7 @@ def test_bodies(stack, user):
 
 
 def test_path(stack):
-    """a path can't be made to break a line of the log, or to bring the query in"""
+    """a path can't be made to break a line of the log, or to put the query into it"""
     stack.request("GET", f"/poll%0A127.0.0.1%20forged?token={SECRET}", [("User-Agent", 'quote"here')])
     eventually(lambda: "forged" in logs(stack)["access.log"], "the request is in the access log")
     line = next(line for line in logs(stack)["access.log"].splitlines() if "forged" in line)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What must still hold after a while: longer than any moment of grace in the programs. All scenes wait together."""
+"""Promises that must still hold after a while: longer than any grace period in the programs. All scenes wait together."""
 
 import pytest
 
@@ -61,7 +61,7 @@ def later():
 
 @pytest.mark.parametrize("scene", ["alone", "superseding", "fighting", "remaining", "answered", "up-to-date", "consuming", "foreign"])
 def test_woken(later, scene):
-    """a poll that has waited for a while is woken like a new one, whatever happened around it"""
+    """a poll that has waited for a while is woken like a new one, whatever happened meanwhile"""
     poll = getattr(later, scene.replace("-", "_"))
     assert poll.waits()
     assert later.stack.push(scene, "hello").status == 201

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 """GET and DELETE /mailbox: what an administrator sees of a mailbox, and its removal."""
 
-from expect import data, is_error
+from expect import data, ids, is_error
+from keys import key
 from waits import eventually
 
 
 def test_unknown(stack, user):
-    """an unknown mailbox is an empty one, and asking for it makes none"""
-    assert stack.mailbox(user) == {"user": user, "queued": 0, "oldest": None, "newest": None, "polls": 0, "clients": []}
-    assert stack.redis.keys(f"*{user}*") == []
+    """an unknown mailbox is shown as empty, and asking for it makes none"""
+    assert stack.mailbox(user) == {"user": user, "queued": 0, "oldest": None, "newest": None, "polls": 0, "clients": [], "cursor": "0"}
+    assert stack.keys(f"*{user}*") == []
 
 
 def test_queued(stack, user):
@@ -47,7 +48,7 @@ def test_unnamed_client(stack, user):
 
 def test_seen(stack, user):
     """the time since a client was seen grows while it is away, and a poll resets it"""
-    stack.pushed(user, "text")  # (who looks before that is soon forgotten)
+    stack.pushed(user, "text")  # (a client that looks before the first push is soon forgotten)
     stack.look(user, after=0)
 
     def seen():
@@ -79,7 +80,7 @@ def test_delete(stack, user):
     assert data(stack.look(user + "-other", after=0)) == []
     answer = stack.request("DELETE", f"/mailbox?user={user}")
     assert answer.status == 200 and answer.json == {"deleted": False}
-    assert stack.redis.keys(f"mailbox:{{{user}}}") == stack.redis.keys(f"unacked:{{{user}}}") == []
+    assert stack.keys(key("mailbox", user)) == stack.keys(key("unacked", user)) == []
 
 
 def test_delete_then_push(stack, user):
@@ -92,7 +93,7 @@ def test_delete_then_push(stack, user):
 
 
 def test_delete_while_parked(stack, user):
-    """a poll parked while its mailbox is deleted gets what is pushed afterwards"""
+    """a poll parked while its mailbox is deleted gets the messages that are pushed afterwards"""
     parked = stack.park(user, after=0)
     stack.request("DELETE", f"/mailbox?user={user}")
     stack.pushed(user, "new")
@@ -113,3 +114,55 @@ def test_other_mailboxes_stay(stack, users):
     stack.pushed(two, "text")
     stack.request("DELETE", f"/mailbox?user={one}")
     assert stack.mailbox(one + ".")["queued"] == 1 and stack.mailbox(two)["queued"] == 1
+
+
+def test_cursor(stack, user):
+    """a mailbox's cursor is the last id that it gave, also when all is acknowledged; a page that polls after it misses nothing"""
+    assert stack.mailbox(user)["cursor"] == "0"
+    parked = stack.park(user, client="early", after=stack.mailbox(user)["cursor"])
+    first = stack.pushed(user, "first")
+    assert ids(parked.answer()) == [first]
+    stack.look(user, client="early", after=first)
+    eventually(lambda: stack.mailbox(user)["queued"] == 0, "all is acknowledged")
+    cursor = stack.mailbox(user)["cursor"]
+    assert cursor == first
+    second = stack.pushed(user, "second")
+    answer = stack.look(user, client="page", after=cursor)
+    assert ids(answer) == [second] and answer["missed"] == 0 and answer["reset"] is False
+    stack.request("DELETE", f"/mailbox?user={user}")
+    assert stack.mailbox(user)["cursor"] == "0"
+
+
+def test_peek(stack, user):
+    """limit and after show messages as a poll would, page after page, and acknowledge nothing"""
+    pushed = [stack.pushed(user, str(number)) for number in range(5)]
+    stack.look(user, client="tab", after=pushed[0])
+    before = stack.mailbox(user)
+    page = stack.get("/mailbox", user=user, limit=2).json
+    assert list(page) == ["user", "queued", "oldest", "newest", "polls", "clients", "cursor", "messages"]
+    assert ids(page) == pushed[1:3] and page["cursor"] == pushed[-1]
+    assert ids(stack.get("/mailbox", user=user, limit=2, after=pushed[2]).json) == pushed[3:]
+    assert ids(stack.get("/mailbox", user=user, after=pushed[0]).json) == pushed[1:]
+    assert stack.get("/mailbox", user=user, limit=2, after=pushed[-1]).json["messages"] == []
+    assert stack.get("/mailbox", user=user, after="5-1", limit=1).json["messages"][0]["id"] == pushed[1]
+    assert page["messages"] == stack.look(user, client="tab", after=pushed[0], limit=2)["messages"]
+    after = stack.mailbox(user)
+    assert (after["queued"], after["oldest"]) == (before["queued"], before["oldest"])
+
+
+def test_bad_page(stack, user):
+    """a page of messages that can't be is an error"""
+    for limit in ("", "0", "1001", "x"):
+        assert is_error(stack.request("GET", f"/mailbox?user={user}&limit={limit}"), 400, "bad_limit")
+    for after in ("", "x", "now", "5", "5-1-1", "%00"):
+        assert is_error(stack.request("GET", f"/mailbox?user={user}&after={after}"), 400, "bad_request")
+    assert is_error(stack.request("GET", f"/mailbox?user={user}&limit=1&limit=1"), 400, "repeated_parameter")
+
+
+def test_large_page(stack, user):
+    """a page stops after about a mebibyte, and the next goes on there"""
+    pushed = [stack.pushed(user, "x" * 200_000) for _ in range(7)]
+    page = stack.get("/mailbox", user=user, limit=100).json
+    assert 5 <= len(page["messages"]) <= 6
+    rest = stack.get("/mailbox", user=user, limit=100, after=page["messages"][-1]["id"]).json
+    assert ids(page) + ids(rest) == pushed

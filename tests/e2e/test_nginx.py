@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""nginx as nginx/ has it: what it hands to the programs, what it says itself, and how long it keeps a connection."""
+"""nginx as nginx/ configures it: what it passes to the programs, its own answers, and how long it keeps a connection."""
 
-import re
 import socket
 import struct
 import threading
 
 import pytest
 
-from expect import data, is_accepted, is_error
+from expect import data, is_error
 from fcgi_peer import END_REQUEST, PARAMS, STDIN, STDOUT, record
 from web import target
 
 
 class Recorder:
-    """A FastCGI program in the place of one of Letterbox's, which answers {} to all and keeps what it was handed."""
+    """A FastCGI program in the place of one of Letterbox's, which answers {} to everything and keeps what it was passed."""
 
     def __init__(self, path):
         self.handed = []
@@ -64,7 +63,7 @@ def pairs(params):
 
 @pytest.fixture
 def recorders(private_stack):
-    """What stands in the place of both programs, by its name."""
+    """The stand-ins for both programs, by name."""
     made = {}
     for part in ("poll", "push"):
         private_stack.end(part)
@@ -80,15 +79,16 @@ COOKIES = {"colour=blue; session=s3cret": None, "letterbox_token=T": "letterbox_
            "Letterbox_Token=T": None, "x_letterbox_token=T": None, "x=letterbox_token=T": None}
 
 
+@pytest.mark.others_answer
 def test_what_the_programs_are_handed(private_stack, recorders):
-    """each program is handed what it uses of a request, and nothing else"""
+    """each program is passed the parts of a request that it uses, and nothing else"""
     headers = [("Authorization", "Bearer K"), ("Cookie", "session=s3cret; letterbox_token=T"), ("Last-Event-ID", "7-1"), ("User-Agent", "tester"), ("Origin", "https://a.example"),
                ("Sec-Fetch-Site", "cross-site"), ("Content-Type", "text/plain"), ("X-Anything", "x"), ("Referer", "https://a.example/secret"), ("Mailbox-User", "bob"), ("Proxy", "x")]
     common = {"REQUEST_METHOD": "POST", "QUERY_STRING": "a=b", "HTTP_AUTHORIZATION": "Bearer K", "HTTP_ORIGIN": "https://a.example",
               "HTTP_SEC_FETCH_SITE": "cross-site"}
     public = common | {"REMOTE_ADDR": "127.0.0.1", "HTTP_COOKIE": "letterbox_token=T", "HTTP_LAST_EVENT_ID": "7-1", "HTTP_USER_AGENT": "tester"}
     private = common | {"CONTENT_TYPE": "text/plain", "HTTP_HOST": "letterbox.test"}
-    for part, route, expected in (("poll", "/poll", public), ("poll", "/alive", public), ("poll", "/poll/x", public), ("push", "/push", private), ("push", "/push/x", private),
+    for part, route, expected in (("poll", "/poll", public), ("poll", "/alive", public), ("push", "/push", private), ("push", "/push/x", private),
                                   ("push", "/groups/a/b", private)):
         assert private_stack.request("POST", f"{route}?a=b", headers, b"hello").status == 200
         assert recorders[part].handed.pop() == expected | {"PATH_INFO": route}
@@ -97,8 +97,9 @@ def test_what_the_programs_are_handed(private_stack, recorders):
     assert recorders["push"].handed.pop() == {"REQUEST_METHOD": "GET", "QUERY_STRING": "", "PATH_INFO": "/mailbox", "HTTP_HOST": "letterbox.test"}
 
 
+@pytest.mark.others_answer
 def test_cookies(private_stack, recorders):
-    """of a request's cookies letterbox-poll is handed its own alone, also one that is empty"""
+    """nginx passes letterbox-poll only its own cookie of a request, also one that is empty"""
     for sent, handed in COOKIES.items():
         private_stack.get("/poll", [("Cookie", sent)])
         assert recorders["poll"].handed.pop().get("HTTP_COOKIE") == handed, sent
@@ -114,9 +115,9 @@ def test_many_cookies(stack, user):
             assert data(connection.receive().json) == [str(number)]
 
 
-# --- what nginx says itself
+# --- nginx' own answers
 
-# Longer than nginx takes, by nginx/server.conf.
+# Longer than nginx accepts, by nginx/server.conf.
 LONG = b"x" * 40_000
 RAW = {
     "no request line": (b"\0\0\0\0\r\n\r\n", 400, "bad_http"),
@@ -139,7 +140,7 @@ RAW = {
 
 @pytest.mark.parametrize("raw", RAW)
 def test_own_errors(stack, raw):
-    """what nginx refuses by itself is answered by the JSON error of the contract, on a line of its own"""
+    """a request that nginx itself refuses is answered with the contract's JSON error, on a line of its own"""
     request, status, code = RAW[raw]
     with stack.connect() as connection:
         connection.send(request)
@@ -151,7 +152,7 @@ def test_own_errors(stack, raw):
 
 @pytest.mark.parametrize("status", ["away", "too many"])
 def test_when_to_return(private_stack, status):
-    """who is answered by nginx is told when to return, by the number of its connection, and by Retry-After never sooner than by the body"""
+    """a client that nginx itself answers is told when to return, spread by the number of its connection; Retry-After is never sooner than the body"""
     private_stack.change_nginx("letterbox-upstream.conf", r"map \$connection ", "map $arg_connection ")
     if status == "away":
         private_stack.end("poll")
@@ -165,26 +166,10 @@ def test_when_to_return(private_stack, status):
         assert (answer.json["error"]["retry_after_ms"], answer.header("Retry-After")) == (ms, str(seconds)) and answer.body.endswith(b"}\n")
 
 
-# --- where it may be, and for how long
-
-def test_prefix(private_stack, user):
-    """with a prefix in front of each path, as letterbox.conf says, all routes are below it"""
-    path = private_stack.dir / "nginx" / "letterbox.conf"
-    text = re.sub(r"location = /", "location = /letterbox/", path.read_text())
-    text = re.sub(r"(location ~ (?:\(\?s\))?\^)\(", r"\1/letterbox(", text)
-    path.write_text(text)
-    private_stack.reload_nginx()
-    assert is_accepted(private_stack.request("POST", target("/letterbox/push", to=user), body=b"hello"))
-    assert data(private_stack.get("/letterbox/poll", user=user, after=0).json) == ["hello"]
-    assert private_stack.get("/letterbox/alive", user=user).json["user"] == user
-    for where in ("/letterbox/mailbox?user=alice", "/letterbox/groups/team", "/letterbox/readyz", "/letterbox/readyz/poll"):
-        assert private_stack.get(where).status == 200
-    for where in ("/letterbox/poll/x", "/letterbox/push/x", "/letterbox/pollx", "/poll", "/push", "/mailbox?user=alice", "/readyz/poll"):
-        assert is_error(private_stack.get(where), 404, "unknown_route")
-
+# --- kept connections
 
 def test_kept_connections(private_stack, user):
-    """a client's connection is kept from request to request, however seldom the server keeps others"""
+    """a client's connection is kept from request to request, however short the server keeps others"""
     private_stack.change_nginx("server.conf", "keepalive_requests 1000000;", "keepalive_requests 3;")
     private_stack.reload_nginx()
     with private_stack.connect() as connection:

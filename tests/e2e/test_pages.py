@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The pages as nginx serves them: types, headers, and to whom. What they do is tested in a browser, in tests/browser/pages."""
+"""The pages as nginx serves them: types, headers, and which addresses get them. Their behaviour is tested in a browser, in tests/browser/pages."""
 
 import re
 import shutil
@@ -11,9 +11,9 @@ from expect import is_error
 from stack import ROOT, Face, Stack, environment, new_directory, spare_port
 
 WWW = ROOT / "nginx" / "www"
-PAGES = {"/": "index.html", "/chat": "chat.html", "/mail": "mail.html", "/work": "work.html", "/admin": "admin.html"}
-FILES = [path.relative_to(WWW).as_posix() for path in sorted(WWW.glob("**/*")) if path.is_file() and path.suffix != ".html"]
-TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".ts": "text/plain; charset=utf-8",
+PAGES = {"/": "index.html", "/chat": "chat.html", "/mail": "mail.html", "/work": "work.html", "/login": "login.html", "/admin": "admin.html"}
+FILES = [path.relative_to(WWW).as_posix() for path in sorted(WWW.glob("**/*")) if path.is_file() and path.suffix != ".html" and path.name not in ("README.md", "LICENSE", "package.json")]
+TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".ts": "text/plain; charset=utf-8", ".py": "text/plain; charset=utf-8", ".md": "text/plain; charset=utf-8",
          ".svg": "image/svg+xml"}
 
 
@@ -30,7 +30,7 @@ def addressed_stack():
 
 @pytest.mark.parametrize("where,file", [*PAGES.items(), *((f"/{name}", name) for name in FILES)])
 def test_served(stack, where, file):
-    """each page and each file of the pages is served as it is, as what it is, and is asked for anew each time"""
+    """each page and each of its files is served unchanged, with its type, and is asked for again each time"""
     answer = stack.get(where)
     path = WWW / file
     assert answer.status == 200 and answer.body == path.read_bytes()
@@ -43,7 +43,7 @@ def test_served(stack, where, file):
 
 @pytest.mark.parametrize("where", PAGES)
 def test_policy(stack, where):
-    """a page's policy lets in this server's own files, nothing inline, and is framed by nobody"""
+    """a page's policy lets in this server's own files, nothing inline, and no frames"""
     policy = dict((directive.strip().split(" ", 1) + [""])[:2] for directive in stack.get(where).header("Content-Security-Policy").split(";"))
     assert policy["default-src"] == "'none'" and policy["frame-ancestors"] == "'none'" and policy["base-uri"] == "'none'" and policy["form-action"] == "'none'"
     assert all(policy[name] == "'self'" for name in ("script-src", "style-src", "connect-src", "img-src"))
@@ -59,13 +59,26 @@ def test_nothing_inline(file):
     assert "<noscript>" in text
 
 
+def test_one_header():
+    """each page has the same header, in which its own link alone is the current one, and the same words for a browser without scripts"""
+    def cut(file, begin, end):
+        text = (WWW / file).read_text()
+        return text[text.index(begin):text.index(end)]
+
+    headers = {where: cut(file, "<a class=\"skip\"", "</noscript>") for where, file in PAGES.items()}
+    for where, text in headers.items():
+        assert re.findall(r'<a href="([^"]*)" aria-current="page">', text) == [where]
+        assert set(re.findall(r'<a href="([^"]*)"', text)) == set(PAGES)
+    assert len({text.replace(' aria-current="page"', "") for text in headers.values()}) == 1
+
+
 def test_no_markup_from_text():
     """no module of the pages can make markup of text"""
     for path in sorted(WWW.glob("pages/*.js")):
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc|DOMParser|createContextualFragment|\beval\b|new Function", path.read_text()), path.name
 
 
-@pytest.mark.parametrize("where", ["/chat/", "/chat.html", "/index.html", "/pages/", "/pages", "/pages/../nginx.conf", "/www/chat.html", "/nginx/www/chat.html", "/pages/chat.js/x", "/adminx",
+@pytest.mark.parametrize("where", ["/chat/", "/chat.html", "/index.html", "/pages/", "/pages", "/pages/../nginx.conf", "/www/chat.html", "/nginx/www/chat.html", "/pages/chat.js/x", "/adminx", "/login/", "/login/other", "/PROTOCOL", "/KEYS.md", "/README.md", "/LICENSE", "/package.json",
                                    "/%2e%2e/nginx.conf", "/pages/%2e%2e/%2e%2e/nginx.conf", "/admin%0a", "/ADMIN"])
 def test_nothing_else(stack, where):
     """nothing but the pages and their files is served"""
@@ -75,7 +88,7 @@ def test_nothing_else(stack, where):
 
 @pytest.mark.parametrize("where", ["/admin", *(f"/{name}" for name in FILES if name.startswith("pages/admin"))])
 def test_admin_is_private(addressed_stack, where):
-    """the admin page and its modules are for whom /push is for"""
+    """the admin page and its modules are open to the same addresses as /push"""
     assert is_error(addressed_stack.get(where, [("X-From", "198.51.100.1")]), 403, "forbidden")
     for address in ("127.0.0.1", "203.0.113.7"):
         assert addressed_stack.get(where, [("X-From", address)]).status == 200
@@ -83,7 +96,7 @@ def test_admin_is_private(addressed_stack, where):
 
 @pytest.mark.parametrize("where", [where for where in PAGES if where != "/admin"])
 def test_others_are_public(addressed_stack, where):
-    """the other pages are for everybody"""
+    """the other pages are open to all addresses"""
     assert addressed_stack.get(where, [("X-From", "198.51.100.1")]).status == 200
 
 

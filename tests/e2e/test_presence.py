@@ -7,6 +7,7 @@ import time
 import pytest
 
 from expect import is_error
+from keys import key, shared_key
 from stack import Stack
 from test_two_polls import TwoPolls
 from waits import eventually
@@ -41,7 +42,7 @@ def offline(user):
 
 @pytest.fixture(scope="module")
 def watched_stack():
-    """A stack of this module's own, whose events somebody reads."""
+    """A stack of this module's own, whose events a test reads."""
     stack = Stack(shared=True, workers=2, events_to=WATCHER).start()
     yield stack
     stack.stop()
@@ -59,7 +60,7 @@ def private_watcher(new_stack):
 
 @pytest.fixture
 def apart_watcher(new_stack):
-    """Of a stack whose private face has a program of its own."""
+    """The same of a stack whose private face has a program of its own."""
     return Watcher(new_stack(events_to=WATCHER, apart=1))
 
 
@@ -99,7 +100,7 @@ def now_ms():
 # --- GET /users
 
 def test_parked(watched_stack, user):
-    """a user is online while its poll is parked, for half as long again as the poll may wait"""
+    """a user is online while its poll is parked, for one and a half times the poll's timeout"""
     before = now_ms()
     parked = watched_stack.park(user, timeout=40)
     comes(watched_stack, user)
@@ -128,7 +129,7 @@ def test_clients(watched_stack, user):
 
 
 def test_last_activity(watched_stack, user):
-    """last activity moves on as a client polls, and is five seconds old at most"""
+    """last activity moves on as a client polls, and is at most five seconds old"""
     first = now_ms()
     watched_stack.look(user)
     comes(watched_stack, user)
@@ -142,9 +143,9 @@ def test_last_activity(watched_stack, user):
 
 
 def test_unknown(watched_stack, user):
-    """a user that nobody knows is offline, and asking for it leaves nothing in Redis"""
-    assert show(watched_stack, user) == {"user": user, "online": False, "last_activity": None, "until": None, "clients": [], "locked": None}
-    assert watched_stack.redis.keys(f"*{user}*") == []
+    """an unknown user is offline, and asking for it leaves nothing in Redis"""
+    assert show(watched_stack, user) == {"user": user, "online": False, "last_activity": None, "until": None, "clients": [], "locked": None, "groups": []}
+    assert watched_stack.keys(f"*{user}*") == []
 
 
 def test_pages(watched_stack):
@@ -168,7 +169,7 @@ def test_pages(watched_stack):
     ({"prefix": "x" * 129}, "bad_user"), ({"limit": 0}, "bad_limit"), ({"limit": 1001}, "bad_limit"), ({"limit": "all"}, "bad_limit"),
     ({"user": ["a", "a"]}, "repeated_parameter"), ({"after": ["a", "b"]}, "repeated_parameter"), ({"prefix": b"\xff"}, "bad_encoding")])
 def test_wrong_question(watched_stack, query, code):
-    """what is wrong with a question is a documented error"""
+    """each fault of a question is a documented error"""
     assert is_error(watched_stack.get("/users", **query), 400, code)
 
 
@@ -203,18 +204,18 @@ def test_times(watched_stack, watcher, user):
 
 
 def test_parked_watcher(watched_stack, watcher, user):
-    """whoever waits for the events is woken by them"""
+    """a poll that waits for the events is woken by them"""
     watcher.of(user)
     parked = watched_stack.park(WATCHER, client="parked", after=watcher.cursor)
     watched_stack.look(user)
     answer = parked.answer()
     while online(user) not in [(message["type"], message["data"]["user"]) for message in answer["messages"]]:
-        assert answer["reason"] == "messages", "others may come as well, but nobody waits in vain"
+        assert answer["reason"] == "messages", "others may come as well, but no poll waits in vain"
         answer = watched_stack.poll(WATCHER, client="parked", after=answer["cursor"], timeout=10)
 
 
 def test_comes_back(watched_stack, watcher, user):
-    """who has left and comes back is told as often as that happens"""
+    """each leaving and coming back is told, as often as it happens"""
     for times in (1, 2):
         watched_stack.poll(user, timeout=0.2)
         eventually(lambda: len(watcher.of(user)) == 2 * times, "it came and left")
@@ -234,32 +235,32 @@ def test_client_that_vanishes(watched_stack, watcher, user):
 
 
 def test_leaves_nothing(watched_stack, user):
-    """a name that only polled is in no list when it has left, and whatever else there is of it has an end"""
+    """a name that only polled is in no list when it has left, and its other keys expire"""
     watched_stack.park(user, timeout=4, after=0).leave()
     comes(watched_stack, user)
     redis = watched_stack.redis
-    eventually(lambda: redis.zscore("letterbox:names", user) is None, "the name has gone", deadline=30)
-    assert redis.zscore("letterbox:online", user) is None and not redis.exists(f"presence:{{{user}}}")
-    assert all(redis.pttl(key) != -1 for key in redis.keys(f"*{user}*"))
+    eventually(lambda: redis.zscore(shared_key("names", user), user) is None, "the name has gone", deadline=30)
+    assert redis.zscore(shared_key("online", user), user) is None and not redis.exists(key("presence", user))
+    assert all(redis.pttl(key) != -1 for key in watched_stack.keys(f"*{user}*"))
 
 
 def test_nobody_wants_events(stack, user):
-    """without --events-to who stays away leaves all the same, and no event is kept"""
+    """without --events-to a user who stays away still leaves, and no event is kept"""
     stack.park(user, timeout=4).leave()
     comes(stack, user)
     leaves(stack, user)
-    eventually(lambda: stack.redis.zscore("letterbox:names", user) is None, "the name has gone")
-    assert not stack.redis.exists("letterbox:events")
+    eventually(lambda: stack.redis.zscore(shared_key("names", user), user) is None, "the name has gone")
+    assert not stack.redis.exists(shared_key("events", user))
 
 
 def told(stack, reader, event):
-    """Whether that event is in somebody's mailbox."""
+    """Whether that event is in a user's mailbox."""
     messages = stack.look(reader, after=0, client="reader", limit=1000)["messages"]
     return event in [(message["type"], message["data"]["user"]) for message in messages]
 
 
 def test_events_to_a_group(new_stack, users):
-    """events may go to a group: each member is told, also who is away"""
+    """events may go to a group: each member is told, also those who are away"""
     stack = new_stack(events_to="group:watchers")
     user, *watchers = users(3)
     for watcher in watchers:
@@ -270,7 +271,7 @@ def test_events_to_a_group(new_stack, users):
 
 
 def test_events_to_everybody(new_stack, users):
-    """events may go to everybody who is online: whoever waits is told who comes"""
+    """events may go to every user who is online: a user who waits is told of others who come"""
     stack = new_stack(events_to="*")
     first, second = users(2)
     stack.park(first, after=0)
@@ -280,7 +281,7 @@ def test_events_to_everybody(new_stack, users):
 
 
 def test_alive_is_online(watched_stack, user):
-    """whoever says to be there by /alive is online as by a poll"""
+    """a heartbeat to /alive makes its user online, as a poll does"""
     assert watched_stack.get("/alive", user=user, client="page").status == 200
     comes(watched_stack, user)
     assert [client["client"] for client in show(watched_stack, user)["clients"]] == ["page"]
@@ -298,14 +299,14 @@ def test_locked_is_shown(stack, user):
 # --- programs and Redis come and go
 
 def test_push_program_away(apart_watcher, users):
-    """events of what happens while letterbox-push is away are told when it is back, in their order"""
+    """events that happen while letterbox-push is away are told when it is back, in their order"""
     stack = apart_watcher.stack
     early, late = users(2)
     stack.poll(early, timeout=0.2)
     eventually(lambda: online(early) in apart_watcher.of(early), "its coming is told")
     stack.end("push", signal.SIGKILL)
     stack.poll(late, timeout=0.2)
-    eventually(lambda: stack.redis.zscore("letterbox:online", late), "it is noted")
+    eventually(lambda: stack.redis.zscore(shared_key("online", late), late), "it is noted")
     assert stack.service("start").returncode == 0
     eventually(lambda: set(apart_watcher.of(early, late)) == {online(early), offline(early), online(late), offline(late)}, "all is told", deadline=30)
     for user in (early, late):
@@ -313,7 +314,7 @@ def test_push_program_away(apart_watcher, users):
 
 
 def test_push_program_killed(apart_watcher, users):
-    """a letterbox-push that is killed again and again while it tells of many loses none"""
+    """a letterbox-push that is killed again and again while it tells many events loses none"""
     stack = apart_watcher.stack
     names = users(120)
     for number, name in enumerate(names):
@@ -335,7 +336,7 @@ def test_push_program_killed(apart_watcher, users):
 
 
 def test_two_polls(private_watcher, user):
-    """a user who polls at two programs in turns comes once and leaves once, also where one of them is killed"""
+    """a user who polls at two programs in turns comes once and leaves once, also if one of them is killed"""
     stack = private_watcher.stack
     polls = TwoPolls(stack, hashed=False, events_to=WATCHER)
     try:
@@ -352,8 +353,9 @@ def test_two_polls(private_watcher, user):
         polls.end()
 
 
+@pytest.mark.one_redis
 def test_redis_emptied(private_watcher, users):
-    """who is parked while Redis is emptied and its connections are cut is online again in seconds, without a new poll"""
+    """a user whose poll is parked while Redis is emptied and its connections are cut is online again in seconds, without a new poll"""
     stack = private_watcher.stack
     names = sorted(users(20))
     parked = [stack.park(name) for name in names]
@@ -365,8 +367,9 @@ def test_redis_emptied(private_watcher, users):
     assert all(poll.waits() for poll in parked)
 
 
+@pytest.mark.one_redis
 def test_redis_away(private_watcher, user):
-    """who polls while Redis is away is online when it is back; /users is 503 meanwhile"""
+    """a user who polls while Redis is away is online when it is back; /users is 503 meanwhile"""
     stack = private_watcher.stack
     parked = stack.park(user)
     comes(stack, user)

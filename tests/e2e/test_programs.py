@@ -14,11 +14,11 @@ import redis
 
 from expect import data, is_accepted
 from fcgi_peer import Peer
-from stack import BUILD, Program, Stack, environment, new_directory, spare_port
+from stack import BUILD, VERSION, Program, Stack, environment, new_directory, spare_port
 from waits import eventually
 from web import DEADLINE
 
-BOTH = ("redis", "redis-user", "redis-password-file", "redis-db", "listen", "workers", "log", "check", "help", "version", "client-life", "events-to")
+BOTH = ("redis", "redis-user", "redis-password-file", "redis-db", "redis-prefix", "listen", "workers", "log", "check", "acl", "settings", "help", "version", "client-life", "events-to")
 PRIVATE = ("key-file", "push-rate", "token-life", "redis-replicas", "body-max", "recipients-max", "broadcast-max", "group-max")
 FLAGS = {"poll": BOTH + ("open", "origin", "jwt-key", "jwt-audience", "lanes", "poll-timeout", "poll-timeout-max", "push-listen") + PRIVATE,
          "push": BOTH + PRIVATE + ("mailbox-max", "mailbox-life")}
@@ -33,12 +33,22 @@ def run(program, *arguments, **settings):
 
 
 def is_refusal(ended, *words):
-    """It did not start, and one clear line on stderr says why."""
+    """The program did not start, and one clear line on stderr says why."""
     status, out, err = ended
     assert status not in (0, None) and status > 0, ended
     assert out == "" and len(err.strip().splitlines()) == 1, ended
     for word in words:
         assert word in err, ended
+    return True
+
+
+def is_fault(ended, *words):
+    """--check has found one error, and names it."""
+    status, out, err = ended
+    errors = [line for line in out.splitlines() if line.startswith("error: ")]
+    assert (status, err, len(errors)) == (1, "", 1), ended
+    for word in words:
+        assert word in errors[0], ended
     return True
 
 
@@ -49,16 +59,14 @@ def test_help(program):
     assert status == 0 and err == ""
     for flag in FLAGS[program]:
         assert f"--{flag}" in out
-        if flag not in ("help", "version", "check"):
+        if flag not in ("help", "version", "check", "acl", "settings"):
             assert "LETTERBOX_" + flag.upper().replace("-", "_") in out
 
 
 @PROGRAMS
 def test_version(program):
     """--version prints the program's name and version, and exits 0"""
-    status, out, err = run(program, "--version")
-    assert status == 0 and err == "" and len(out.strip().splitlines()) == 1
-    assert "letterbox" in out.lower() and any(letter.isdigit() for letter in out)
+    assert run(program, "--version") == (0, f"letterbox-{program} {VERSION}\n", "")
 
 
 @PROGRAMS
@@ -81,7 +89,7 @@ def test_bad_value(program, flag, value):
                                                   ("push", "body-max", "0"), ("push", "recipients-max", "0"), ("push", "mailbox-max", "0"), ("push", "mailbox-life", "0"),
                                                   ("push", "mailbox-max", "1e3")])
 def test_bad_own_value(program, flag, value):
-    """a bad value of a flag that only one program has is refused as clearly"""
+    """a bad value of a flag that only one program has is refused just as clearly"""
     assert is_refusal(run(program, f"--{flag}", value), flag)
 
 
@@ -102,7 +110,7 @@ def test_bad_environment(program):
 @PROGRAMS
 def test_flag_wins(program):
     """a flag wins over the environment"""
-    assert is_refusal(run(program, "--check", "--redis-timeout", "0.3", "--redis", "unix:/nonexistent/flag.sock", redis="unix:/nonexistent/environment.sock"), "/nonexistent/flag.sock")
+    assert is_fault(run(program, "--check", "--redis-timeout", "0.3", "--redis", "unix:/nonexistent/flag.sock", redis="unix:/nonexistent/environment.sock"), "/nonexistent/flag.sock")
 
 
 @PROGRAMS
@@ -113,7 +121,7 @@ def test_no_listening_socket(program, stack):
 
 @PROGRAMS
 def test_no_signals(program, tmp_path):
-    """a program that can't read signals, so that nobody could end it, does not start and says why"""
+    """a program that can't read signals, and so could not be ended, does not start and says why"""
     def few():  # standard streams and the log
         resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
 
@@ -125,15 +133,15 @@ def test_no_signals(program, tmp_path):
 @PROGRAMS
 @pytest.mark.parametrize("address", ["unix:/nonexistent/redis.sock", "127.0.0.1:{port}", "[::1]:{port}"])
 def test_check_without_redis(program, address):
-    """--check fails with one clear line where Redis does not answer"""
+    """--check finds one error if Redis does not answer"""
     address = address.format(port=spare_port())
-    assert is_refusal(run(program, "--check", "--redis-timeout", "0.3", "--redis", address), address.removeprefix("unix:"))
+    assert is_fault(run(program, "--check", "--redis-timeout", "0.3", "--redis", address), address.removeprefix("unix:"))
 
 
 @PROGRAMS
 def test_check(program, private_stack):
-    """--check succeeds where Redis is there, needs no listening socket, and leaves nothing in Redis"""
-    eventually(lambda: private_stack.get("/users").json["online"] == 0, "who asked whether all is well has left")
+    """--check succeeds if Redis is there, needs no listening socket, and leaves nothing in Redis"""
+    eventually(lambda: private_stack.get("/users").json["online"] == 0, "the user whose poll tested the stack has left")
     before = set(private_stack.redis.keys("*"))
     status, _, err = run(program, "--check", "--redis-timeout", "0.3", "--redis", f"unix:{private_stack.socket('redis')}")
     assert status == 0, err
@@ -142,11 +150,11 @@ def test_check(program, private_stack):
 
 @PROGRAMS
 def test_check_something_else(program):
-    """--check fails where something answers that is not Redis, or says nothing at all"""
+    """--check fails if a server other than Redis answers, or one that says nothing at all"""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        assert is_refusal(run(program, "--check", "--redis-timeout", "0.3", "--redis", f"127.0.0.1:{silent.getsockname()[1]}"))
+        assert is_fault(run(program, "--check", "--redis-timeout", "0.3", "--redis", f"127.0.0.1:{silent.getsockname()[1]}"))
 
 
 @PROGRAMS
@@ -174,10 +182,10 @@ def test_stale_socket(program, stack):
 
 @PROGRAMS
 def test_listen_where_impossible(program, stack):
-    """--listen on a path that cannot be is refused with a clear line"""
+    """--listen on an impossible path is refused with a clear line"""
     for path in ("/nonexistent/directory/x.sock", "/tmp/" + "x" * 200, "/dev/null"):
         assert is_refusal(run(program, "--listen", path, "--redis", f"unix:{stack.socket('redis')}"))
-    assert os.stat("/dev/null"), "and what stands there is left alone"
+    assert os.stat("/dev/null"), "the file there is left alone"
 
 
 @PROGRAMS
@@ -198,6 +206,83 @@ def test_listen_on_tcp(program, stack):
 
     eventually(connected, "it listens")
     assert started.end() == 0
+
+
+# --- who may push, without a key
+
+KEY = "key-of-back-ends-0123"
+
+
+@pytest.fixture
+def place():
+    directory = new_directory()
+    yield directory
+    shutil.rmtree(directory)
+
+
+def begins(program, place, stack, private_socket, *more, **popen):
+    """A program whose private face is on this socket; its public face, if it has one, on a path."""
+    option = "--listen" if program == "push" else "--push-listen"
+    public = [] if program == "push" else ["--listen", place / "public.sock"]
+    return Program(program, *public, option, private_socket, "--redis", f"unix:{stack.socket('redis')}", *more, **popen)
+
+
+def everywhere():
+    """A socket on all addresses, which is reached only by loopback here."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+    one.bind(("0.0.0.0", 0))
+    one.listen()
+    return one
+
+
+@PROGRAMS
+def test_no_key_for_the_world(program, stack, place):
+    """without a key the private face is not served where other machines can connect: the program ends and says why"""
+    refused = begins(program, place, stack, f"0.0.0.0:{spare_port()}")
+    assert refused.wait(DEADLINE) == 2
+    assert "--key-file" in refused.said() and "0.0.0.0:" in refused.said() and len(refused.said().splitlines()) == 1, refused.said()
+
+
+@PROGRAMS
+def test_no_key_for_an_inherited_socket(program, stack, place):
+    """the same holds for a socket that the program was handed"""
+    with everywhere() as one:
+        refused = begins(program, place, stack, f"fd:{one.fileno()}", pass_fds=[one.fileno()])
+        assert refused.wait(DEADLINE) == 2 and "--key-file" in refused.said(), refused.said()
+
+
+@PROGRAMS
+def test_key_for_the_world(program, stack, place):
+    """with a key the private face may be on any socket, and the program says who may come in"""
+    (place / "key").write_text(KEY)
+    with everywhere() as one:
+        started = begins(program, place, stack, f"fd:{one.fileno()}", "--key-file", place / "key", pass_fds=[one.fileno()])
+        eventually(lambda: "ready:" in started.said(), "it is ready")
+        assert f"the private face is on 0.0.0.0:{one.getsockname()[1]}, for requests with the key" in started.said() and KEY not in started.said()
+        assert started.end() == 0
+
+
+@PROGRAMS
+@pytest.mark.parametrize("where", ["path", "loopback", "inherited"])
+def test_no_key_for_this_machine(program, stack, place, where):
+    """without a key the private face is served on a unix socket or on loopback, and the program says that it is open, and where"""
+    inherited = socket.create_server(("127.0.0.1", 0))
+    port = spare_port()
+    asked, told = {"path": (place / "private.sock", f"unix:{place}/private.sock"), "loopback": (f"127.0.0.1:{port}", f"127.0.0.1:{port}"),
+                   "inherited": (f"fd:{inherited.fileno()}", f"127.0.0.1:{inherited.getsockname()[1]}")}[where]
+    with inherited:
+        started = begins(program, place, stack, asked, pass_fds=[inherited.fileno()])
+        eventually(lambda: "ready:" in started.said(), "it is ready")
+        assert f"the private face is on {told}, open to every program that can connect: no --key-file" in started.said(), started.said()
+        assert started.end() == 0
+
+
+def test_public_face_alone_says_nothing_of_it(stack, place):
+    """a program that has no private face does not say who may push"""
+    started = Program("poll", "--listen", place / "public.sock", "--redis", f"unix:{stack.socket('redis')}").listens(place / "public.sock")
+    eventually(lambda: "ready:" in started.said(), "it is ready")
+    assert "private face" not in started.said() and started.end() == 0
 
 
 @PROGRAMS
@@ -227,7 +312,7 @@ def test_log_file(stack):
 
 
 def test_log_rotation(stack):
-    """SIGHUP opens the log file anew, so that it can be rotated"""
+    """SIGHUP reopens the log file, so that it can be rotated"""
     directory = new_directory()
     log, path = directory / "log", directory / "poll.sock"
     started = Program("poll", "--listen", path, "--redis", f"unix:{stack.socket('redis')}", "--log", log).listens(path)
@@ -249,7 +334,7 @@ def guarded_redis():
     """A Redis on loopback that lets in only a named user with a password. Yields its port and the password's file."""
     directory, port = new_directory(), spare_port()
     acl = directory / "users.acl"
-    # An ordinary user's rights: nothing that administrates, except that it may interrupt its own blocked connections, and end those of before.
+    # An ordinary user's rights: nothing that administrates, except that it may interrupt its own blocked connections, and end those from before.
     acl.write_text(f"user default off\nuser {USER} on #{hashlib.sha256(PASSWORD.encode()).hexdigest()} ~*:{{*}} ~letterbox:* +@all -@admin -@dangerous +client|unblock +client|kill +info\n"
                    "user test on nopass ~* &* +@all\n")
     password = directory / "password"
@@ -309,5 +394,5 @@ def test_check_with_password(guarded_redis, program):
     for arguments in (["--redis-user", USER, "--redis-password-file", wrong], ["--redis-user", "nobody", "--redis-password-file", password], ["--redis-password-file", password], [],
                       ["--redis-user", USER, "--redis-password-file", password, "--redis-db", 9999]):
         ended = run(program, *address, *arguments)
-        assert is_refusal(ended, str(port))
-        assert PASSWORD not in ended[2] and "not it" not in ended[2], "secrets are not for logs"
+        assert is_fault(ended, str(port))
+        assert PASSWORD not in ended[1] and "not it" not in ended[1], "secrets are not for logs"

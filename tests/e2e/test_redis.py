@@ -45,7 +45,7 @@ def test_push_while_redis_is_away(private_stack, user):
     assert private_stack.service("start").returncode == 0
     works_again(private_stack, user + "x")
     assert data(parked.answer()) == ["works"]
-    eventually(lambda: data(private_stack.look(user, after=0)) == ["before"], "what was pushed before is there, and nothing else")
+    eventually(lambda: data(private_stack.look(user, after=0)) == ["before"], "the message from before is there, and nothing else")
 
 
 def test_poll_begun_while_redis_is_away(private_stack, user):
@@ -59,7 +59,7 @@ def test_poll_begun_while_redis_is_away(private_stack, user):
 
 
 def test_batch_while_redis_is_away(private_stack, users):
-    """while Redis is away a batch is 503, each recipient of it"""
+    """while Redis is away a batch is 503, and so is each recipient"""
     names = users(3)
     private_stack.end("redis")
     answer = private_stack.push(names, "lost")
@@ -113,7 +113,7 @@ def test_connections_cut_again_and_again(private_stack, user):
         parked.leave()
     eventually(lambda: private_stack.get("/poll", user=user, after=cursor, timeout=0).status == 200, "polls are answered")
     got += data(private_stack.look(user, after=cursor))
-    # A push that was cut may have been taken and not have heard of it; then it was sent again.
+    # A push that was cut may have been taken without an answer; then it was sent again.
     assert sorted(set(got), key=int) == [str(number) for number in range(30)]
     assert got == sorted(got, key=int)
 
@@ -156,7 +156,7 @@ def test_kept_over_restart(private_stack, user):
 
 
 def test_file_lacks_the_last(private_stack, user):
-    """where Redis comes back without a message that was delivered, the next one is got by who had it, once and without a reset"""
+    """if Redis comes back without a message that was delivered, the client that had it gets the next one once and without a reset"""
     first = private_stack.pushed(user, "first")
     [file] = (private_stack.dir / "redis" / "appendonlydir").glob("*.incr.aof")
     eventually(lambda: b'"first"' in file.read_bytes(), "it is in the file")
@@ -177,7 +177,7 @@ def test_file_lacks_the_last(private_stack, user):
 
 
 def test_hung(private_stack, user):
-    """while Redis hangs a push is 503 store_unavailable in bounded time, and when it wakes all goes on"""
+    """while Redis hangs a push is 503 store_unavailable in bounded time, and when it wakes everything works on"""
     parked = private_stack.park(user, after=0)
     private_stack.kill("redis", signal.SIGSTOP)
     try:
@@ -190,7 +190,7 @@ def test_hung(private_stack, user):
 
 
 def test_full(private_stack, user):
-    """while Redis is out of memory a push is 503 store_unavailable, and what is kept can be read"""
+    """while Redis is out of memory a push is 503 store_unavailable, and messages that are kept can be read"""
     private_stack.pushed(user, "kept")
     private_stack.redis.config_set("maxmemory", "1")
     assert is_unavailable(private_stack.push(user, "lost"))

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Restarted under load, killed under load, dying again and again: nobody is turned away who need not be."""
+"""Restarted under load, killed under load, dying again and again: no request fails that need not."""
 
 import asyncio
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
-import textwrap
+import tempfile
 import time
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 import fcgi_peer
 from expect import data, is_accepted, is_error, seq
 from fcgi_peer import Peer
-from stack import BUILD, PARTS, PARTS_APART, ROOT, Program, alive, environment
+from stack import BUILD, PARTS, PARTS_APART, SCRIPTS, Program, alive, environment
 from waits import SOON, eventually
 from web import AsyncConnection, target
 
@@ -27,16 +28,16 @@ WHERE = {"poll": ("GET", "/poll", "user=alice&timeout=0"), "push": ("GET", "/mai
 
 
 class Client:
-    """A client with manners: it keeps its cursor, and comes back when it was told to. It ends with the last message."""
+    """A well-behaved client: it keeps its cursor, and comes back when it was told to. It ends with the last message."""
 
     def __init__(self, user, name):
         self.user = user
         self.name = name
         self.cursor = "0"
         self.messages = []  # (id, data)
-        self.pauses = []  # what it was told by programs that ended
-        self.refused = []  # answers that were none
-        self.cut = []  # the heads of streams that ended as none should
+        self.pauses = []  # the pauses that programs told it as they ended
+        self.refused = []  # answers that refused it
+        self.cut = []  # the heads of streams that were cut off
 
     async def run(self, port):
         connection = await AsyncConnection.open(port)
@@ -60,7 +61,7 @@ class Client:
 
 
 class Listener(Client):
-    """The same by streams, one after the other, each from the id at which the last one ended."""
+    """The same with streams, one after the other, each from the id at which the last one ended."""
 
     async def run(self, port):
         while not self.messages or self.messages[-1][1] != LAST:
@@ -72,7 +73,7 @@ class Listener(Client):
             await asyncio.sleep(pause / 1000)
 
     async def listen(self, reader):
-        """One stream: after how long to come back."""
+        """One stream. Returns after how long to come back."""
         event, pause, ended = None, 1000, False
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         while not ended and (line := (await reader.readline()).decode()):
@@ -119,7 +120,7 @@ class Pusher:
 
 
 class Load:
-    """A hundred clients, of which half have streams, and a few pushers at work while something is done to the stack."""
+    """A hundred clients, half of which have streams, and a few pushers at work while a function is run."""
 
     def __init__(self, users):
         self.clients = [kind(user, name) for user in users for kind, name in ((Client, "laptop"), (Listener, "phone"))]
@@ -127,10 +128,10 @@ class Load:
         self.users = users
 
     async def during(self, stack, what):
-        """Runs what(), a function that blocks, in the middle of it; returns when every client has its last message."""
+        """Runs what(), a function that blocks, in the middle of the load; returns when every client has its last message."""
         stop = asyncio.Event()
         polling = [asyncio.ensure_future(client.run(stack.port)) for client in self.clients]
-        # Who comes first would acknowledge, for all, what another has not asked for yet.
+        # The first client to come would acknowledge, for all, messages that another has not asked for yet.
         for user in self.users:
             await asyncio.to_thread(stack.has_polls, user, 2)
         pushing = [asyncio.ensure_future(pusher.run(stack.port, stop)) for pusher in self.pushers]
@@ -147,7 +148,7 @@ class Load:
         return self
 
     def check(self):
-        """Every accepted push came to every client once, in order, and nothing that nobody has sent."""
+        """Every accepted push came to every client once, in order, and nothing else."""
         for client in self.clients:
             accepted = {id: text for pusher in self.pushers for id, text in pusher.accepted[client.user].items()}
             accepted[self.last[client.user]] = LAST
@@ -201,7 +202,7 @@ def test_restart_under_load(new_stack, users, apart):
 
 
 def test_restart_the_other_way(private_stack, users):
-    """a restart makes two programs of one, or one of two, under load: not one request fails, and nobody misses a message"""
+    """a restart makes two programs of one, or one of two, under load: not one request fails, and no client misses a message"""
     stack = private_stack
     ran = [stack.pids()]
 
@@ -262,7 +263,7 @@ def test_restart_is_refused(private_stack, user, other_way):
 
 
 def test_restart_with_another_configuration(private_stack, user):
-    """a restart after nginx's configuration was changed has nginx read it, and leaves it alone otherwise"""
+    """a restart after nginx's configuration was changed has nginx read it, and leaves nginx alone otherwise"""
     workers = private_stack.nginx_workers()
     assert private_stack.service("restart").returncode == 0
     assert private_stack.nginx_workers() == workers
@@ -276,7 +277,7 @@ def test_restart_with_another_configuration(private_stack, user):
 
 
 def test_restart_starts_what_is_missing(apart_stack, user):
-    """a restart starts what does not run, and replaces the rest"""
+    """a restart starts the parts that do not run, and replaces the rest"""
     apart_stack.pushed(user, "kept")
     before = apart_stack.pids()
     apart_stack.end("poll", signal.SIGKILL)
@@ -287,35 +288,111 @@ def test_restart_starts_what_is_missing(apart_stack, user):
     assert data(apart_stack.look(user, after=0)) == ["kept"]
 
 
-def test_recipe(private_stack, user):
-    """the script of the README, with plain spawn-fcgi and multiwatch, starts one program for both faces, and run again replaces it"""
-    directory = private_stack.dir
-    recipe = textwrap.dedent(re.search(r"^   mkdir -p /run/letterbox .*?(?=^   ```$)", (ROOT / "README.md").read_text(), re.M | re.S)[0])
-    for place, ours in (("/run/letterbox", directory / "recipe"), ("/usr/local/bin", BUILD.resolve()), ("/var/log", directory / "log"),
-                        ("127.0.0.1:6379", f"unix:{private_stack.socket('redis')}"), ("-U www-data -G www-data ", ""), ("-u www-data ", "")):
-        assert place in recipe
-        recipe = recipe.replace(place, str(ours))
+# --- the programs alone, with an nginx and a Redis that are there already
 
-    def run():
-        ended = subprocess.run(["sh", "-c", recipe], env=environment({"open": 1}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=30)
-        assert ended.returncode == 0
-        return int((directory / "recipe" / "poll.pid").read_text())
+class Server:
+    """scripts/service --programs as it is installed, on the Redis of a stack."""
 
-    pid = run()
-    try:
-        with Peer(directory / "recipe" / "poll.sock") as parked:
-            parked.send(fcgi_peer.request("GET", "/poll", f"user={user}&timeout=20"))
-            private_stack.has_polls(user, 1)
-            old, pid = pid, run()
-            assert parked.receive().json["reason"] == "shutdown"
-        eventually(lambda: not alive(old), "the old one has ended")
-        assert sorted(path.name for path in (directory / "recipe").iterdir()) == ["poll.pid", "poll.sock", "push.sock"]
-        for part, where in WHERE.items():
-            with Peer(directory / "recipe" / f"{part}.sock") as peer:
-                assert peer.exchange(*where).status == 200
-    finally:
-        os.kill(pid, signal.SIGTERM)
-        eventually(lambda: not alive(pid), "it has ended")
+    def __init__(self, stack):
+        share = stack.dir / "usr/share/letterbox/scripts"
+        shutil.copytree(SCRIPTS / "lib", share / "lib")
+        shutil.copy(SCRIPTS / "service", share)
+        (stack.dir / "usr/bin").symlink_to(BUILD.resolve())
+        self.script, self.dir, self.redis = share / "service", stack.dir / "server", f"unix:{stack.socket('redis')}"
+
+    def service(self, verb, **settings):
+        """Returns how it ended; its output is in .stdout."""
+        env = environment({"redis": self.redis, "build": "", "skip_build": 0} | settings)
+        with tempfile.TemporaryFile("a+") as output:
+            ended = subprocess.run([self.script, verb, "--programs", "--dir", self.dir], env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=90)
+            output.seek(0)
+            ended.stdout = output.read()
+        return ended
+
+    def pid(self, part="poll"):
+        return int((self.dir / f"run/{part}.pid").read_text())
+
+    def peer(self, face):
+        return Peer(self.dir / f"run/{face}.sock")
+
+
+@pytest.fixture
+def server(private_stack):
+    one = Server(private_stack)
+    yield one
+    ended = one.service("stop")
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_programs_alone(private_stack, server, user):
+    """scripts/service --programs starts one program for both faces, and run again replaces it, with its polls answered and nothing left over"""
+    ended = server.service("restart")
+    assert ended.returncode == 0 and f"{server.dir.resolve()}/run/poll.sock" in ended.stdout, ended.stdout
+    old = server.pid()
+    with server.peer("poll") as parked:
+        parked.send(fcgi_peer.request("GET", "/poll", "timeout=20", MAILBOX_USER=user))
+        private_stack.has_polls(user, 1)
+        ended = server.service("restart")
+        assert ended.returncode == 0, ended.stdout
+        assert parked.receive().json["reason"] == "shutdown"
+    eventually(lambda: not alive(old), "the old one has ended")
+    assert server.pid() != old
+    assert sorted(path.name for path in (server.dir / "run").iterdir()) == ["letterbox-poll", "lock", "poll.pid", "poll.sock", "push.sock"]
+    assert server.service("status").stdout == f"poll: runs, pid {server.pid()}\n"
+    with server.peer("push") as peer:
+        assert peer.exchange("GET", "/readyz").status == 200
+
+
+def test_programs_alone_are_closed(server, user):
+    """such a program believes no user=, unless it is told to"""
+    assert server.service("start").returncode == 0
+    with server.peer("poll") as peer:
+        assert peer.exchange("GET", "/poll", f"user={user}&timeout=0").status == 401
+    assert server.service("restart", open=1).returncode == 0
+    with server.peer("poll") as peer:
+        assert peer.exchange("GET", "/poll", f"user={user}&timeout=0").status == 200
+
+
+def test_programs_alone_apart(server):
+    """there may be two programs, one for each face"""
+    assert server.service("start", apart=1).returncode == 0
+    assert server.service("status").stdout == f"poll: runs, pid {server.pid()}\npush: runs, pid {server.pid('push')}\n"
+    for face in ("poll", "push"):
+        with server.peer(face) as peer:
+            assert peer.exchange("GET", "/readyz").status == 200
+
+
+@pytest.mark.parametrize("trouble", ["settings", "redis", "log"])
+def test_programs_alone_with_a_successor_that_is_no_good(server, trouble):
+    """a successor whose settings are wrong, whose Redis is away or whose log can't be written changes nothing: the old one goes on, and the exit status says so"""
+    assert server.service("start").returncode == 0
+    old = server.pid()
+    if trouble == "log":
+        log = server.dir / "log/poll.log"
+        log.rename(server.dir / "log/before.log")
+        log.mkdir()
+    settings = {"settings": {"poll_timeout": "nonsense"}, "redis": {"redis": "unix:/nonexistent/redis.sock"}, "log": {}}[trouble]
+    ended = server.service("restart", **settings)
+    assert ended.returncode not in (0, 2) and "the old one goes on" in ended.stdout, ended.stdout
+    assert server.pid() == old and alive(old) and not list((server.dir / "run").glob("*.next.*"))
+    for face in ("poll", "push"):
+        with server.peer(face) as peer:
+            assert peer.exchange("GET", "/readyz").status == 200
+    if trouble == "log":
+        log.rmdir()
+
+
+def test_programs_alone_kill_nobody_else(server):
+    """a pid file that names another program's process gets no process killed"""
+    assert server.service("start").returncode == 0
+    ours = server.pid()
+    with subprocess.Popen(["sleep", "600"]) as stranger:
+        try:
+            (server.dir / "run/poll.pid").write_text(f"{stranger.pid}\n")
+            assert server.service("restart").returncode == 0
+            assert stranger.poll() is None and server.pid() not in (stranger.pid, ours)
+        finally:
+            stranger.kill()
 
 
 # --- the end of a program
@@ -329,7 +406,7 @@ def program(request, private_stack):
 
 
 def test_end_of_a_kept_connection(program):
-    """a program that ends has a kept connection closed by the peer, and answers a request that crosses this"""
+    """a program that ends has a kept connection closed by its peer, and answers a request that crosses that"""
     ending, path, where = program
     with Peer(path) as idle, Peer(path) as used:
         assert idle.exchange(*where).status == used.exchange(*where).status == 200
@@ -353,7 +430,7 @@ def test_end_with_a_silent_peer(program):
 
 
 def test_end_with_requests_in_the_backlog(program):
-    """whoever waits in the backlog as a program is told to end is still served"""
+    """a request that waits in the backlog as a program is told to end is still served"""
     ending, path, where = program
     ending.send_signal(signal.SIGSTOP)
     waiting = [Peer(path).send(fcgi_peer.request(*where)) for _ in range(100)]
@@ -367,7 +444,7 @@ def test_end_with_requests_in_the_backlog(program):
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2], ids=["USR1", "USR2"])
 def test_signals_of_multiwatch(program, number):
-    """SIGUSR1 ends a program as SIGTERM does, SIGUSR2 opens its log anew as SIGHUP does: these are what multiwatch passes on"""
+    """SIGUSR1 ends a program as SIGTERM does, SIGUSR2 reopens its log as SIGHUP does: these are the signals that multiwatch passes on"""
     ending, path, where = program
     ending.send_signal(number)
     if number == signal.SIGUSR2:
@@ -381,7 +458,7 @@ def test_signals_of_multiwatch(program, number):
 
 @both_ways
 def test_killed_under_load(new_stack, users, apart):
-    """all programs killed again and again under load: a push fails only where it was in flight, and none that was accepted is lost"""
+    """all programs killed again and again under load: a push fails only if it was in flight, and none that was accepted is lost"""
     stack = new_stack(workers=2, apart=apart)
     kills = 3
 
@@ -426,7 +503,7 @@ def test_requests_while_it_is_down(either_stack, user, part):
 
 @pytest.mark.parametrize("apart, part", [(0, "poll"), (1, "poll"), (1, "push")])
 def test_dies_again_and_again(new_stack, apart, part):
-    """a program that dies at once again and again is given up after a few starts; status and log say so, and start begins anew"""
+    """multiwatch gives up after a few starts of a program that dies at once; status and log say so, and start begins again"""
     stack = new_stack(apart=apart)
     stack.crashes = True
     starts = stack.dir / "starts"
@@ -436,7 +513,7 @@ def test_dies_again_and_again(new_stack, apart, part):
     broken.chmod(0o755)
     keeper = stack.keeper(part)
     stack.kill(part, signal.SIGKILL)
-    eventually(lambda: not alive(keeper), "it is given up")
+    eventually(lambda: not alive(keeper), "multiwatch gives up")
     assert 1 < len(starts.read_text().splitlines()) <= 12
     ended = stack.service("status")
     assert ended.returncode == 3 and re.search(rf"^{part}: does not run; it died again and again, see .*/log/{part}\.log$", ended.stdout, re.M), ended.stdout

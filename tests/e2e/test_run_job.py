@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""scripts/run-job, called as a back end or somebody at a terminal calls it."""
+"""scripts/run-job, called as by a back end or at a terminal."""
 
 import os
 import pty
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from background import Background
+from proxy import Proxy
 from stack import SCRIPTS, Stack, alive, environment, new_directory, spare_port
 from waits import eventually
 
@@ -28,7 +29,7 @@ def place():
 
 
 class Job(Background):
-    """A scripts/run-job; what it prints is in .out() and .err()."""
+    """A scripts/run-job; its output is in .out() and .err()."""
 
     def __init__(self, place, url, user, *arguments, **settings):
         self.tmp = place / "tmp"
@@ -81,7 +82,7 @@ def said(stack, user, type="job"):
 
 
 def states(messages):
-    """The states in order, progress once however often it came."""
+    """The states in order, progress only once, however often it came."""
     names = [message["state"] for message in messages]
     return [name for at, name in enumerate(names) if at == 0 or name != names[at - 1]]
 
@@ -99,7 +100,7 @@ def python(program):
 
 
 def test_job(run, user):
-    """a job is told of as started and done, with its status, time and last lines, and prints what it prints"""
+    """a job is reported as started and done, with its status, time and last lines, and its output is passed on"""
     status, messages, job = run("--id", "report-7", "--", "sh", "-c", "echo one; echo two >&2; echo three; exit 3")
     assert status == 3 and job.out() == b"one\nthree\n" and job.err() == "two\n"
     started, done = messages[0], messages[-1]
@@ -110,7 +111,7 @@ def test_job(run, user):
 
 
 def test_options(stack, place, user):
-    """type, title and ttl are those of the messages, --quiet keeps the output back, and each job has a name of its own"""
+    """type, title and ttl are those of the messages, --quiet suppresses the output, and each job has a name of its own"""
     for _ in range(2):
         with Job(place, stack.url, user, "--type", "mine", "--title", 'the "report"', "--ttl", 600, "--quiet", "--", "sh", "-c", "echo secret; echo secret >&2") as job:
             assert job.end() == 0 and job.out() == b"" and job.err() == ""
@@ -139,7 +140,7 @@ def test_progress_is_news(stack, place, user):
 
 
 def test_progress_is_bounded(stack, place, user):
-    """a command that prints without end gives a message a second at most"""
+    """a command that prints without end gives at most one message a second"""
     with Job(place, stack.url, user, "--quiet", *python("import time\nend = time.time() + 5\nn = 0\nwhile time.time() < end: n += 1; print(n, flush=True)")) as job:
         assert job.end() == 0
     messages = stack.look(user, after=0, limit=1000)["messages"]
@@ -149,7 +150,7 @@ def test_progress_is_bounded(stack, place, user):
 
 @pytest.mark.parametrize("bar", ["\\r##  12.5%\\r###  42.5%\\r", "\\r 12%[=>  ]\\r 42.5%[==> ]\\r", "x 12%\\r\\nx 42,5 %\\r\\n"], ids=["curl", "wget", "crlf"])
 def test_progress_bar(stack, place, user, bar):
-    """a bar that is drawn over itself by carriage returns is progress line by line"""
+    """a progress bar that overwrites itself by carriage returns is progress line by line"""
     go = place / "go"
     with Job(place, stack.url, user, "--", "sh", "-c", f"printf '{bar.replace('%', '%%')}'; until [ -e '{go}' ]; do sleep 0.1; done") as job:
         line = eventually(lambda: [message for message in said(stack, user) if message["state"] == "progress"], "there is progress", deadline=PATIENCE)[-1]
@@ -159,7 +160,7 @@ def test_progress_bar(stack, place, user, bar):
 
 
 def test_every_byte(run):
-    """output of every byte there is comes as text: what is not UTF-8 as U+FFFD, and is passed through unharmed"""
+    """output of any bytes comes as text, with U+FFFD for those that are not UTF-8, and is passed through unchanged"""
     octets = b"".join(b"<%c>\n" % code for code in range(256) if code not in b"\r\n")
     status, messages, job = run(*python("import sys; sys.stdout.buffer.write(b''.join(b'<%c>\\n' % code for code in range(256) if code not in b'\\r\\n'))"))
     assert status == 0 and job.out() == octets
@@ -174,13 +175,13 @@ def test_every_byte(run):
                                           (b"\xed\xa0\x80", "\ufffd" * 3), (b"\xf4\x90\x80\x80", "\ufffd" * 4), (b"\xf5a\x80", "\ufffda\ufffd"), (b"a\x00b", "a\ufffdb"),
                                           (b'"\\u0041\\ \t\x1b[1m\x7f', '"\\u0041\\ \t\x1b[1m\x7f'), (b"\xef\xbf\xbf", "\uffff")], ids=repr)
 def test_text(run, octets, text):
-    """a line is kept as it stands where it is UTF-8, with quotes, backslashes and control characters"""
+    """a line is kept as it is if it is UTF-8, with quotes, backslashes and control characters"""
     status, messages, job = run(*python(f"import sys; sys.stdout.buffer.write({octets!r})"))
     assert status == 0 and messages[-1]["tail"] == [text] and job.out() == octets
 
 
 def test_arguments(run):
-    """the command gets its arguments as they stand, and is never taken for a shell's or run-job's own word"""
+    """the command gets its arguments unchanged, and is never taken for a shell's or run-job's own word"""
     odd = ["", " ", "two words", "$HOME `id`", "quote's \"", "a=b", "-n", "grüße", "line\nline"]
     status, messages, job = run(*python("import sys; print(repr(sys.argv[1:]))"), *odd)
     assert status == 0 and job.out().decode() == f"{odd!r}\n"
@@ -196,7 +197,7 @@ def test_standard_input(stack, place, user):
 
 
 def test_much_output(run):
-    """of 100,000 lines each is passed through, and the last twenty are in the result"""
+    """each of 100,000 lines is passed through, and the last twenty are in the result"""
     status, messages, job = run("--", "seq", "100000")
     assert status == 0 and job.out() == b"".join(b"%d\n" % number for number in range(1, 100_001))
     assert messages[-1]["tail"] == [str(number) for number in range(99_981, 100_001)]
@@ -214,13 +215,13 @@ def test_long_lines(run):
 @pytest.mark.parametrize("command, status, signal_", [(["false"], 1, None), (["sh", "-c", "exit 200"], 200, None), (["sh", "-c", "kill -9 $$"], 137, "KILL"),
                                                       (["sh", "-c", "kill -TERM $$"], 143, "TERM"), (["no-such-command"], 127, None)], ids=["false", "200", "KILL", "TERM", "127"])
 def test_status(run, command, status, signal_):
-    """the exit status is the command's, 128 + N where a signal ended it, and the result says so"""
+    """the exit status is the command's, 128 + N if a signal ended it, and the result says so"""
     ended, messages, _ = run("--", *command)
     assert ended == status and states(messages) in (["started", "done"], ["started", "progress", "done"])
     assert (messages[-1]["status"], messages[-1]["signal"]) == (status, signal_)
 
 
-# What says whom a signal has reached, and how often.
+# A command that prints which signals have reached it, and how often.
 HEARS = """
 import signal, sys, time
 heard = []
@@ -254,7 +255,7 @@ def test_signals(stack, place, user, number, default):
 
 
 def test_ctrl_c(stack, place, user):
-    """Ctrl-C at a terminal reaches the command once, and what it says of it is still seen"""
+    """Ctrl-C at a terminal reaches the command once, and its last output is still seen"""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(SCRIPTS / "run-job", ["run-job", user, *python(HEARS)], environment({"url": stack.url}) | {"TMPDIR": str(place)})
@@ -267,7 +268,7 @@ def test_ctrl_c(stack, place, user):
             while chunk := os.read(terminal, 1000):
                 output += chunk
         except OSError:
-            pass  # nobody has the terminal open any more
+            pass  # no process has the terminal open any more
         _, status = os.waitpid(pid, 0)
         pid = None
     finally:
@@ -281,7 +282,7 @@ def test_ctrl_c(stack, place, user):
 
 
 def test_reader_gone(stack, place, user):
-    """a command whose output nobody reads any more ends by SIGPIPE, as it would alone"""
+    """a command whose output is no longer read ends by SIGPIPE, as it would alone"""
     ended = subprocess.run(f"'{SCRIPTS}/run-job' {user} -- yes | head -n 1", shell=True, env=environment({"url": stack.url}), stdout=subprocess.PIPE, timeout=PATIENCE)
     assert ended.stdout == b"y\n"
     done = eventually(lambda: [message for message in said(stack, user) if message["state"] == "done"], "it is done", deadline=PATIENCE)[0]
@@ -289,7 +290,7 @@ def test_reader_gone(stack, place, user):
 
 
 def test_left_running(stack, place, user):
-    """what a command leaves running in the background does not hold up the result"""
+    """a process that a command leaves in the background does not hold up the result"""
     with Job(place, stack.url, user, "--", "sh", "-c", "sleep 600 & echo $!") as job:
         assert job.process.wait(PATIENCE) == 0
         done = said(stack, user)[-1]
@@ -313,7 +314,7 @@ def test_killed(stack, place, user):
 # --- Letterbox is away
 
 def away_then_here(place, user, during):
-    """A job whose Letterbox comes while it runs or after: its messages, in the end."""
+    """A job whose Letterbox comes while it runs or afterwards; returns its messages."""
     stack = Stack()
     stack.port = spare_port()
     try:
@@ -325,7 +326,7 @@ def away_then_here(place, user, during):
 
 
 def test_away_at_first(place, user):
-    """a Letterbox that is away as the command starts gets start, the newest progress and result, in order, when it is there"""
+    """a Letterbox that is away as the command starts gets start, the newest progress and result, in order, once it is back"""
     go = place / "go"
     for stack, job in away_then_here(place, user, ["--", "sh", "-c", f"echo old; echo new; until [ -e '{go}' ]; do sleep 0.1; done; echo end"]):
         eventually(lambda: job.out() == b"old\nnew\n", "the command does not wait", deadline=PATIENCE)
@@ -359,6 +360,16 @@ def test_away_in_the_middle(private_stack, place, user):
         assert private_stack.service("start").returncode == 0
         assert job.end() == 0
     assert states(said(private_stack, user)) == ["started", "progress", "done"]
+
+
+@pytest.mark.parametrize("word", ["lose", "502", "503"])
+def test_answers_lost(stack, place, user, word):
+    """of messages that get no answer or a temporary error, start and result arrive once each, in order"""
+    with Proxy(stack.port, words=[word, "pass", word, word, "pass"] if word != "503" else [word] * 3) as proxy:
+        with Job(place, proxy.url, user, "--", "sh", "-c", "exit 3") as job:
+            assert job.end() == 3
+        assert len({headers["Idempotency-Key"] for _, _, headers, _ in proxy.seen}) == 2
+    assert states(said(stack, user)) == ["started", "done"]
 
 
 def test_away_for_good(place, user):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""scripts/run and scripts/service, as somebody at a terminal uses them."""
+"""scripts/run and scripts/service, used as at a terminal."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from expect import data, is_accepted
-from stack import PARTS, PARTS_APART, SCRIPTS, Face, Stack, alive, children, environment, new_directory, spare_port
+from stack import PARTS, PARTS_APART, ROOT, SCRIPTS, VERSION, Face, Stack, alive, children, environment, new_directory, spare_port
 from waits import eventually, moment
 from web import DEADLINE
 
@@ -54,11 +54,11 @@ class Run:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def said(self):
-        # Opened anew: to seek in the file that the script writes to would move the place where it writes.
+        # Opened again: a seek in the file that the script writes to would move its own position.
         return Path(self.output.name).read_text(errors="replace")
 
     def logs(self):
-        """The end of what each part has said."""
+        """The end of each part's log."""
         ends = []
         for path in sorted((self.dir / "log").glob("*.log")):
             ends += [f"{path.name}: {line}" for line in path.read_text(errors="replace").splitlines()[-12:]]
@@ -91,7 +91,7 @@ class Run:
 
 
 def test_run(user):
-    """scripts/run prints ready and two curl lines, which work as they stand"""
+    """scripts/run prints ready and two curl lines, which work as they are"""
     with Run().ready() as run:
         lines = [line.strip() for line in run.said().splitlines() if line.strip().startswith("curl ")]
         assert len(lines) == 2, run.said()
@@ -149,7 +149,7 @@ def test_run_interrupted_early():
 
 @pytest.mark.parametrize("apart", [0, 1], ids=["one program", "two programs"])
 def test_run_program_dies(user, apart):
-    """a program that dies under scripts/run is started again, and all goes on"""
+    """a program that dies under scripts/run is started again, and everything works on"""
     with Run(apart=apart).ready() as run:
         for part in ["poll", "push"] if apart else ["poll"]:
             dead, = children(run.pid(part))
@@ -163,7 +163,7 @@ def test_run_program_dies(user, apart):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_run_part_ends(part):
-    """when a part of it ends by itself scripts/run says which, takes the rest down and fails"""
+    """when a part ends by itself scripts/run says which, takes the rest down and fails"""
     with Run().ready() as run:
         os.kill(run.pid(part), signal.SIGKILL)
         assert run.process.wait(30) != 0
@@ -238,11 +238,43 @@ def test_service_bad_verb(verb):
     assert ended.returncode == 2 and re.fullmatch(r"scripts/service: .+; see scripts/service --help\n", ended.stderr)
 
 
-@pytest.mark.parametrize("script", ["run", "service", "push", "poll", "run-job", "demo-jobs", "demo-report", "test"])
+@pytest.mark.parametrize("script", ["run", "service", "push", "poll", "run-job", "check", "demo-jobs", "demo-report", "move-mailboxes", "test"])
 def test_help(script):
     """every script explains itself with --help"""
     ended = subprocess.run([SCRIPTS / script, "--help"], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
     assert ended.returncode == 0 and "usage" in ended.stdout.lower() and ended.stderr == ""
+
+
+def test_check_words(tmp_path):
+    """scripts/check-words tells each phrase with its line and what to write instead, also if a line's end divides it, and no part of a word"""
+    def plain(text):
+        return text.replace("_", "")  # which keeps the phrases below from being found here
+
+    def checked(text):
+        document = tmp_path / "document.md"
+        document.write_text(plain(text))
+        ended = subprocess.run([SCRIPTS / "check-words", document], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+        assert ended.stderr == ""
+        return ended.returncode, ended.stdout.replace(f"{document}:", "")
+
+    assert checked("Every client that waits is answered again.\nJanew works beside others.\n") == (0, "")
+    assert checked("Good.\n-- Who_ever waits, by and\n--  b_y. It begins ane_w.\n") == (1, "".join(f"{plain(line)}\n" for line in [
+        "2: who_ever -> name the thing: every client that, any program that", "2: by and b_y -> later, gradually", "3: ane_w -> again"]))
+    status, found = checked("A busy client is not\nread f_or, or *ane_w*; ane_w ane_w\n")
+    assert status == 1 and [line.split(":")[0] for line in found.splitlines()] == ["1", "2", "2", "2"]
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.iterdir() if path.is_file() and os.access(path, os.X_OK)))
+def test_version(script):
+    """every script says of which version it is"""
+    ended = subprocess.run([SCRIPTS / script, "--version"], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{script} {VERSION}\n", "")
+
+
+def test_changelog():
+    """the newest entry of the changelog is of this version, and names its tag"""
+    newest = (ROOT / "tests" / "CHANGELOG.md").read_text().split("\n## ")[1]
+    assert newest.startswith(f"{VERSION} ") and f"`v{VERSION}`" in newest
 
 
 # --- scripts/service
@@ -263,7 +295,7 @@ def test_service_status(apart_stack):
 
 
 def test_service_status_of_one_program(private_stack):
-    """of one program for both faces status has one line, poll: it runs, or both faces do not"""
+    """status has one line, poll, for one program for both faces: it runs, or both faces do not"""
     ended = private_stack.service("status")
     assert ended.returncode == 0 and re.findall(r"(?m)^(\w+): runs, pid \d+$", ended.stdout) == list(PARTS)
     private_stack.end("poll", signal.SIGKILL)
@@ -273,7 +305,7 @@ def test_service_status_of_one_program(private_stack):
 
 @pytest.mark.parametrize("before, asked", [(0, 1), (1, 0)], ids=["one program", "two programs"])
 def test_service_start_leaves_what_runs(new_stack, before, asked):
-    """start leaves one program that runs, or two, as they are, whatever it is asked for, and starts in the same way what is missing"""
+    """start leaves one running program, or two, as they are, whatever it is asked for, and starts what is missing in the same way"""
     stack = new_stack(apart=before)
     pids = stack.pids()
     stack.env["LETTERBOX_APART"] = str(asked)
@@ -292,7 +324,7 @@ def test_service_starts_what_is_missing(new_stack, user, apart, part):
     stack = new_stack(apart=apart)
     before = stack.pids()
     stack.end(part, signal.SIGKILL)
-    if part == "nginx":  # its workers die of their own when they find that nobody leads them
+    if part == "nginx":  # its workers end by themselves when they find that their master has gone
         for pid in set(processes_in(stack.dir)) - set(before.values()) - set(map(stack.keeper, stack.parts)):
             os.kill(pid, signal.SIGKILL)
     ended = stack.service("start")
@@ -309,7 +341,7 @@ def test_service_starts_what_is_missing(new_stack, user, apart, part):
 @pytest.mark.parametrize("verb", ["start", "restart"])
 @pytest.mark.parametrize("face", ["redis", "poll", "push"])
 def test_deleted_socket(either_stack, user, face, verb):
-    """of a part whose socket was deleted, or one of its two, status says so, and start, or restart, puts it right"""
+    """if a part's socket, or one of its two, was deleted, status says so, and start or restart puts it right"""
     stack, part = either_stack, either_stack.serving(face)
     stack.pushed(user, "kept")
     stack.socket(face).unlink()
@@ -327,7 +359,7 @@ def test_deleted_socket(either_stack, user, face, verb):
 
 @pytest.mark.parametrize("part, face", [("redis", "redis"), ("poll", "poll"), ("poll", "push")])
 def test_deleted_socket_under_run(part, face, user):
-    """scripts/service start puts that right under scripts/run as well, which goes on"""
+    """scripts/service start puts that right also under scripts/run, which goes on"""
     with Run().ready() as run:
         before = run.pid(part)
         (run.dir / "run" / f"{face}.sock").unlink()
@@ -341,7 +373,7 @@ def test_deleted_socket_under_run(part, face, user):
 
 @pytest.mark.parametrize("before, after", [(0, 1), (1, 0)], ids=["to two programs", "to one program"])
 def test_restart_the_other_way_under_run(before, after, user):
-    """scripts/run goes on while scripts/service restart makes two programs of one, or one of two, and takes down what there is then"""
+    """scripts/run goes on while scripts/service restart makes two programs of one, or one of two, and at the end takes down what runs then"""
     with Run(apart=before).ready() as run:
         restarted = subprocess.run([SCRIPTS / "service", "restart", "--dir", run.dir], env=environment({"apart": after}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
         assert restarted.returncode == 0 and (run.dir / "run" / "push.pid").exists() == bool(after)
@@ -354,7 +386,7 @@ def test_restart_the_other_way_under_run(before, after, user):
 
 
 def test_service_start_twice(private_stack):
-    """start where all runs changes nothing and succeeds"""
+    """start while everything runs changes nothing and succeeds"""
     before = private_stack.pids()
     ended = private_stack.service("start")
     assert ended.returncode == 0 and private_stack.pids() == before
@@ -385,14 +417,14 @@ def test_service_restart_elsewhere(private_stack, user):
 
 
 def test_service_survives_its_caller(private_stack, user):
-    """what start has started does not end with the session it was started in"""
+    """the programs that start has started do not end with their session"""
     assert private_stack.running() == set(PARTS)
     for pid in private_stack.pids().values():
         assert os.getsid(pid) != os.getsid(0)
 
 
 def test_service_knows_its_own(apart_stack):
-    """a pid file that names somebody else's process is not believed: it is neither running nor killed"""
+    """a pid file that names another program's process is not believed: it counts as not running and is not killed"""
     with subprocess.Popen(["sleep", "600"]) as stranger:
         try:
             apart_stack.end("push", signal.SIGKILL)

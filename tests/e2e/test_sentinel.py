@@ -1,155 +1,25 @@
 # SPDX-License-Identifier: MIT
 """Redis under Sentinel: the master dies, or is replaced; polls stay parked, and no accepted push is lost."""
 
-import itertools
+import json
 import signal
 import socket
 import threading
 import time
-from collections import defaultdict
 
 import pytest
 
 from expect import data, epoch, is_accepted, is_error, seq
-from redis_group import Announcement, Group
+from ongoing import Pusher, Reader, agree
+from redis_group import Announcement
 from stack import Program
 from streams import stand
 from waits import SOON, eventually
 from web import DEADLINE
 
 
-@pytest.fixture
-def new_group():
-    """Makes groups of Redis servers under sentinels, of given settings."""
-    made = []
-
-    def make(**settings):
-        made.append(Group(**settings))
-        return made[-1].start()
-
-    yield make
-    for group in made:
-        group.stop()
-
-
-@pytest.fixture
-def clients():
-    """Begins threads that talk to a stack, and ends them before it goes, however the test does."""
-    begun = []
-
-    def begin(kind, *arguments):
-        begun.append(kind(*arguments))
-        return begun[-1]
-
-    yield begin
-    for thread in begun:
-        thread.ended.set()
-    for thread in begun:
-        thread.join(DEADLINE)
-
-
-@pytest.fixture
-def stack_on(new_stack):
-    """Makes stacks whose programs find Redis by the sentinels of a group."""
-    def make(group, apart=0, **settings):
-        stack = new_stack(apart=apart)
-        for part in stack.programs:
-            stack.replace(part, "--workers", 2, "--redis", group.address, open=1, **settings)
-        # Whoever comes while they are still looking for the master waits till it is found.
-        assert is_accepted(stack.push("nobody", "begin"))
-        assert data(stack.look("nobody", after=0)) == ["begin"]
-        return stack
-
-    return make
-
-
-class Pusher(threading.Thread):
-    """Pushes numbers to users in turn until it is told to end, each once, and knows what became of them."""
-
-    def __init__(self, stack, users):
-        super().__init__(daemon=True)
-        self.stack, self.users = stack, users
-        self.answers = []  # (when, status)
-        self.accepted = defaultdict(list)
-        self.ended = threading.Event()
-        self.pushing = threading.Lock()  # who holds it stops the pushes
-        self.start()
-
-    def run(self):
-        for number in itertools.count(1):
-            if self.ended.is_set():
-                return
-            user = self.users[number % len(self.users)]
-            with self.pushing:
-                status = self.stack.push(user, str(number)).status
-            self.answers.append((time.monotonic(), status))
-            if status in (201, 202):
-                self.accepted[user].append(str(number))
-
-    def accepted_after(self, moment):
-        """The time of the first push that was accepted after that moment, if there is one."""
-        return next((when for when, status in self.answers if when > moment and status in (201, 202)), None)
-
-    def refused_last(self):
-        """The time of the last push that was refused, when many were accepted since, by whichever worker."""
-        latest = self.answers[-50:]
-        assert all(status != 503 for _, status in latest)
-        return next((when for when, status in reversed(self.answers) if status == 503), latest[0][0])
-
-    def end(self):
-        self.ended.set()
-        self.join(DEADLINE)
-        assert not self.is_alive()
-        assert {status for _, status in self.answers} <= {201, 202, 503}
-
-
-class Reader(threading.Thread):
-    """A client that polls by its cursor until it is told to end, and keeps what it gets."""
-
-    def __init__(self, stack, user):
-        super().__init__(daemon=True)
-        self.stack, self.user = stack, user
-        self.got = []
-        self.when = []
-        self.statuses = set()
-        self.ended = threading.Event()
-        self.start()
-
-    def run(self):
-        cursor = "0"
-        while not self.ended.is_set():
-            answer = self.stack.get("/poll", user=self.user, after=cursor, timeout=1)
-            self.statuses.add(answer.status)
-            if answer.status != 200:
-                self.ended.wait(0.05)
-                continue
-            cursor = answer.json["cursor"]
-            # After a reset comes all that is kept, also what it has.
-            known = self.got if answer.json["reset"] else []
-            new = [text for text in data(answer.json) if text not in known]
-            self.got += new
-            self.when += [time.monotonic()] * len(new)
-
-    def end(self):
-        self.ended.set()
-        self.join(DEADLINE)
-        assert not self.is_alive()
-        assert self.statuses <= {200, 503}
-
-
-def agree(pusher, readers):
-    """Every accepted push was got once and in order. (One that was refused may have come too: nobody knew.)"""
-    for reader in readers:
-        accepted = pusher.accepted[reader.user]
-        eventually(lambda: set(accepted) <= set(reader.got), f"{reader.user} has got what was accepted")
-        reader.end()
-        numbers = [int(text) for text in reader.got]
-        assert numbers == sorted(set(numbers)), reader.user
-    assert any(pusher.accepted.values())
-
-
 def recovery(pusher, readers, announced):
-    """Seconds from the announcement of a new master till each push was accepted, and till a message was delivered."""
+    """Seconds from the announcement of a new master until each push was accepted, and until a message was delivered."""
     push = eventually(pusher.refused_last, "all pushes are accepted") - announced
     poll = eventually(lambda: next((when for reader in readers for when in list(reader.when) if when > announced), None),
                       "a message is delivered") - announced
@@ -159,7 +29,7 @@ def recovery(pusher, readers, announced):
 
 @pytest.mark.parametrize("apart", [0, 1], ids=["one program", "two programs"])
 def test_master_dies(new_group, stack_on, clients, users, apart):
-    """when the master dies polls and streams stay, and every accepted push is got once and in order; pushes and polls are back at once"""
+    """when the master dies polls and streams stay, and every accepted push arrives once and in order; pushes and polls are back at once"""
     group = new_group()
     stack = stack_on(group, apart)
     names, quiet, streaming = users(6), users(20), users(5)
@@ -171,8 +41,8 @@ def test_master_dies(new_group, stack_on, clients, users, apart):
 
     announcement = Announcement(group)
     with pusher.pushing:
-        # What a master has taken and no replica has yet dies with it, where nobody asks for
-        # --redis-replicas. Here one has all.
+        # Writes that no replica has yet die with their master, without
+        # --redis-replicas. Here one replica has all.
         master = announcement.old.client
         master.set("everything before this", "is copied")
         eventually(lambda: master.execute_command("WAIT", 1, 1000) >= 1, "a replica has all")
@@ -182,7 +52,7 @@ def test_master_dies(new_group, stack_on, clients, users, apart):
     assert max(recovery(pusher, readers, announcement.at)) < 2 * SOON
     assert all(poll.waits() for poll in parked)
 
-    # The old master comes back, as a master, and is made a replica: nobody is led to it.
+    # The old master comes back, as a master, and is made a replica: no program is led to it.
     rejoined = time.monotonic()
     old, new = announcement.old.start(), announcement.new
     eventually(lambda: old.replicates(new), "the old master is a replica", deadline=60)
@@ -201,7 +71,7 @@ def test_master_dies(new_group, stack_on, clients, users, apart):
 
 
 def test_what_dies_with_its_master(new_group, stack_on, user):
-    """where a message that was delivered dies with its master, whatever the new one accepts is got by who had it, once and without a reset"""
+    """if a delivered message dies with its master, the client that had it gets everything that the new one accepts, once and without a reset"""
     group = new_group()
     stack = stack_on(group)
     master, replica = group.servers
@@ -225,7 +95,7 @@ def test_what_dies_with_its_master(new_group, stack_on, user):
     assert seq(accepted) == seq(lost), "else it would show nothing"
     assert epoch(accepted) > epoch(lost)
 
-    def served():  # by a worker that has found the new master: each finds it by itself
+    def served():  # by a worker that has found the new master: each finds it for itself
         answer = stack.get("/poll", user=user, client="phone", after=lost)
         return answer.status == 200 and answer.json
 
@@ -235,7 +105,7 @@ def test_what_dies_with_its_master(new_group, stack_on, user):
 
 
 def test_master_replaced(new_group, stack_on, clients, users):
-    """when a replica is made master in the middle of pushes that it must confirm, each accepted push is got once and in order"""
+    """when a replica is made master in the middle of pushes that it must confirm, each accepted push arrives once and in order"""
     group = new_group(min_replicas_to_write=1)
     stack = stack_on(group, redis_replicas=1)
     names = users(6)
@@ -254,8 +124,107 @@ def test_master_replaced(new_group, stack_on, clients, users):
     agree(pusher, readers)
 
 
+def messages(stack, user):
+    """The texts in a mailbox, from its oldest message to its newest."""
+    texts, after = [], 0
+    while True:
+        answer = stack.get("/mailbox", user=user, after=after, limit=1000)
+        assert answer.status == 200, answer
+        page = answer.json["messages"]
+        if not page:
+            return texts
+        texts += [message["data"] for message in page]
+        after = page[-1]["id"]
+
+
+@pytest.mark.parametrize("dies", [True, False], ids=["the master dies", "the master is replaced"])
+def test_repeated_pushes(new_group, stack_on, clients, users, dies):
+    """if each push is repeated with its key until it is accepted, each message is in its mailboxes once and in order, through a failover"""
+    # With min-replicas-to-write a master that is replaced takes no push that the new one lacks. Without it a new master
+    # that has no replica yet keeps pushes that are refused: it must know them when they come again.
+    group = new_group() if dies else new_group(min_replicas_to_write=1)
+    stack = stack_on(group, redis_replicas=1, mailbox_max=100_000)
+    names = users(5)
+    recipients = {names[0]: names[:1], ",".join(names[1:3]): names[1:3], f"group:team-{names[0]}": names[3:]}
+    for name in names[3:]:
+        assert stack.request("PUT", f"/groups/team-{names[0]}/{name}").status == 200
+    pushers = [clients(Pusher, stack, [to], True) for to in recipients]
+    eventually(lambda: all(len(pusher.answers) > 50 for pusher in pushers), "all is under way")
+
+    announcement = Announcement(group)
+    announcement.start()
+    if dies:
+        announcement.old.kill()
+    else:
+        group.fail_over()
+    announcement.join()
+    if dies:
+        announcement.old.start()
+    eventually(lambda: announcement.old.replicates(announcement.new), "the old master is a replica", deadline=60)
+    joined = time.monotonic()
+    eventually(lambda: all(pusher.accepted_after(joined) for pusher in pushers), "pushes are accepted by the new master and its replica")
+    for pusher in pushers:
+        pusher.end()
+        [(to, accepted)] = pusher.accepted.items()
+        print(f"{to}: {len(accepted)} pushes, {len(pusher.answers) - len(accepted)} times refused, {pusher.replays} had been pushed")
+        for user in recipients[to]:
+            assert eventually(lambda: messages(stack, user), "the worker has found the new master") == accepted, user
+
+
+def test_repeated_at_the_new_master(new_group, stack_on, user):
+    """a push that too few replicas had is refused again until they have it; if its master dies then, the new one knows that it was pushed"""
+    group = new_group()
+    stack = stack_on(group, redis_replicas=1)
+    master, replica = group.servers
+    parked = stack.park(user, after=0)
+
+    def push():
+        return stack.push(user, "once", [("Idempotency-Key", "the key")])
+
+    replica.send(signal.SIGSTOP)
+    for _ in range(6):  # by more connections to Redis than the one that has written it
+        assert is_error(push(), 503, "store_unavailable")
+    replica.send(signal.SIGCONT)
+    master.client.set("everything before this", "is copied")
+    eventually(lambda: master.client.execute_command("WAIT", 1, 1000) >= 1, "the replica has it")
+
+    announcement = Announcement(group)
+    announcement.start()
+    master.kill()
+    announcement.join()
+    master.start()
+    eventually(lambda: master.replicates(announcement.new), "the old master is a replica", deadline=60)
+    answer = eventually(lambda: (answer := push()).status in (201, 202) and answer, "the push is accepted")
+    assert answer.header("Idempotency-Replayed") == "true"
+    assert data(parked.answer()) == ["once"]
+    assert is_accepted(stack.push(user, "after"))
+    look = stack.look(user, after=0)
+    assert data(look) == ["once", "after"] and look["messages"][0]["id"] == answer.json["id"]
+
+
+def test_scheduled(new_group, stack_on, user):
+    """what is scheduled comes once and in the order of its times, though the master is replaced meanwhile"""
+    group = new_group(min_replicas_to_write=1)
+    stack = stack_on(group, redis_replicas=1)
+    begin = int(time.time() * 1000) + 1000
+    document = json.dumps([{"to": user, "data": n, "at": begin + 20 * n} for n in range(200)])
+    assert stack.push_json(document).status == 202
+    eventually(lambda: stack.look(user, after=0)["count"] > 10, "some have come")
+    announcement = Announcement(group)
+    announcement.start()
+    group.fail_over()
+    announcement.join()
+
+    def all_have_come():
+        answer = stack.get("/poll", user=user, after=0, timeout=0, limit=1000)
+        return answer.status == 200 and answer.json["count"] >= 200 and answer.json
+
+    assert data(eventually(all_have_come, "all have come", deadline=60)) == list(range(200))
+    assert stack.get("/scheduled", user=user).json["scheduled"] == []
+
+
 def test_old_master_is_left(new_group, stack_on, users):
-    """a master that was replaced in good health is left before it knows of it, and parked polls wait on the new one"""
+    """the programs leave a healthy master that was replaced before it knows, and parked polls wait on the new one"""
     group = new_group(quick=False)
     stack = stack_on(group)
     names = users(20)
@@ -266,7 +235,7 @@ def test_old_master_is_left(new_group, stack_on, users):
     announcement.start()
     group.fail_over()
     announcement.join()
-    eventually(lambda: not any(name.startswith("letterbox") for name in old.names_of_clients()), "nobody is at the old master", deadline=4)
+    eventually(lambda: not any(name.startswith("letterbox") for name in old.names_of_clients()), "no program is at the old master", deadline=4)
     print(f"the old master was left {time.monotonic() - announcement.at:.2f} s after the new one was announced")
     assert old.client.role()[0] == "master"
     assert all(poll.waits() for poll in parked)
@@ -304,7 +273,7 @@ class Impostor(threading.Thread):
 
 
 def test_no_master(new_group, stack_on, users):
-    """while there is no master the programs burn no processor time, try now and then, and keep polls parked; with it all goes on"""
+    """while there is no master the programs burn no processor time, try now and then, and keep polls parked; with a master everything works on"""
     group = new_group()
     stack = stack_on(group, apart=1)
     names = users(50)
@@ -379,7 +348,7 @@ def test_replicas_confirm(new_group, stack_on, users):
 
 
 def test_check(new_group):
-    """--check finds Redis by its sentinels, and says what is wrong where it can't"""
+    """--check finds Redis by its sentinels, and says what is wrong if it can't"""
     group = new_group()
 
     def check(address):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs that end, are killed, come back or stand beside each other: no poll hangs and no message is lost."""
+"""Programs that end, are killed, come back or run next to each other: no poll hangs and no message is lost."""
 
 import resource
 import signal
@@ -41,7 +41,7 @@ def test_sigterm_to_idle_programs(either_stack, number):
 
 
 def test_sigterm_finishes_what_is_in_flight(either_stack, users):
-    """pushes in flight when their program is told to end are answered, and what was accepted is kept"""
+    """pushes in flight when their program is told to end are answered, and accepted messages are kept"""
     program = either_stack.replace(either_stack.serving("push"), workers=3, open=1)
     names = users(50)
     connections = [either_stack.connect() for _ in names]
@@ -79,7 +79,7 @@ def test_sigterm_without_redis(either_stack, users, how):
 
 
 def test_polls_return_after_a_restart(apart_stack, users):
-    """what was pushed while the poll program was away is in the answer to the poll that returns"""
+    """messages that were pushed while the poll program was away are in the next poll's answer"""
     names = users(20)
     polls = [apart_stack.park(name, after=0) for name in names]
     apart_stack.end("poll")
@@ -95,7 +95,7 @@ WHERE = {"poll": "/poll?user=alice&timeout=0", "push": "/mailbox?user=alice"}
 
 @pytest.mark.parametrize("part", WHERE)
 def test_away(either_stack, part):
-    """while a program is away nginx answers for it, in JSON, that trying again makes sense"""
+    """while a program is away nginx answers in its place, in JSON, that trying again makes sense"""
     stack, killed = either_stack, either_stack.serving(part)
     stack.end(killed, signal.SIGKILL)
     for face, where in WHERE.items():
@@ -153,7 +153,7 @@ def send(path, user, query=""):
 
 
 def test_two_poll_programs(private_stack, second_poll, user):
-    """a message wakes every waiting client of a user, also where they wait in two poll programs"""
+    """a message wakes every waiting client of a user, also if they wait in two poll programs"""
     for round in range(10):
         here = private_stack.park(user, client="here")
         there = send(second_poll, user, "client=there")
@@ -183,7 +183,7 @@ def test_moving_to_another_program(private_stack, second_poll, user):
 
 
 def test_other_program_killed(private_stack, users):
-    """a poll program that dies takes no other program's messages along"""
+    """a poll program that dies loses no other program's messages"""
     path = private_stack.dir / "run" / "second.sock"
     for user in users(3):
         program = Program("poll", "--listen", path, "--redis", f"unix:{private_stack.socket('redis')}", "--open").listens(path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A newer poll by the same user and client ends the older one, and two that fight don't become a hot loop."""
+"""A newer poll by the same user and client ends the older one, and two clients that fight don't become a hot loop."""
 
 import time
 
@@ -11,7 +11,7 @@ from waits import SOON, eventually
 
 
 def long_parked(stack, user, at_least_ms=1200, **query):
-    """A poll that has been parked for so long."""
+    """A poll that has been parked for more than `at_least_ms`."""
     parked = stack.park(user, **query)
     client = query.get("client") or ""
     eventually(lambda: [one for one in stack.mailbox(user)["clients"]
@@ -51,10 +51,10 @@ def test_superseded_soon_is_answered_late(stack, user):
 
 
 def test_fight_is_slow(stack, user):
-    """two programs that fight over one mailbox under one name take turns slowly, and nothing is lost to them"""
+    """two programs that fight over one mailbox under one name take turns slowly, and lose no message"""
     # Parked, not only sent: two polls on their way at once may arrive in either order.
     older, turns, end = stack.park(user, after=0), 0, time.monotonic() + 2.5
-    while time.monotonic() < end:  # each returns the moment it is superseded, whatever retry_after_ms says
+    while time.monotonic() < end:  # each comes back the moment it is superseded, whatever retry_after_ms says
         newer = stack.send_poll(user, after=0)
         assert older.answer()["reason"] == "superseded"
         older = newer
@@ -92,7 +92,7 @@ def test_late_answer_swallows_nothing(stack, user):
 
 
 def test_late_answer_of_one_who_left(stack, user):
-    """a superseded poll whose client leaves before its late answer harms nobody"""
+    """a superseded poll whose client leaves before its late answer does no harm"""
     for _ in range(20):
         older = stack.park(user, after=0)
         newer = stack.send_poll(user, after=0)
@@ -124,7 +124,7 @@ def test_half_dead_connection(stack, user):
 
 
 def test_superseded_under_load(stack, user):
-    """of fifty polls under one name sent at once, all are answered and exactly one gets the message"""
+    """fifty polls under one name at once are all answered, and exactly one gets the message"""
     polls = [stack.send_poll(user, after=0) for _ in range(50)]
     eventually(lambda: sum(poll.waits() for poll in polls) == 1, "all but one are superseded")
     stack.pushed(user, "hello")

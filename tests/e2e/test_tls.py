@@ -30,7 +30,7 @@ def trusting(certificate, **versions):
 
 @pytest.fixture(scope="module")
 def tls_stack():
-    """A stack that has the server of tls.conf beside the one for development; .tls_port, .certificate."""
+    """A stack that has the server of tls.conf in addition to the one for development; .tls_port, .certificate."""
     stack = Stack(shared=True).start()
     folder = stack.dir / "tls"
     folder.mkdir()
@@ -77,10 +77,21 @@ def test_large_answer(tls_stack, connect, user):
         assert data(connection.exchange("GET", target("/poll", user=user, after=0)).json) == texts
 
 
-def test_push(connect, user):
-    """a push is taken behind TLS, from where pushes may come"""
+@pytest.mark.parametrize("where", ["/push?to=alice", "/mailbox?user=alice", "/users", "/metrics", "/metrics/poll", "/healthz"])
+def test_no_private_face(connect, where):
+    """routes for back ends are not on the server that faces the world"""
+    with connect() as connection:
+        assert is_error(connection.exchange("GET", where), 404, "unknown_route")
+
+
+def test_push(tls_stack, connect, user):
+    """a back end on another host can push over TLS, with a line that tls.conf has ready for it"""
+    tls_stack.change_nginx("tls.conf", r"#include letterbox-private\.conf;", "include letterbox-private.conf;")
+    tls_stack.reload_nginx()
     with connect() as connection:
         assert connection.exchange("POST", target("/push", to=user), body=b"hello").status == 202
+    tls_stack.change_nginx("tls.conf", r"    include letterbox-private\.conf;", "    #include letterbox-private.conf;")
+    tls_stack.reload_nginx()
 
 
 def test_http2(tls_stack, user):
@@ -113,7 +124,7 @@ def test_old_versions(tls_stack, version):
 
 @pytest.mark.parametrize("ciphers", ["AES128-SHA", "AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-SHA256"])
 def test_weak_ciphers(tls_stack, ciphers):
-    """what has no forward secrecy, or is no AEAD, is refused"""
+    """ciphers without forward secrecy, or without AEAD, are refused"""
     context = trusting(tls_stack.certificate, maximum_version=ssl.TLSVersion.TLSv1_2)
     context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
     with pytest.raises((ssl.SSLError, ConnectionError)):
@@ -121,7 +132,7 @@ def test_weak_ciphers(tls_stack, ciphers):
 
 
 def test_in_the_clear(tls_stack):
-    """a request in the clear gets nothing of Letterbox"""
+    """a request in the clear reaches no route of Letterbox"""
     with Connection(tls_stack.tls_port) as connection:
         assert is_error(connection.exchange("GET", "/poll?user=alice&timeout=0"), 400, "bad_http")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tokens that a back end hands out, and tokens that it signs itself: who holds one polls as its user, and nobody else does."""
+"""Tokens that a back end has issued, and tokens that it signs itself: a client with one polls as its user, and no other does."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from waits import eventually
 
 @pytest.fixture(scope="module")
 def closed():
-    """A stack where only a token says who one is."""
+    """A stack in which only a token gives an identity."""
     stack = Stack(shared=True, open=0, workers=2, tokens_max=5).start()
     yield stack
     stack.stop()
@@ -52,12 +52,12 @@ def commands(stack):
     return {name: each["calls"] for name, each in stack.redis.info("commandstats").items()}
 
 
-# --- handed out ---------------------------------------------------------------------------------------------------------------------------
+# --- issued -------------------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["header", "cookie", "query"])
 def test_token_names_its_user(closed, user, how):
-    """who holds a token polls as its user: by Authorization, by cookie, by the query"""
+    """a client with a token polls as its user: by Authorization, by cookie, by the query"""
     token = issued(closed, user)["token"]
     closed.pushed(user, "hello")
     headers = {"header": bearer(token), "cookie": [("Cookie", f"a=b; letterbox_token={token}; c=d")], "query": []}[how]
@@ -80,7 +80,7 @@ def test_redis_has_no_secret(closed, user):
     """Redis has a hash of each token, and nothing from which the token could be had"""
     token = issued(closed, user)["token"]
     assert get(closed, "/poll", token, timeout=0).status == 200
-    everything = b"".join(closed.redis.dump(key) or b"" for key in closed.redis.keys("*"))
+    everything = b"".join(closed.redis.dump(key) or b"" for key in closed.keys("*"))
     assert token.encode() not in everything and token.split(".")[1].encode() not in everything
 
 
@@ -98,7 +98,7 @@ def test_listed_without_secrets(closed, user):
 
 
 def test_client_of_a_token(closed, user):
-    """a token for one client polls as that client, asked for or not, and as no other"""
+    """a token for one client polls as that client, named or not, and as no other"""
     token = issued(closed, user, client="phone")["token"]
     assert get(closed, "/poll", token, timeout=0, after=0).status == 200
     assert get(closed, "/poll", token, timeout=0, after=0, client="phone").status == 200
@@ -145,7 +145,7 @@ def park(stack, user, token, client, beside):
 
 
 def test_too_many(closed, user):
-    """of more tokens than a user may have the oldest is revoked, its parked poll too"""
+    """a token above the limit revokes the user's oldest one, and ends its parked poll"""
     tokens = [issued(closed, user)["token"]]
     made = listed(closed, user)[0]["created"]
     eventually(lambda: time.time() * 1000 > made + 1, "the others are younger")
@@ -159,7 +159,7 @@ def test_too_many(closed, user):
 
 
 def test_no_round_trip(closed, user):
-    """in the ordinary case a token costs Redis nothing: it is not asked again who was let in"""
+    """in the ordinary case a token costs Redis nothing: it is not asked again about a cached admission"""
     token = issued(closed, user)["token"]
     cursor = get(closed, "/poll", token, timeout=0, after=0).json["cursor"]
     before = commands(closed)
@@ -178,16 +178,17 @@ def test_no_round_trip(closed, user):
     ("{}", "missing_user"), ("[]", "bad_request"), ("x", "bad_json"), ("", "bad_json"), ('{"user":"a b"}', "bad_user"),
     ('{"user":7}', "bad_request"), ('{"user":"a","user":"b"}', "bad_request"), ('{"user":"a","ttl":0}', "bad_request"),
     ('{"user":"a","ttl":-1}', "bad_request"), ('{"user":"a","ttl":"1"}', "bad_request"), ('{"user":"a","ttl":1e99}', "bad_request"),
+    ('{"user":"a","sliding":1}', "bad_request"), ('{"user":"a","sliding":"true"}', "bad_request"), ('{"user":"a","sliding":null}', "bad_request"),
     ('{"user":"a","client":"a b"}', "bad_client"), ('{"user":"a","client":""}', "bad_client"),
     (json.dumps({"user": "a", "data": "x" * 5000}), "bad_request"),
 ])
 def test_bad_requests(closed, document, code):
-    """a request for a token that is not as it should be is refused with a code that says why"""
+    """a faulty request for a token is refused with a code that says why"""
     assert is_error(closed.request("POST", "/tokens", body=document.encode()), 400, code)
 
 
 def test_bad_selections(closed):
-    """which token to revoke must be said in one way"""
+    """the token to revoke must be named in one way"""
     assert is_error(closed.request("DELETE", "/tokens"), 400, "missing_user")
     assert is_error(closed.request("DELETE", "/tokens?user=a&id=a.b"), 400, "bad_request")
     for not_an_id in ("x", "", ".", "a%20b.1"):
@@ -196,11 +197,59 @@ def test_bad_selections(closed):
     assert is_error(closed.request("GET", "/tokens"), 400, "missing_user")
 
 
-# --- what an attacker would try -----------------------------------------------------------------------------------------------------------
+# --- sliding ------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_sliding(closed, user):
+    """a sliding token lives as long as its user polls or is alive, and ends its ttl after the last sign"""
+    issue = issued(closed, user, ttl=4, sliding=True)
+    ordinary = issued(closed, user, ttl=4)
+    token, end, cursor = issue["token"], issue["expires"], None
+    while time.time() * 1000 < end + 3000:
+        answer = get(closed, "/poll", token, timeout=50, after=cursor or 0).json
+        assert answer["reason"] == "timeout"
+        cursor = answer["cursor"]
+    assert is_error(get(closed, "/poll", ordinary["token"], timeout=0), 401, "bad_token")
+    eventually(lambda: get(closed, "/alive", token).json["expires"] > end + 3000, "/alive says until when it lives")
+    tokens = listed(closed, user)
+    assert [each["sliding"] for each in tokens] == [True] and tokens[0]["expires"] > end + 3000
+    eventually(lambda: listed(closed, user) == [], "it has ended", deadline=30)
+    assert is_error(get(closed, "/alive", token), 401, "bad_token")
+
+
+def test_sliding_stream(closed, user):
+    """a stream by a sliding token ends in good order before the token does, and its client comes back"""
+    token = issued(closed, user, ttl=6, sliding=True)["token"]
+    stream = closed.get("/events", bearer(token), timeout=300)
+    assert stream.status == 200 and b'"reason":"timeout"' in stream.body
+    assert get(closed, "/alive", token).status == 200
+
+
+def test_sliding_is_written_seldom(closed, user):
+    """a sliding token costs Redis nothing within a minute of its last use"""
+    token = issued(closed, user, ttl=3600, sliding=True)["token"]
+    assert get(closed, "/poll", token, timeout=0).status == 200
+    expires = listed(closed, user)[0]["expires"]
+    for _ in range(20):
+        assert get(closed, "/alive", token).json["expires"] == expires
+    assert listed(closed, user)[0]["expires"] == expires
+
+
+def test_sliding_and_locked(closed, user):
+    """a locked user's sliding token is not prolonged, and is good again after the lock"""
+    issue = issued(closed, user, ttl=3600, sliding=True)
+    assert post(closed, "/users/lock", user=user).status == 200
+    assert is_error(get(closed, "/poll", issue["token"], timeout=0), 403, "locked")
+    assert listed(closed, user)[0]["expires"] == issue["expires"]
+    assert post(closed, "/users/unlock", user=user).status == 200
+    assert get(closed, "/alive", issue["token"]).json["expires"] >= issue["expires"]
+
+
+# --- attacks ------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_forged(closed, user):
-    """no token but the one that was handed out is let in: cut short, changed, of another user, made up"""
+    """only the token that was issued is let in, not one cut short, changed, of another user or made up"""
     token = issued(closed, user)["token"]
     name, secret = token.removeprefix("lb_").split(".")
     other = issued(closed, user + "x")["token"].split(".")[0]
@@ -213,7 +262,7 @@ def test_forged(closed, user):
 
 
 def test_a_token_is_believed_alone(closed, user, users):
-    """a token that is no good is not made up for by user=, another token, or a cookie"""
+    """user=, another token or a cookie does not make up for a bad token"""
     good = issued(closed, user)["token"]
     other = users(1)[0]
     assert is_error(get(closed, "/poll", "bad", timeout=0, user=user), 401, "bad_token")
@@ -245,7 +294,7 @@ def test_logs_have_no_token(new_stack, user):
 
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory):
-    """A stack that believes two keys: {algorithm: signer} of theirs, and the stack."""
+    """A stack that accepts two keys: their {algorithm: signer}, and the stack."""
     directory = tmp_path_factory.mktemp("keys")
     keys = {"HS256": Secret(directory, "secret"), "EdDSA": KeyPair(directory, "ed25519.pem", "EdDSA"), "RS256": KeyPair(directory, "rsa.pem", "RS256")}
     stacks = [Stack(shared=True, open=0, jwt_key=keys["HS256"].file, jwt_key_2=keys["EdDSA"].file, jwt_audience="letterbox").start(),
@@ -257,7 +306,7 @@ def signing(tmp_path_factory):
 
 @pytest.mark.parametrize("algorithm", ["HS256", "EdDSA", "RS256"])
 def test_signed(signing, user, algorithm):
-    """who holds a token that the back end has signed polls as its subject, and no token need be asked for"""
+    """a client with a token that the back end has signed polls as its subject, and no token need be asked for"""
     keys, stacks = signing
     stack, token = stacks[algorithm], keys[algorithm].token(claims(user, aud=["letterbox", "x"]))
     stack.pushed(user, "hello")
@@ -266,7 +315,7 @@ def test_signed(signing, user, algorithm):
 
 
 def test_signed_and_not_good(signing, user):
-    """a signed token counts only as it was signed, by an algorithm its key is for, in its time, and for us"""
+    """a signed token counts only unchanged, by an algorithm of its key, in its time, and for Letterbox's audience"""
     keys, stacks = signing
     secret, pair, stack = keys["HS256"], keys["EdDSA"], stacks["HS256"]
     right = claims(user, aud="letterbox")
@@ -281,7 +330,7 @@ def test_signed_and_not_good(signing, user):
         "another's subject": f"{head}.{part(claims('bob', aud='letterbox'))}.{signature}",
         "expired": secret.token(claims(user, ttl=-60, aud="letterbox")),
         "not yet": secret.token(dict(right, nbf=now + 600)),
-        "other audience": secret.token(claims(user, aud="somebody else")),
+        "other audience": secret.token(claims(user, aud="another service")),
         "no audience": secret.token(claims(user)),
         "for ever": secret.token({"sub": user, "aud": "letterbox"}),
         "too long": secret.token(claims(user, ttl=10**9, aud="letterbox")),
@@ -299,14 +348,14 @@ def test_end_of_a_signed_token(signing, user):
     """the end of a signed token's life ends its parked poll"""
     keys, stacks = signing
     stack = stacks["RS256"]
-    token = keys["RS256"].token(claims(user, ttl=-3))  # five seconds are allowed for clocks that differ
+    token = keys["RS256"].token(claims(user, ttl=-3))  # clocks may differ by five seconds
     answer = get(stack, "/poll", token, timeout=40)
     assert answer.json["reason"] == "kicked"
     assert is_error(get(stack, "/poll", token, timeout=0), 401, "bad_token")
 
 
 def test_revoking_all_ends_signed_tokens(signing, user):
-    """DELETE /tokens?user= also ends what was signed before, and not what is signed later"""
+    """DELETE /tokens?user= also ends tokens that were signed before, and not those signed later"""
     keys, stacks = signing
     stack = stacks["RS256"]
     token = keys["RS256"].token(claims(user))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A message travels: pushed before, during and after a poll; what a poll's and a push's answer consist of."""
+"""A message travels: pushed before, during and after a poll; and the contents of a poll's and a push's answer."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def test_after(stack, user):
 
 
 def test_all_at_once(stack, user):
-    """what was pushed while the client was away comes in one answer, in the order it was pushed"""
+    """messages that were pushed while the client was away come in one answer, in the order of the pushes"""
     texts = [f"message {number}" for number in range(20)]
     for text in texts:
         stack.pushed(user, text)
@@ -68,14 +68,15 @@ def test_poll_document(stack, user):
         "count": 1,
         "messages": [{"id": pushed["id"], "type": "mail", "data": {"from": "bob"}}],
         "cursor": pushed["id"], "missed": 0, "reset": False, "reason": "messages", "retry_after_ms": 0,
+        "collapsed": 0,
     }
 
 
 def test_empty_document(stack, user):
-    """an answer without messages has the same members, and the cursor 0 where the mailbox has never existed"""
+    """an answer without messages has the same members, and the cursor 0 if the mailbox has never existed"""
     answer = stack.look(user, after=0)
     assert 0 <= answer.pop("retry_after_ms") <= 10_000
-    assert answer == {"count": 0, "messages": [], "cursor": "0", "missed": 0, "reset": False, "reason": "timeout"}
+    assert answer == {"count": 0, "messages": [], "cursor": "0", "missed": 0, "reset": False, "reason": "timeout", "collapsed": 0}
 
 
 def test_poll_headers(stack, user):
@@ -89,7 +90,7 @@ def test_poll_headers(stack, user):
 
 
 def test_ids(stack, user):
-    """ids are EPOCH-SEQ: one epoch a mailbox, about now, and numbers 1, 2, 3 without holes"""
+    """ids are EPOCH-SEQ: one epoch a mailbox, about now, and numbers 1, 2, 3 without gaps"""
     pushed = [stack.pushed(user, "text") for _ in range(5)]
     assert all(re.fullmatch(r"[0-9]+-[0-9]+", one) for one in pushed)
     assert [seq(one) for one in pushed] == [1, 2, 3, 4, 5]
@@ -99,7 +100,7 @@ def test_ids(stack, user):
 
 
 def test_push_document(stack, user):
-    """a push answers 202 with id, queued and waiting where nobody waits"""
+    """a push answers 202 with id, queued and waiting if no client waits"""
     answer = stack.push(user, "one")
     assert answer.status == 202
     assert answer.json == {"id": answer.json["id"], "queued": 1, "waiting": False}
@@ -108,7 +109,7 @@ def test_push_document(stack, user):
 
 
 def test_push_waiting(stack, user):
-    """a push answers 201 and waiting where a poll is parked"""
+    """a push answers 201 and waiting if a poll is parked"""
     parked = stack.park(user)
     answer = stack.push(user, "hello")
     assert answer.status == 201
@@ -125,14 +126,14 @@ def test_push_between_polls(stack, user):
 
 
 def test_push_after_polls(stack, user):
-    """some time after the last poll a push says again that nobody is there"""
+    """some time after the last poll a push says again that no client waits"""
     parked = stack.park(user)
     parked.leave()
-    eventually(lambda: stack.push(user, "text").status == 202, "a push finds nobody", deadline=30)
+    eventually(lambda: stack.push(user, "text").status == 202, "a push finds no client", deadline=30)
 
 
 def test_queued(stack, user):
-    """queued counts what has not been acknowledged"""
+    """queued counts the messages that have not been acknowledged"""
     stack.pushed(user, "one")
     stack.pushed(user, "two")
     cursor = stack.look(user, after=0)["cursor"]
@@ -143,7 +144,7 @@ def test_queued(stack, user):
 
 
 def test_type(stack, user):
-    """a message's type is that of the push, and "message" where none was given"""
+    """a message's type is that of the push, and "message" if none was given"""
     stack.pushed(user, "plain")
     stack.pushed(user, "mail", type="mail")
     stack.pushed(user, "long", type="é" * 64)
@@ -163,7 +164,7 @@ def test_text_unharmed(stack, user, text):
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp",
                                           "application/octet-stream", "text/json"])
 def test_not_declared_json(stack, user, content_type):
-    """a body that is not declared JSON is text, even where it looks like JSON"""
+    """a body that is not declared JSON is text, even if it looks like JSON"""
     assert is_accepted(stack.push(user, "[1,2]", headers=[("Content-Type", content_type)]))
     assert data(stack.look(user, after=0)) == ["[1,2]"]
 
@@ -231,7 +232,7 @@ def test_timeout_zero(stack, user):
 
 @pytest.mark.parametrize("timeout", ["0.3", "1"])
 def test_timeout(stack, user, timeout):
-    """a poll to which nobody pushes is answered after its timeout, decimals included, and not before"""
+    """a poll without a message is answered after its timeout, decimals included, and not before"""
     before = time.monotonic()
     answer = stack.poll(user, after=0, timeout=timeout)
     took = time.monotonic() - before
@@ -248,7 +249,7 @@ def test_timeout_range(stack, user, timeout):
 
 
 def test_configured_timeout(tight_stack, user):
-    """how long a poll waits that says nothing of it is configurable"""
+    """the wait of a poll without a timeout is configurable"""
     before = time.monotonic()
     assert tight_stack.poll(user)["reason"] == "timeout"
     assert 0.5 <= time.monotonic() - before < 5
@@ -270,7 +271,7 @@ def test_timeouts_spread(stack, users):
 
 
 def test_limit(stack, user):
-    """an answer holds at most limit messages, and the next ones go on where it stopped"""
+    """an answer holds at most limit messages, and the next answer goes on from there"""
     texts = [f"message {number}" for number in range(5)]
     for text in texts:
         stack.pushed(user, text)
@@ -285,7 +286,7 @@ def test_limit(stack, user):
 
 
 def test_default_limit(stack, user):
-    """an answer holds 100 messages where no limit is given, and up to 1000 where it is"""
+    """an answer holds 100 messages if no limit is given, and up to 1000 if one is"""
     batch = ",".join('{"to":"%s","data":%d}' % (user, number) for number in range(250))
     stack.push_json(f"[{batch}]")
     assert data(stack.look(user, after=0)) == list(range(100))

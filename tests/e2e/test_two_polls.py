@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two poll programs behind one nginx, as letterbox-upstream.conf has it, and without any routing: whichever is killed, nobody waits."""
+"""Two poll programs behind one nginx, as letterbox-upstream.conf has it, and without any routing: if either is killed, no client waits."""
 
 import signal
 import time
@@ -7,6 +7,7 @@ import time
 import pytest
 
 from expect import data, seq
+from keys import key
 from stack import Program
 from streams import stand
 from waits import SOON, eventually
@@ -31,7 +32,7 @@ class TwoPolls:
 
     def program(self, number):
         path = self.stack.dir / "run" / f"poll-{number}.sock"
-        return Program("poll", "--listen", path, "--redis", f"unix:{self.stack.socket('redis')}", "--open", settings=self.settings).listens(path)
+        return Program("poll", "--listen", path, "--redis", self.stack.redis_address, "--open", settings=self.settings).listens(path)
 
     def end(self):
         for program in self.programs:
@@ -39,7 +40,7 @@ class TwoPolls:
 
     def watchers(self, user):
         """The programs that watch a mailbox (KEYS.md, base)."""
-        return set(self.stack.redis.get(f"base:{{{user}}}").decode().split()[3::2])
+        return set(self.stack.redis.get(key("base", user)).decode().split()[3::2])
 
     def kill(self, number):
         self.programs[number - 1].end(signal.SIGKILL)
@@ -50,7 +51,7 @@ class TwoPolls:
 
 @pytest.fixture
 def hashed(private_stack):
-    """By the user."""
+    """Routed by the user."""
     polls = TwoPolls(private_stack, hashed=True)
     yield polls
     polls.end()
@@ -58,14 +59,14 @@ def hashed(private_stack):
 
 @pytest.fixture
 def unrouted(private_stack):
-    """In turns."""
+    """The two programs in turns."""
     polls = TwoPolls(private_stack, hashed=False)
     yield polls
     polls.end()
 
 
 def in_a_second(stack, user, text, polls):
-    """Pushes, and every poll is answered with just that, soon."""
+    """Pushes, and checks that every poll is answered with just that, soon."""
     before = time.monotonic()
     stack.pushed(user, text)
     answers = [poll.answer() for poll in polls]
@@ -103,7 +104,7 @@ def test_hashed_and_killed(hashed, private_stack, users, number):
 
 
 def test_unrouted(unrouted, private_stack, users):
-    """without any routing, one user's two clients poll at both programs: each gets each message, once and in order, whichever is killed"""
+    """without any routing, one user's two clients poll at both programs: each gets each message, once and in order, if either is killed"""
     for user in users(5):
         cursors = {"laptop": "0", "phone": "0"}
         for round in range(6):
@@ -121,7 +122,7 @@ def test_unrouted(unrouted, private_stack, users):
 
 
 def test_streams_of_two_programs(unrouted, private_stack, user):
-    """without any routing, one user's streams at both programs each get each message; an acknowledgement that comes to the other program counts"""
+    """without any routing, one user's streams at both programs each get each message; an acknowledgement to the other program counts"""
     streams = [stand(private_stack, user, beside=beside, client=f"client{beside}") for beside in range(2)]
     assert len(unrouted.watchers(user)) == 2, "they are in both"
     ids = [private_stack.pushed(user, str(i)) for i in range(20)]

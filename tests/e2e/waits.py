@@ -5,8 +5,8 @@ import time
 
 DEADLINE = 15.0  # seconds; generous, since a condition that holds is seen within a hundredth of one
 
-# Seconds. What takes less than one or two on a machine of its own, and would take at least twice this, or for ever, if it were
-# wrong: beside load it may take longer than it should.
+# Seconds. What takes less than one or two on an idle machine, and would take at least twice this, or for ever, if it were wrong:
+# under load it may take longer than it should.
 SOON = 5.0
 
 
@@ -27,5 +27,5 @@ def eventually(condition, what, deadline=DEADLINE):
 
 
 def moment(seconds):
-    """Lets time pass where its length is the matter itself: a fault lasts so long, the next one strikes so much later. Nothing is waited for."""
+    """Lets time pass if its length is the matter itself: for how long a fault lasts, how much later the next one strikes. Nothing is waited for."""
     time.sleep(seconds)

@@ -14,6 +14,8 @@ import struct
 import time
 from urllib.parse import quote, urlencode
 
+import contract
+
 DEADLINE = 15.0  # seconds any single answer may take on a busy machine
 
 
@@ -41,6 +43,12 @@ class Answer:
 
     def __repr__(self):
         return f"<Answer {self.status} {self.headers} {self.body[:600]!r}>"
+
+
+def held(method, where, answer):
+    """The answer, which is held against openapi.yaml."""
+    contract.hold(method, where, answer)
+    return answer
 
 
 def target(path, **query):
@@ -88,6 +96,12 @@ def body_plan(method, status, headers):
     return "close"
 
 
+def asked(data, method):
+    """(method, path and query) of a request as it was sent; no path if that is not how it begins."""
+    words = data.partition(b"\r\n")[0].decode("latin-1").split(" ")
+    return (words[0], words[1]) if len(words) == 3 and words[1][:1] == "/" else (method, None)
+
+
 class Connection:
     """One client connection. Not for use by two threads."""
 
@@ -95,7 +109,7 @@ class Connection:
         self.socket = socket.create_connection((host, port), timeout=DEADLINE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
-        self.methods = []  # of the requests whose answers have not been read
+        self.asked = []  # (method, path and query) of the requests whose answers have not been read
 
     def __enter__(self):
         return self
@@ -105,7 +119,7 @@ class Connection:
 
     def send(self, data, method="GET"):
         """Raw bytes, said to be (part of) a request; each call is one expected answer."""
-        self.methods.append(method)
+        self.asked.append(asked(data, method))
         self.socket.sendall(data)
         return self
 
@@ -123,7 +137,7 @@ class Connection:
     def receive(self, deadline=DEADLINE):
         """The next answer, whole. Raises TimeoutError after deadline seconds, Closed at a premature end."""
         end = time.monotonic() + deadline
-        method = self.methods.pop(0) if self.methods else "GET"
+        method, where = self.asked.pop(0) if self.asked else ("GET", None)
         status, headers = parse_head(self._until(b"\r\n\r\n", end))
         plan = body_plan(method, status, headers)
         if plan == "chunked":
@@ -132,7 +146,7 @@ class Connection:
             body = self._rest(end)
         else:
             body = self._exactly(plan, end)
-        return Answer(status, headers, body)
+        return held(method, where, Answer(status, headers, body))
 
     def close(self):
         """Closes as a client that leaves does."""
@@ -189,6 +203,7 @@ class AsyncConnection:
     def __init__(self, reader, writer):
         self.reader = reader
         self.writer = writer
+        self.asked = []  # (method, path and query) of the requests whose answers have not been read
 
     @classmethod
     async def open(cls, port, host="127.0.0.1"):
@@ -196,12 +211,14 @@ class AsyncConnection:
 
     async def exchange(self, method, where, headers=(), body=None):
         self.send(method, where, headers, body)
-        return await self.receive(method)
+        return await self.receive()
 
     def send(self, method, where, headers=(), body=None):
+        self.asked.append((method, where))
         self.writer.write(request_bytes(method, where, headers, body))
 
-    async def receive(self, method="GET"):
+    async def receive(self):
+        method, where = self.asked.pop(0)
         head = await self.reader.readuntil(b"\r\n\r\n")
         status, headers = parse_head(head[:-4])
         plan = body_plan(method, status, headers)
@@ -214,7 +231,7 @@ class AsyncConnection:
             body = await self.reader.read()
         else:
             body = await self.reader.readexactly(plan)
-        return Answer(status, headers, body)
+        return held(method, where, Answer(status, headers, body))
 
     def close(self):
         self.writer.close()
