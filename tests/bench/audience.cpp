@@ -8,7 +8,8 @@ namespace letterbox::bench {
 namespace {
 
 constexpr size_t kAddresses = 64;
-// A server in trouble isn't stormed: ms, doubled with each trouble in a row, and jittered.
+// The pause before a client comes back to a server in trouble: ms, doubled with each trouble in a
+// row, and jittered.
 constexpr uint32_t kAfterTrouble = 200;
 constexpr unsigned kMostDoublings = 5;
 

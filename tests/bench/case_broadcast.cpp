@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// broadcast: one message to everybody who waits, and the next when all of them wait again.
+// broadcast: one message to every client that waits, and the next when all of them wait again.
 #include <deque>
 #include <string>
 #include <vector>
 
 #include "cases.h"
 #include "clock.h"
+#include "cost.h"
 #include "crowd.h"
 #include "failure.h"
 #include "message.h"
-#include "process.h"
 #include "statistics.h"
-#include "usage.h"
 
 namespace letterbox::bench {
 namespace {
@@ -22,7 +21,7 @@ constexpr unsigned kBroadcasts = 5;
 constexpr unsigned kJoining = 8;  // connections
 constexpr int64_t kPatience = 60 * kSecond;
 
-/// The back end: has all users join the group, where there are groups, and pushes to all of them.
+/// The back end: has all users join the group, if the server has groups, and pushes to all of them.
 class Teller final : public HttpOwner {
  public:
   Teller(Run& run, Crowd& crowd) : dialect_(run.dialect), crowd_(crowd) {
@@ -49,7 +48,7 @@ class Teller final : public HttpOwner {
     dialect_.append_broadcast(request, {ledger.everybody(), body});
     left_ = 1;
     connections_.front().send(request);
-    if (!crowd_.await_arrivals()) throw Failure("not everybody was reached");
+    if (!crowd_.await_arrivals()) throw Failure("not all clients were reached");
     const int64_t took = ledger.last_arrival() - begin;
     if (!crowd_.loop().run_until(begin + kPatience, [this] { return left_ == 0; })) {
       throw Failure("the back end was not answered");
@@ -95,8 +94,7 @@ void run_broadcast(Run& run) {
   // Else some of them could not poll again in time for the next message.
   if (!run.dialect.keeps_between_polls()) crowd.audience().spread_polls(crowd.coming());
   crowd.ledger().begin_window();
-  const ByRole before = cpu_of(run.stack);
-  const double own = own_cpu_seconds();
+  const Spent before(run.stack);
   std::vector<double> until_last;
   for (unsigned i = 0; i < kBroadcasts; ++i) {
     until_last.push_back(static_cast<double>(teller.tell()) / 1e6);
@@ -104,11 +102,7 @@ void run_broadcast(Run& run) {
   }
   const auto messages = static_cast<double>(crowd.ledger().delivered());
   Values& values = run.sample.values;
-  for (const auto& [role, seconds] : cpu_of(run.stack)) {
-    values[role.empty() ? "cpu_us" : "cpu_us." + role] =
-        (seconds - before.at(role)) * 1e6 / messages;
-  }
-  values["own_us"] = (own_cpu_seconds() - own) * 1e6 / messages;
+  write_cost(values, before, Spent(run.stack), messages);
   crowd.ledger().end_window();
   crowd.settle();
   values["last_ms"] = median(until_last);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// burst: what is pushed while everybody is away, and how they all get it when they come.
+// burst: messages that are pushed while all users are away, and their delivery when all of them
+// come.
 #include "cases.h"
 #include "clock.h"
+#include "cost.h"
 #include "crowd.h"
 #include "failure.h"
 #include "pushers.h"
@@ -16,21 +18,20 @@ constexpr unsigned kUsers = 1000;
 constexpr unsigned kPerUser = 100;
 constexpr int64_t kPatience = 180 * kSecond;
 
-/// Rate and cost of what happens between its birth and `write`.
+/// Rate and cost of the work between its construction and `write`.
 class Meter {
  public:
-  explicit Meter(const Stack& stack) : stack_(stack), cpu_(cpu_of(stack)[""]) {}
+  explicit Meter(const Stack& stack) : stack_(stack), cpu_(cpu_of(stack)) {}
 
   void write(Values& values, const std::string& what, uint64_t messages) const {
     const double seconds = static_cast<double>(now_ns() - begin_) / 1e9;
-    const double cpu = cpu_of(stack_)[""] - cpu_;
     values[what + "_rate"] = static_cast<double>(messages) / seconds;
-    values[what + "_us"] = cpu * 1e6 / static_cast<double>(messages);
+    write_cpu(values, what + "_us", cpu_, cpu_of(stack_), static_cast<double>(messages));
   }
 
  private:
   const Stack& stack_;
-  const double cpu_;
+  const ByRole cpu_;
   const int64_t begin_ = now_ns();
 };
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// The cases in which messages flow: closed, paced, crowd, packed, growth.
+// The cases in which messages flow: closed, flood, paced, crowd, packed, growth.
 #include <cstring>
 #include <utility>
 
 #include "cases.h"
 #include "clock.h"
+#include "cost.h"
 #include "crowd.h"
-#include "process.h"
 #include "pushers.h"
 #include "statistics.h"
 #include "usage.h"
@@ -16,18 +16,15 @@ namespace letterbox::bench {
 namespace {
 
 constexpr unsigned kClosedPushers = 8;
+constexpr unsigned kFloodPushers = 64;
 constexpr double kWarmUp = 0.3;  // of the measured time
 
-/// What is counted between two moments.
+/// The figures between two moments.
 struct Window {
   Window(Crowd& crowd, const Stack& stack)
-      : at(now_ns()),
-        cpu(cpu_of(stack)),
-        own(own_cpu_seconds()),
-        delivered(crowd.ledger().delivered()) {}
+      : at(now_ns()), spent(stack), delivered(crowd.ledger().delivered()) {}
   int64_t at;
-  ByRole cpu;
-  double own;
+  Spent spent;
   uint64_t delivered;
 };
 
@@ -35,11 +32,7 @@ void write_window(Values& values, const Window& begin, const Window& end) {
   const auto messages = static_cast<double>(end.delivered - begin.delivered);
   if (messages == 0) return;
   values["rate"] = messages * 1e9 / static_cast<double>(end.at - begin.at);
-  for (const auto& [role, seconds] : end.cpu) {
-    values[role.empty() ? "cpu_us" : "cpu_us." + role] =
-        (seconds - begin.cpu.at(role)) * 1e6 / messages;
-  }
-  values["own_us"] = (end.own - begin.own) * 1e6 / messages;
+  write_cost(values, begin.spent, end.spent, messages);
 }
 
 /// Warms up, measures, stops and lets everything arrive. `pushers` are about to start.
@@ -65,6 +58,13 @@ void flow(Run& run, Crowd& crowd, P& pushers) {
   run.sample.values["p99_us"] = percentile(latencies, 0.99) / 1e3;
 }
 
+void run_in_a_loop(Run& run, unsigned connections) {
+  Crowd crowd(run, run.options.count(1000));
+  crowd.park();
+  ClosedPushers pushers(crowd.peer(), run.dialect, crowd.ledger(), connections);
+  flow(run, crowd, pushers);
+}
+
 void run_at_pace(Run& run, unsigned clients, double per_second) {
   Crowd crowd(run, clients);
   crowd.park();
@@ -75,12 +75,9 @@ void run_at_pace(Run& run, unsigned clients, double per_second) {
 
 }  // namespace
 
-void run_closed(Run& run) {
-  Crowd crowd(run, run.options.count(1000));
-  crowd.park();
-  ClosedPushers pushers(crowd.peer(), run.dialect, crowd.ledger(), kClosedPushers);
-  flow(run, crowd, pushers);
-}
+void run_closed(Run& run) { run_in_a_loop(run, kClosedPushers); }
+
+void run_flood(Run& run) { run_in_a_loop(run, kFloodPushers); }
 
 void run_paced(Run& run) { run_at_pace(run, run.options.count(1000), run.options.count(2000)); }
 

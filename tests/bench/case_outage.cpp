@@ -24,7 +24,7 @@ constexpr double kQuiet = 0.002;  // of a core, more than while nothing happens
 constexpr unsigned kPushes = 200;
 constexpr double kPushesASecond = 100;
 
-/// What a Redis has spent, and when it was asked.
+/// The processor time that a Redis has spent, and when it was read.
 struct Reading {
   explicit Reading(RedisLink& redis) {
     const std::string info = redis.ask({"INFO", "cpu"});
@@ -65,7 +65,7 @@ void await_push(Run& run, Crowd& crowd) {
   }
 }
 
-/// When Redis does as little again as before. The last look before it was quiet.
+/// Waits until Redis does as little again as before. Returns the last look before it was quiet.
 Reading await_quiet(Crowd& crowd, RedisLink& redis, double idle) {
   const int64_t deadline = now_ns() + kPatience;
   Reading quiet_since(redis);
@@ -81,7 +81,7 @@ Reading await_quiet(Crowd& crowd, RedisLink& redis, double idle) {
   return quiet_since;
 }
 
-/// Everybody is there again: what is pushed arrives at once.
+/// All clients are there again: messages arrive at once.
 void push_to_some(Run& run, Crowd& crowd) {
   PacedPushers pushers(crowd.peer(), run.stack.dialect(), crowd.ledger(), kPushesASecond);
   crowd.ledger().begin_window();

@@ -5,9 +5,9 @@
 
 #include "cases.h"
 #include "clock.h"
+#include "cost.h"
 #include "crowd.h"
 #include "failure.h"
-#include "process.h"
 #include "usage.h"
 #include "wait.h"
 
@@ -22,7 +22,7 @@ constexpr double kTimeout = 50;  // s, of every poll
 constexpr double kPings = 30;    // s, in which each stream is sent two
 constexpr int64_t kLook = 500 * kMillisecond;
 
-/// Lanes and allocators give memory back when nobody has needed it for a while, so this waits until
+/// Lanes and allocators give memory back when it was unused for a while, so this waits until
 /// the sum stops falling.
 ByRole settled_pss(const Stack& stack) {
   const int64_t deadline = now_ns() + 60 * kSecond;
@@ -36,7 +36,7 @@ ByRole settled_pss(const Stack& stack) {
   return pss;
 }
 
-/// Seconds until the servers have closed what the leaving clients had open.
+/// Seconds until the servers have closed the connections of the clients that left.
 double leave(Run& run, Crowd& crowd, unsigned files_before) {
   const int64_t begin = now_ns();
   crowd.leave();
@@ -45,7 +45,7 @@ double leave(Run& run, Crowd& crowd, unsigned files_before) {
   return static_cast<double>(now_ns() - begin) / 1e9;
 }
 
-/// What all processes take, by role.
+/// The memory of all processes, by role.
 void write_memory(Run& run, const ByRole& before, double clients) {
   Values& values = run.sample.values;
   for (const auto& [role, kb] : pss_kb_of(run.stack)) {
@@ -56,7 +56,7 @@ void write_memory(Run& run, const ByRole& before, double clients) {
   values["redis_connections"] = redis_connections_of(run.stack);
 }
 
-/// Of a core, in so many seconds.
+/// The share of a core, over that many seconds.
 void write_percent(Run& run, Crowd& crowd, double seconds, const std::string& key) {
   const ByRole before = cpu_of(run.stack);
   crowd.loop().run(now_ns() + seconds_ns(seconds));
@@ -66,7 +66,7 @@ void write_percent(Run& run, Crowd& crowd, double seconds, const std::string& ke
   }
 }
 
-/// Memory of a crowd that waits; then `more` of it is measured.
+/// The memory of a crowd that waits; then `more` measures further.
 template <class More>
 void idle(Run& run, More more) {
   const unsigned clients = run.options.count(kParked);
@@ -83,14 +83,9 @@ void idle(Run& run, More more) {
 void run_connect(Run& run) {
   const double polls = run.options.count(kParked);
   Crowd crowd(run, run.options.count(kParked));
-  const ByRole before = cpu_of(run.stack);
-  const double own = own_cpu_seconds();
+  const Spent before(run.stack);
   crowd.park(polls / kWithin);
-  Values& values = run.sample.values;
-  for (const auto& [role, seconds] : cpu_of(run.stack)) {
-    values[role.empty() ? "cpu_us" : "cpu_us." + role] = (seconds - before.at(role)) * 1e6 / polls;
-  }
-  values["own_us"] = (own_cpu_seconds() - own) * 1e6 / polls;
+  write_cost(run.sample.values, before, Spent(run.stack), polls);
   crowd.settle();
 }
 
@@ -110,7 +105,7 @@ void run_churn(Run& run) {
   double parked = 0;  // in the first round, all
   Values& values = run.sample.values;
   for (unsigned round = 1; round <= kChurnRounds; ++round) {
-    // The same users every time: what they have left in Redis is there from the first round on.
+    // The same users every time, so that their keys are in Redis from the first round on.
     Crowd crowd(run, run.options.count(kParked), static_cast<uint8_t>(round));
     crowd.park();
     crowd.settle();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What is measured. A case is run against one stack at a time, freshly started, and fills in a
-// sample.
+// The cases that are measured. A case is run against one stack at a time, freshly started, and
+// fills in a sample.
 #pragma once
 
 #include <map>
@@ -33,10 +33,10 @@ struct Run {
 };
 
 struct Case {
-  enum Rounds { every, first };  // first: it takes long, and its figures are steady
+  enum Rounds { every, first };  // first: for cases that take long and have steady figures
   std::string name;
   std::string title;
-  std::vector<std::string> stacks;  // those that can do it
+  std::vector<std::string> stacks;  // those that can run it
   Rounds rounds;
   void (*run)(Run& run);
   enum Listening { by_polls, by_streams } listening = by_polls;
@@ -44,8 +44,9 @@ struct Case {
 
 const std::vector<Case>& all_cases();
 
-// Each in the file of its name.
+// Each is in the file of its name.
 void run_closed(Run& run);
+void run_flood(Run& run);
 void run_paced(Run& run);
 void run_crowd(Run& run);
 void run_packed(Run& run);

@@ -35,7 +35,7 @@ void Crowd::park(double arrivals_a_second) {
 
 void Crowd::rest() {
   const int64_t deadline = now_ns() + kPatience;
-  // Nothing over HTTP tells when a poll is parked; servers that do no more work have parked it.
+  // HTTP does not tell when a poll is parked; servers that are idle have parked it.
   for (double before = cpu_of(run_.stack)[""];;) {
     loop_.run(now_ns() + kLook);
     const double after = cpu_of(run_.stack)[""];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The protocols, side by side: how a push and a poll are asked for, and what a poll's answer says.
-// In a dialect of streams what is asked for goes on: each part of it is read as a poll's answer is.
-// A dialect is spoken by the generator's one thread.
+// The protocols, side by side: how a push and a poll are requested, and what a poll's answer says.
+// In a dialect of streams an answer goes on: each part of it is read as a poll's answer is. For the
+// generator's one thread.
 #pragma once
 
 #include <cstdint>
@@ -36,14 +36,14 @@ class Dialect {
  public:
   virtual ~Dialect() = default;
 
-  /// What a client asks for next. `cursor` is what read_poll left there; empty: from the oldest
+  /// /// A client's next request. `cursor` is the one that read_poll left; empty: from the oldest
   /// message.
   virtual void append_poll(std::string& out, std::string_view user,
                            std::string_view cursor) const = 0;
   virtual void append_push(std::string& out, const Letter& letter) const = 0;
 
-  /// A message for all: of a group that each has joined, or, where there are no groups, of a
-  /// channel that all of them poll.
+  /// /// A message for all: for a group that each user has joined, or, if there are no groups, for
+  /// a channel that all of them poll.
   virtual bool has_groups() const { return false; }
   virtual void append_join(std::string&, std::string_view /*group*/,
                            std::string_view /*user*/) const {}
@@ -51,13 +51,13 @@ class Dialect {
     append_push(out, letter);
   }
 
-  /// One request for as many letters as batch_size() allows; where that is 1 there are no batches.
+  /// One request for as many letters as batch_size() allows; if that is 1 there are no batches.
   virtual size_t batch_size() const { return 1; }
   virtual void append_batch(std::string& out, const std::vector<Letter>& letters) const {
     for (const Letter& letter : letters) append_push(out, letter);
   }
 
-  /// False: what is pushed to a user between two of his polls may be gone.
+  /// False: a message that is pushed between two polls of a user may be lost.
   virtual bool keeps_between_polls() const { return true; }
 
   /// Moves the cursor on. `bodies` is replaced; it stays valid until the next call or until the
@@ -78,8 +78,8 @@ std::unique_ptr<Dialect> nchan_streams();
 std::unique_ptr<Dialect> pushpin_dialect();
 std::unique_ptr<Dialect> socketio_dialect();
 
-/// What a part of a stream says: the cursor becomes the last event's id, `bodies` the data of
-/// events without a type; `named` is told of each that has one.
+/// /// Reads a part of a stream: the cursor becomes the last event's id, `bodies` the data of
+/// events without a type; `named` is called with each that has one.
 PollReading read_part(const HttpAnswer& part, std::string& cursor,
                       std::vector<std::string_view>& bodies,
                       void (*named)(const ServerEvent& event, PollReading& reading));

@@ -118,7 +118,7 @@ uint64_t number_after(std::string_view json, std::string_view mark) {
   return number;
 }
 
-/// Its JSON is not read as such: a stream's messages come one by one, and the generator is to stay
+/// /// Does not parse the JSON: a stream's messages come one by one, and the generator must stay
 /// cheap.
 class LetterboxStreams final : public LetterboxDialect {
  public:

@@ -4,7 +4,7 @@
 namespace letterbox::bench {
 namespace {
 
-/// The cursor is kept as the two request headers that say it.
+/// The cursor is kept as the two request headers that carry it.
 class NchanDialect : public Dialect {
  public:
   void append_poll(std::string& out, std::string_view user,

@@ -14,7 +14,7 @@ constexpr std::string_view kTarget = "/socket.io/?EIO=4&transport=polling";
 constexpr char kBetweenPackets = '\x1e';
 constexpr std::string_view kEvent = R"(42["message",")";
 
-// What a client asks for next: the first character of its cursor, before its session's id. An empty
+// A client's next request is the first character of its cursor, before its session's id. An empty
 // cursor: a handshake.
 constexpr char kConnect = 'c';
 constexpr char kPoll = 'p';

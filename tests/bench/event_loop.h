@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The generator's single thread: descriptors that become ready, and things that fall due.
+// The generator's single thread: descriptors that become ready, and work that falls due.
 #pragma once
 
 #include <sys/epoll.h>
@@ -39,8 +39,8 @@ class EventLoop {
   void enlist(Timed& timed) { timed_.push_back(&timed); }
   void dismiss(Timed& timed) { std::erase(timed_, &timed); }
 
-  /// Works until `done()`, which is asked after every batch of events, or until `deadline`.
-  /// True: it is done. Throws Interrupted where the user wants to stop.
+  /// /// Works until `done()`, which is called after every batch of events, or until `deadline`.
+  /// True: it is done. Throws Interrupted if the user wants to stop.
   bool run_until(int64_t deadline, const std::function<bool()>& done);
 
   /// Works until `deadline`.

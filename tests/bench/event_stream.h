@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Server-Sent Events as a client reads them while they come: lines that end in LF, and data of one
-// line. https://html.spec.whatwg.org/multipage/server-sent-events.html
+// Server-Sent Events as they come to a client: lines that end in LF, and data of one line.
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@ class StreamBody {
  public:
   explicit StreamBody(bool chunked) : chunked_(chunked) {}
 
-  /// Takes what is at the front of `bytes`; as take_chunk. `events` are those that are whole now:
-  /// they point into `bytes`, or into `joined` if one of them began in an earlier part.
+  /// /// Takes the bytes at the front of `bytes`, like take_chunk. `events` are those that are
+  /// whole now: they point into `bytes`, or into `joined` if one of them began in an earlier part.
   ptrdiff_t take(std::string_view bytes, std::string_view& events, std::string& joined);
   /// The last chunk was taken.
   bool ended() const { return ended_; }
@@ -35,8 +35,8 @@ struct ServerEvent {
   std::string_view data;
 };
 
-/// Takes the first of `events`, each of which is whole; lines that it does not have are empty, and
-/// comments are left out. False: there is none left.
+/// /// Takes the first of `events`, each of which is whole; fields that it does not have are empty,
+/// and comments are skipped. False: there is none left.
 bool take_event(std::string_view& events, ServerEvent& event);
 
 }  // namespace letterbox::bench

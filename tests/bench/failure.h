@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Why a run can't go on: a server that doesn't start, a system call that must not fail, the user's
-// Ctrl-C. These are thrown, and caught in main() alone; what the servers answer, be it good or bad,
+// Ctrl-C. These are thrown, and caught only in main(); an answer of a server, good or bad,
 // is a result and is never thrown.
 #pragma once
 

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int64_t kPatience = 5 * kSecond;  // Redis writes its file out, nginx its last answers
 
-/// Everything below this process. Ended ones may still have given others away to it, so it looks
+/// /// All processes below this one. Those that ended may have given others to it, so it looks
 /// until there are none.
 void end_descendants() {
   for (;;) {
@@ -38,22 +38,22 @@ void remove(const std::string& directory) {
   std::filesystem::remove_all(directory, ignored);
 }
 
-/// The child's exit status. Signals that ask for an end are passed on to it; `seconds` over, it is
-/// asked to end too.
+/// /// Returns the child's exit status. Passes signals that ask for an end on to it; after
+/// `seconds` it asks the child to end.
 int watch(pid_t child, const sigset_t& signals, unsigned seconds) {
   alarm(seconds);
   for (;;) {
     int signal = 0;
     sigwait(&signals, &signal);
     if (signal == SIGALRM) {
-      std::fprintf(stderr, "bench: it took too long, and is ended\n");
+      std::fprintf(stderr, "bench: it took too long, and is stopped\n");
       alarm(10);
     }
     if (signal != SIGCHLD) {
       kill(child, SIGTERM);
       continue;
     }
-    // Others' ends arrive here too: those of adopted daemons.
+    // Adopted daemons end here, too.
     int status = 0;
     for (pid_t ended = 0; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
       if (ended == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

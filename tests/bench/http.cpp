@@ -80,7 +80,8 @@ ptrdiff_t parse_answer(std::string_view bytes, HttpAnswer& answer, std::string& 
     const ptrdiff_t used = join_chunks(bytes.substr(start), answer.body, joined);
     return used <= 0 ? used : static_cast<ptrdiff_t>(start) + used;
   }
-  // Neither: only 204 and 304 have no body, and the benchmark wants no answer that ends by closing.
+  // Neither: only 204 and 304 have no body, and the benchmark accepts no answer that ends by
+  // closing.
   return answer.status == 204 || answer.status == 304 ? static_cast<ptrdiff_t>(start) : -1;
 }
 
@@ -93,7 +94,7 @@ void HttpConnection::send(std::string_view request, size_t requests) {
   }
   const ssize_t written = ::send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL);
   if (written == static_cast<ssize_t>(request.size())) return;
-  // A broken connection tells its reader, so nothing needs to be said here.
+  // The reader sees a broken connection, so an error here needs no report.
   unsent_ = request.substr(written < 0 ? 0 : static_cast<size_t>(written));
   if (written >= 0 || errno == EAGAIN) peer_.loop.change(fd_.get(), kReading | EPOLLOUT, *this);
 }

@@ -2,8 +2,8 @@
 //
 // HTTP/1.1 as a client speaks it to a server it trusts: keep-alive connections to one loopback
 // address, requests given as finished text, answers by Content-Length or chunked, and streams of
-// events as they come. No more than the benchmark needs, so that the generator stays cheap beside
-// what it measures.
+// events as they come. No more than the benchmark needs, so that the generator stays cheap compared
+// to the servers.
 #pragma once
 
 #include <cstddef>
@@ -27,13 +27,13 @@ struct HttpAnswer {
   std::string_view body;  // chunks already joined; of a stream: events, each whole
   int64_t read_at = 0;    // ns, when its last byte was read
 
-  /// Empty where there is none. `name` as the server writes it, but for letter case.
+  /// Empty if there is none. `name` as the server writes it, except its case.
   std::string_view header(std::string_view name) const;
 };
 
-/// Reads one answer from the front of `bytes`, or the head of one that goes on. 0: it isn't whole
-/// yet. -1: it is not HTTP. Else its length. `answer` points into `bytes`, or into `joined` where
-/// the body came in several chunks.
+/// /// Reads one answer from the front of `bytes`, or the head of one that goes on. 0: it isn't
+/// whole yet. -1: it is not HTTP. Else its length. `answer` points into `bytes`, or into `joined`
+/// if the body came in several chunks.
 ptrdiff_t parse_answer(std::string_view bytes, HttpAnswer& answer, std::string& joined);
 
 /// Appends a request. `target` and `name` together are its path and query.
@@ -42,13 +42,13 @@ void append_post(std::string& out, std::string_view target, std::string_view nam
 
 class HttpConnection;
 
-/// Who sent the requests. May send and close from within both.
+/// The sender of the requests. May send and close from within both.
 class HttpOwner {
  public:
   virtual ~HttpOwner() = default;
   /// Of a stream: its head, and then each part as it comes.
   virtual void on_answer(HttpConnection& connection, const HttpAnswer& answer) = 0;
-  /// The connection ended, or spoke nonsense, with requests unanswered.
+  /// The connection ended, or had an answer that is not HTTP, with requests unanswered.
   virtual void on_lost(HttpConnection& connection) = 0;
 };
 
@@ -63,18 +63,18 @@ struct HttpPeer {
   std::string joined;
 };
 
-/// One keep-alive connection. Connects when it first has something to send, and again where the
+/// /// One keep-alive connection. Connects when it first has something to send, and again if the
 /// server closed it between requests. It neither moves nor dies while its loop turns.
 class HttpConnection final : public EventHandler {
  public:
-  /// `source` are the last two bytes of the address it connects from, 127.0.x.y: ports that one
-  /// crowd has used up don't stand in the way of the next.
+  /// /// `source` are the last two bytes of the address it connects from, 127.0.x.y, so that the
+  /// ports that one crowd has used up are free for the next.
   HttpConnection(HttpPeer& peer, HttpOwner& owner, size_t tag, uint16_t source = 1)
       : peer_(peer), owner_(owner), tag_(tag), source_(source) {}
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
 
-  size_t tag() const { return tag_; }  // whatever the owner knows it by
+  size_t tag() const { return tag_; }  // the owner's own mark
   size_t unanswered() const { return unanswered_; }
 
   /// Several may be under way: they are pipelined, and answered in order.
@@ -87,7 +87,7 @@ class HttpConnection final : public EventHandler {
   void lose();
   void write_rest();
   void read_some();
-  /// How much of it was whole answers, or parts of a stream.
+  /// The length of the whole answers, or parts of a stream, in it.
   size_t consume(std::string_view bytes);
   ptrdiff_t take(std::string_view bytes, HttpAnswer& answer);
 

@@ -51,7 +51,7 @@ uint32_t Ledger::enter(unsigned user) {
   return ++pages_[user].pushed;
 }
 
-// (Where nothing else is pushed, it is the same number for each.)
+// (If there are no other pushes, the number is the same for each.)
 uint32_t Ledger::enter_for_everybody() {
   uint32_t number = 0;
   for (unsigned user = 0; user < users(); ++user) number = enter(user);

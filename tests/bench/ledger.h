@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The book of what was pushed and what arrived. It finds every message that was lost, doubled, out
-// of order, or somebody else's, and keeps how long each was under way.
+// The book of the messages that were pushed and that arrived. It finds every message that was lost,
+// doubled, out of order, or another user's, and keeps how long each was under way.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace letterbox::bench {
 
-/// What the book says of a run; all zero but the first two where every message was right.
+/// The book's figures of a run; all zero except the first two if every message was right.
 struct Verdict {
   uint64_t pushed = 0;
   uint64_t delivered = 0;
@@ -26,7 +26,7 @@ struct Verdict {
   uint64_t wrong() const { return lost + doubled + disordered + foreign + refused; }
   bool right() const { return wrong() == 0; }
   void add(const Verdict& other);
-  /// "all 5,000 right", or what was wrong.
+  /// "all 5,000 right", or the faults.
   std::string sentence() const;
 };
 
@@ -40,10 +40,10 @@ class Ledger {
 
   /// The number of this user's next message, which is now being pushed.
   uint32_t enter(unsigned user);
-  /// Whom a message is for that goes to all users, and the number of the next one.
+  /// The recipient of a message to all users, and the number of the next one.
   std::string_view everybody() const { return everybody_; }
   uint32_t enter_for_everybody();
-  /// An error in place of an answer; the first one's text is kept for whoever has to find out why.
+  /// An error instead of an answer; the first one's text is kept for the report.
   /// Throws Failure after too many of them: that server is no longer being measured.
   void refused(std::string_view text);
   void delivered(unsigned user, std::string_view body, int64_t read_at);
@@ -56,10 +56,10 @@ class Ledger {
   /// Only messages whose push is written from now on, and until end_window, are timed.
   void begin_window() { window_begin_ = now_ns(); }
   void end_window() { window_end_ = now_ns(); }
-  /// Nanoseconds from push to poll, in no order.
+  /// Nanoseconds from push to poll, unsorted.
   std::vector<int64_t>& latencies() { return latencies_; }
 
-  /// To be asked once nothing more is under way.
+  /// To be called once nothing more is under way.
   Verdict verdict() const;
   const std::string& first_refusal() const { return first_refusal_; }
 

@@ -14,7 +14,7 @@
 namespace letterbox::bench {
 namespace {
 
-/// What stands behind `mark` in a text, up to one of `ends`; empty where it isn't there.
+/// The text after `mark`, up to one of `ends`; empty if there is no `mark`.
 std::string after(const std::string& text, const std::string& mark, const char* ends = "\n") {
   const size_t at = text.find(mark);
   if (at == std::string::npos) return {};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Where it was measured.
+// The machine that the benchmark ran on.
 #pragma once
 
 #include <string>

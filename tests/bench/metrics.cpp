@@ -10,11 +10,25 @@ const std::vector<Metric>& metrics_of_polls() {
       {"closed", "cpu_us", "CPU a message, µs"},
       {"closed", "p50_us", "push to client, p50, µs"},
       {"closed", "p99_us", "push to client, p99, µs"},
+      {"closed", "wakeups", "wake-ups a message"},
+      {"closed", "redis_calls", "Redis commands a message"},
+      {"closed", "redis_calls.evalsha", "scripts a message"},
       {"closed", "own_us", "the generator's CPU, µs"},
+      {"flood", "rate", "messages a second"},
+      {"flood", "cpu_us", "CPU a message, µs"},
+      {"flood", "p50_us", "push to client, p50, µs"},
+      {"flood", "p99_us", "push to client, p99, µs"},
+      {"flood", "wakeups", "wake-ups a message"},
+      {"flood", "redis_calls", "Redis commands a message"},
+      {"flood", "redis_calls.evalsha", "scripts a message"},
+      {"flood", "own_us", "the generator's CPU, µs"},
       {"paced", "rate", "messages a second"},
       {"paced", "p50_us", "push to client, p50, µs"},
       {"paced", "p99_us", "push to client, p99, µs"},
       {"paced", "cpu_us", "CPU a message, µs"},
+      {"paced", "wakeups", "wake-ups a message"},
+      {"paced", "redis_calls", "Redis commands a message"},
+      {"paced", "redis_calls.evalsha", "scripts a message"},
       {"paced", "behind_ms", "most behind the pace, ms"},
       {"crowd", "rate", "messages a second"},
       {"crowd", "p50_us", "push to client, p50, µs"},
@@ -40,7 +54,7 @@ const std::vector<Metric>& metrics_of_polls() {
       {"outage", "redis_s", "Redis' CPU until all is quiet, s"},
       {"outage", "found_s", "until a push is accepted, s"},
       {"outage", "quiet_s", "until all is quiet, s"},
-      {"outage", "start_s", "besides: Redis reads its files, s"},
+      {"outage", "start_s", "and Redis reads its files, s"},
       {"outage", "p99_us", "push to poll afterwards, p99, µs"},
       {"churn", "before_mb", "PSS before, MB"},
       {"churn", "first_mb", "PSS after round 1, all gone, MB"},
@@ -60,6 +74,9 @@ const std::vector<Metric>& metrics_of_polls() {
       {"broadcast", "p50_us", "push to client, p50, µs"},
       {"broadcast", "p99_us", "push to client, p99, µs"},
       {"broadcast", "cpu_us", "CPU a message delivered, µs"},
+      {"broadcast", "wakeups", "wake-ups a message"},
+      {"broadcast", "redis_calls", "Redis commands a message"},
+      {"broadcast", "redis_calls.evalsha", "scripts a message"},
       {"broadcast", "own_us", "the generator's CPU, µs"},
       {"floor", "floor_us", "CPU a message, µs"},
       {"floor", "requests_us", "nginx and libfcgi, twice"},
@@ -69,7 +86,7 @@ const std::vector<Metric>& metrics_of_polls() {
   return metrics;
 }
 
-/// A case of streams shows what the case of polls shows whose name is in its own, and more.
+/// A case of streams shows all figures of the case of polls whose name is in its own, and more.
 std::vector<Metric> with_streams() {
   std::vector<Metric> metrics = metrics_of_polls();
   for (const Metric& metric : metrics_of_polls()) {

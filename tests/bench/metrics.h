@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How figures are named for people, and in which order they are shown.
+// The figures' names for people, and the order in which they are shown.
 #pragma once
 
 #include <string>
@@ -14,8 +14,8 @@ struct Metric {
   std::string title;
 };
 
-/// What the table shows. Figures by role ("cpu_us.nginx") come with their sum and have no title
-/// here.
+/// /// The rows of the table. Figures by role ("cpu_us.nginx") come with their sum and have no
+/// title here.
 const std::vector<Metric>& shown_metrics();
 
 }  // namespace letterbox::bench

@@ -19,19 +19,24 @@ void print_help() {
   std::printf(
       "Usage: bench [option…]\n"
       "\n"
-      "Measures Letterbox beside its rivals, each started in turn in a temporary directory, and\n"
+      "Measures Letterbox and its rivals, each started in turn in a temporary directory, and\n"
       "checks every message. Prints a table; progress goes to stderr. Loopback only; it ends by\n"
       "itself, and so does everything it starts. Exit status: 0 if every message of Letterbox was\n"
       "right, 1 if one was not, 2 if it could not run.\n"
       "\n"
-      "  --cases LIST    of the cases below, default all\n"
-      "  --stacks LIST   of those below; default all that are installed, but not -apart\n"
+      "  --cases LIST    cases from the list below, default all\n"
+      "  --stacks LIST   stacks from the list below, default all that are installed, of Letterbox\n"
+      "                  the ordinary one\n"
       "  --rounds N      how often each case is run with each stack, default 3; medians are shown\n"
       "  --seconds S     how long a rate is measured, default 5\n"
-      "  --scale F       of the clients and messages, default 1\n"
+      "  --scale F       factor of the clients and messages, default 1\n"
+      "  --redis-share F each Redis process gets at most this part of a core, as if the machine "
+      "had\n"
+      "                  more cores and Redis were the limit; as root\n"
       "  --json FILE     writes everything that was measured\n"
       "  --svg FILE      draws it\n"
-      "  --smoke         Letterbox alone, small, a few seconds: are all messages right?\n"
+      "  --smoke         Letterbox alone, over one Redis and a cluster, small: are all messages "
+      "right?\n"
       "  --help          this\n"
       "\n"
       "Cases:\n");
@@ -89,12 +94,12 @@ std::vector<std::string> stack_names() {
   return list;
 }
 
-/// Small and quick; what is given besides still holds.
+/// Small and quick; other options still hold.
 void make_smoke(Options& options) {
   options.smoke = true;
   options.cases = {"closed",    "paced",         "crowd",           "burst",
                    "broadcast", "stream-closed", "stream-broadcast"};
-  options.stacks = {kLetterbox};
+  options.stacks = {kLetterbox, kCluster};
   options.rounds = 1;
   options.seconds = 0.5;
   options.scale = 0.1;
@@ -107,12 +112,17 @@ unsigned Options::count(unsigned full) const {
 }
 
 Options read_options(int argc, char** argv) {
-  static const option table[] = {
-      {"cases", required_argument, nullptr, 'c'},  {"stacks", required_argument, nullptr, 't'},
-      {"rounds", required_argument, nullptr, 'r'}, {"seconds", required_argument, nullptr, 's'},
-      {"scale", required_argument, nullptr, 'f'},  {"json", required_argument, nullptr, 'j'},
-      {"svg", required_argument, nullptr, 'v'},    {"smoke", no_argument, nullptr, 'm'},
-      {"help", no_argument, nullptr, 'h'},         {nullptr, 0, nullptr, 0}};
+  static const option table[] = {{"cases", required_argument, nullptr, 'c'},
+                                 {"stacks", required_argument, nullptr, 't'},
+                                 {"rounds", required_argument, nullptr, 'r'},
+                                 {"seconds", required_argument, nullptr, 's'},
+                                 {"scale", required_argument, nullptr, 'f'},
+                                 {"redis-share", required_argument, nullptr, 'x'},
+                                 {"json", required_argument, nullptr, 'j'},
+                                 {"svg", required_argument, nullptr, 'v'},
+                                 {"smoke", no_argument, nullptr, 'm'},
+                                 {"help", no_argument, nullptr, 'h'},
+                                 {nullptr, 0, nullptr, 0}};
   Options options;
   for (int c = 0; (c = getopt_long(argc, argv, "", table, nullptr)) != -1;) {
     switch (c) {
@@ -131,6 +141,9 @@ Options read_options(int argc, char** argv) {
       case 'f':
         options.scale = number("scale", optarg, 0.001, 1.5);
         break;
+      case 'x':
+        options.redis_share = number("redis-share", optarg, 0.01, 0.9);
+        break;
       case 'j':
         options.json = optarg;
         break;
@@ -144,7 +157,7 @@ Options read_options(int argc, char** argv) {
         print_help();
         std::exit(0);
       default:
-        // getopt has said what is wrong.
+        // getopt has printed the error.
         std::fputs("bench: --help says more\n", stderr);
         std::exit(2);
     }
@@ -153,7 +166,8 @@ Options read_options(int argc, char** argv) {
   if (options.cases.empty()) options.cases = case_names();
   if (options.stacks.empty()) {
     options.stacks = stack_names();
-    std::erase(options.stacks, kApart);
+    std::erase_if(options.stacks,
+                  [](const std::string& name) { return is_letterbox(name) && name != kLetterbox; });
   }
   return options;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the user asked for.
+// The command line's options.
 #pragma once
 
 #include <string>
@@ -12,17 +12,18 @@ struct Options {
   std::vector<std::string> cases;   // empty: all
   std::vector<std::string> stacks;  // empty: all that are installed; the floor goes by its case
   unsigned rounds = 3;
-  double seconds = 5;  // of each measured window
-  double scale = 1;    // of how many clients and messages there are
+  double seconds = 5;      // of each measured window
+  double scale = 1;        // factor of the numbers of clients and messages
+  double redis_share = 0;  // of a core, that each Redis process may have; 0: all it can get
   bool smoke = false;
   std::string json;  // files to write; empty: none
   std::string svg;
 
-  /// A count of the cases' descriptions at this scale, never so small that it means nothing.
+  /// A count of the cases' descriptions at this scale, never too small to mean anything.
   unsigned count(unsigned full) const;
 };
 
-/// Prints help, or what is wrong, and ends the program where there is nothing to run.
+/// Prints help, or the error, and ends the program if there is nothing to run.
 Options read_options(int argc, char** argv);
 
 }  // namespace letterbox::bench

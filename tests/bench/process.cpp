@@ -39,8 +39,8 @@ std::vector<std::string> entries(const std::string& path) {
   return names;
 }
 
-/// The fields of /proc/PID/stat from the third on (the second, a name in parentheses, may hold
-/// anything); empty where there is no such process. [0] is the state, [1] the parent.
+/// /// The fields of /proc/PID/stat from the third on (the second, a name in parentheses, may hold
+/// anything); empty if there is no such process. [0] is the state, [1] the parent.
 std::vector<std::string> stat_fields(pid_t pid) {
   const std::string text = file_text(proc_path(pid, "stat"));
   const size_t name_end = text.rfind(')');
@@ -53,10 +53,10 @@ constexpr size_t kParent = 1;
 constexpr size_t kTimes = 11;  // utime, stime, cutime, cstime
 constexpr size_t kThreads = 17;
 
-/// In the child: becomes the program, or says why not.
+/// In the child: becomes the program, or prints why not.
 [[noreturn]] void become(const std::vector<std::string>& command, const std::string& log,
                          int stdin_fd, pid_t parent) {
-  // A parent that is gone before prctl would never be noticed.
+  // The end of a parent before prctl would never be noticed.
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);
   const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -152,6 +152,16 @@ double pss_kb(pid_t pid) {
 unsigned thread_count(pid_t pid) {
   const auto fields = stat_fields(pid);
   return fields.size() <= kThreads ? 0 : static_cast<unsigned>(std::atoi(fields[kThreads].c_str()));
+}
+
+double wakeups(pid_t pid) {
+  const std::string tasks = proc_path(pid, "task");
+  double sum = 0;
+  for (const std::string& thread : entries(tasks)) {
+    const std::string status = file_text(std::string(tasks).append("/").append(thread) + "/status");
+    sum += std::atof(std::string(text_after(status, "\nvoluntary_ctxt_switches:")).c_str());
+  }
+  return sum;
 }
 
 unsigned open_files(pid_t pid) {

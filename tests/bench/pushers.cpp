@@ -30,7 +30,7 @@ HttpConnection& Pushers::add_connection() {
 unsigned Pushers::draw_user() {
   const unsigned users = ledger_.users();
   auto user = static_cast<unsigned>(random_() % users);
-  // There are more users than connections, so somebody is free.
+  // There are more users than connections, so a user is free.
   while (busy_[user]) user = (user + 1) % users;
   return user;
 }
@@ -89,7 +89,7 @@ PacedPushers::PacedPushers(HttpPeer& peer, Dialect& dialect, Ledger& ledger, dou
 PacedPushers::~PacedPushers() { peer_.loop.dismiss(*this); }
 
 void PacedPushers::on_due(int64_t now) {
-  // The connection freed last is taken first, so most of them are never opened.
+  // The connection freed last is used first, so most of them are never opened.
   while (due_ <= now && !free_.empty()) {
     HttpConnection* connection = free_.back();
     free_.pop_back();

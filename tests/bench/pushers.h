@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The back end that pushes, in its three ways: each push when the last is answered, at a fixed
-// rate, or everything as fast as it goes in.
+// The back end that pushes, in three ways: each push when the last one is answered, at a fixed
+// rate, or all of them as fast as they go in.
 //
-// A user's next message is pushed only when his last one was answered, or behind it on the same
-// connection: otherwise nobody could say in which order they have to arrive.
+// A user's next message is pushed only when the last one was answered, or after it on the same
+// connection: otherwise their order would be undefined.
 #pragma once
 
 #include <deque>
@@ -19,8 +19,8 @@
 
 namespace letterbox::bench {
 
-/// Connections that push single messages to users drawn at random. What pushes when, the two
-/// classes below decide.
+/// /// Connections that push single messages to users drawn at random. The two classes below decide
+/// which of them pushes when.
 class Pushers : public HttpOwner {
  public:
   Pushers(HttpPeer& peer, Dialect& dialect, Ledger& ledger);
@@ -45,8 +45,8 @@ class Pushers : public HttpOwner {
   Dialect& dialect_;
   Ledger& ledger_;
   std::deque<HttpConnection> connections_;
-  std::vector<unsigned> user_of_;  // by connection: whom its push is for
-  std::vector<bool> busy_;         // by user: a push for him is under way
+  std::vector<unsigned> user_of_;  // by connection: the user of its push
+  std::vector<bool> busy_;         // by user: whether a push is under way
   size_t under_way_ = 0;
   std::mt19937 random_{20231011};  // the same users in every run
   std::string request_;
@@ -74,8 +74,8 @@ class PacedPushers final : public Pushers, public Timed {
   ~PacedPushers() override;
   void start() { due_ = now_ns(); }
   void stop() { due_ = kNever; }
-  /// The most that a push was written after its time; more than a few ms means that the generator
-  /// itself was starved, and its latencies with it.
+  /// /// The longest time by which a push was written late; more than a few ms means that the
+  /// generator itself was starved, and its latencies are wrong.
   int64_t most_behind() const { return most_behind_; }
 
  private:
@@ -89,8 +89,8 @@ class PacedPushers final : public Pushers, public Timed {
   std::vector<HttpConnection*> free_;
 };
 
-/// A given number of messages to every user, in the fewest requests that the dialect knows. The
-/// users are shared out among the connections; requests are pipelined where they are small.
+/// /// A given number of messages to every user, in the fewest requests that the dialect has. The
+/// users are shared out among the connections; requests are pipelined if they are small.
 class BurstPushers final : public HttpOwner {
  public:
   BurstPushers(HttpPeer& peer, Dialect& dialect, Ledger& ledger, unsigned connections,

@@ -96,7 +96,7 @@ bool redis_answers(const std::string& address) {
   try {
     RedisLink link(address);
     return link.connected() && link.ask({"PING"}) == "PONG";
-  } catch (const Failure&) {  // one that ends has taken the connection
+  } catch (const Failure&) {  // a Redis that ends has closed the connection
     return false;
   }
 }

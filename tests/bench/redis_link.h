@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// One blocking connection to a Redis, without pipelining: what is asked is written, then its answer
-// is read. For asking a server's Redis how it is, and for the floor.
+// One blocking connection to a Redis, without pipelining: it writes a command, then reads the
+// answer. For asking a server's Redis for its figures, and for the floor.
 #pragma once
 
 #include <initializer_list>
@@ -14,12 +14,12 @@ namespace letterbox::bench {
 
 class RedisLink {
  public:
-  /// `address` is a path or, on loopback, a port. Not connected where nobody listens there.
+  /// `address` is a path or, on loopback, a port. Not connected if nothing listens there.
   explicit RedisLink(const std::string& address);
 
   bool connected() const { return static_cast<bool>(fd_); }
 
-  /// Throws Failure where the connection breaks, or no answer comes for ten seconds.
+  /// Throws Failure if the connection breaks, or if no answer comes for ten seconds.
   void write(std::initializer_list<std::string_view> words);
   /// A reply's text; the elements of an array one a line; an error with its '-'.
   std::string read();
@@ -37,10 +37,10 @@ class RedisLink {
   std::string unread_;
 };
 
-/// Something listens there, and is no longer reading its files.
+/// Whether a Redis listens there, and has read its files.
 bool redis_answers(const std::string& address);
 
-/// The value of `name` in what INFO says; 0 where it isn't there.
+/// The value of `name` in a text of INFO; 0 if it isn't there.
 double info_number(std::string_view info, std::string_view name);
 
 }  // namespace letterbox::bench

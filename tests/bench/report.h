@@ -22,16 +22,16 @@ struct Report {
 /// "medians of 3 rounds, windows of 5 s".
 std::string how_measured(const Options& options);
 
-/// A line a case: were all messages right?
+/// A line for each case and stack: whether all messages were right.
 std::string as_verdicts(const Report& report);
 
-/// Medians, ratios, and beside them what was to be reached. UTF-8.
+/// Medians and ratios, and next to them the targets. UTF-8.
 std::string as_table(const Report& report);
 
-/// Every sample too.
+/// Also every sample.
 std::string as_json(const Report& report);
 
-/// By itself, without fonts or styles from elsewhere; light or dark as its reader prefers.
+/// Self-contained, without fonts or styles from elsewhere; light or dark as its reader prefers.
 std::string as_svg(const Report& report);
 
 }  // namespace letterbox::bench

@@ -36,8 +36,8 @@ constexpr Panel kPanels[] = {
      false},
 };
 
-/// What is drawn, from top to bottom, and the style of its bar. The two letterboxes differ too
-/// little for a picture.
+/// /// The stacks that are drawn, from top to bottom, and the style of each bar. The two
+/// letterboxes differ too little for a picture.
 constexpr std::pair<const char*, const char*> kSeries[] = {
     {kLetterbox, "own"}, {kNchanRedis, "rival"}, {kNchanMemory, "other"},
     {kPushpin, "rival"}, {kSocketIo, "rival"},
@@ -50,13 +50,13 @@ constexpr int kTop = 113;
 constexpr int kPanelWidth = 390;
 constexpr int kColumnStep = kPanelWidth + 24;
 constexpr int kLabelWidth = 126;
-constexpr int kBarRoom = 108;  // the longest bar; its value stands behind it
+constexpr int kBarRoom = 108;  // the longest bar; its value comes after it
 constexpr int kBarHeight = 14;
 constexpr int kBarStep = 22;
 constexpr int kPanelHead = 25;  // above the bars: two lines
 constexpr int kPanelFoot = 32;  // below them: the floor's label, and air
 
-constexpr const char* kTitle = "Letterbox beside what else there is, in one run on one machine";
+constexpr const char* kTitle = "Letterbox and its rivals, in one run on one machine";
 
 constexpr const char* kStyle =
     "<style>\n"
@@ -137,7 +137,7 @@ std::string bar(const Report& report, const Panel& panel, const char* stack, con
                  "start", span);
 }
 
-/// The line below which no such design goes.
+/// The line that is a lower bound for every such design.
 std::string floor_line(const Report& report, double scale, int x, int y, int bars) {
   const auto floor = report.results.median({"floor", kFloor, "floor_us"});
   if (!floor) return {};
@@ -152,7 +152,7 @@ std::string floor_line(const Report& report, double scale, int x, int y, int bar
 
 struct Drawn {
   std::string text;
-  int bars = 0;  // none: nothing of it was measured
+  int bars = 0;  // none: the figure was not measured
 };
 
 Drawn panel_at(const Report& report, const Panel& panel, int x, int y) {
@@ -178,7 +178,7 @@ Drawn panel_at(const Report& report, const Panel& panel, int x, int y) {
   return drawn;
 }
 
-/// What it ran on, or the versions of what ran.
+/// The machine, or the versions of the programs.
 std::string machine_line(const Report& report, bool versions) {
   std::string line;
   for (const auto& [name, value] : report.machine) {

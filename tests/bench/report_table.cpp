@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kTitleWidth = 38;
 constexpr size_t kColumn = 20;
 
-/// A figure of a stack; of a rival with Letterbox's ratio to it.
+/// A figure of a stack; for a rival with Letterbox's ratio to it.
 std::string cell(const Report& report, const Figure& figure) {
   const auto value = report.results.median(figure);
   if (!value) return padded_left("–", kColumn);
@@ -42,7 +42,7 @@ std::string row(const Report& report, const std::string& case_name, const std::s
 std::string role_rows(const Report& report, const Metric& metric,
                       const std::vector<std::string>& stacks) {
   std::string lines;
-  for (const char* role : {"nginx", "poll", "push", "redis", "program"}) {
+  for (const char* role : {"nginx", "poll", "push", "redis", "replica", "program"}) {
     lines += row(report, metric.case_name, metric.key + '.' + role, std::string("  of it ") + role,
                  stacks);
   }
@@ -114,11 +114,14 @@ std::string how_measured(const Options& options) {
 std::string as_verdicts(const Report& report) {
   std::string text;
   for (const Case& item : all_cases()) {
-    if (!report.results.ran(item.name, kLetterbox)) continue;
-    const bool ended = !report.results.keys(item.name, kLetterbox).empty();
-    const Verdict verdict = report.results.verdict(item.name, kLetterbox);
-    text += padded_right(item.name, 17) + (ended ? verdict.sentence() : "did not run") + '\n' +
-            trouble_rows(report, item.name);
+    std::string lines;
+    for (const std::string& stack : report.options.stacks) {
+      if (!report.results.ran(item.name, stack)) continue;
+      const bool ended = !report.results.keys(item.name, stack).empty();
+      lines += padded_right(item.name, 17) + padded_right(stack, 20) +
+               (ended ? report.results.verdict(item.name, stack).sentence() : "did not run") + '\n';
+    }
+    if (!lines.empty()) text += lines + trouble_rows(report, item.name);
   }
   return text;
 }

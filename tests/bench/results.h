@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Everything that was measured, and the figures that come out of it.
+// Everything that was measured, and the figures derived from it.
 //
-// A ratio is taken within each round, where the two ran one after the other, and then the median of
-// these: what the machine did to a whole round falls out.
+// A ratio is taken within each round, in which the two ran one after the other, and then the median
+// of these: so disturbances of a whole round cancel out.
 #pragma once
 
 #include <map>
@@ -17,7 +17,7 @@
 
 namespace letterbox::bench {
 
-/// Which figure: of what case, what stack, by what name.
+/// A figure: its case, its stack and its name.
 struct Figure {
   std::string_view case_name;
   std::string_view stack;
@@ -28,16 +28,16 @@ class Results {
  public:
   void add(const std::string& case_name, const std::string& stack, unsigned round, Sample sample);
 
-  /// Nothing where it was not measured.
+  /// Nothing if it was not measured.
   std::optional<double> median(const Figure& figure) const;
   std::optional<double> ratio(const Figure& figure, const Figure& base) const;
 
-  /// What its runs have measured; nothing where they all failed.
+  /// The values of its runs; nothing if they all failed.
   std::set<std::string> keys(std::string_view case_name, std::string_view stack) const;
-  /// It was tried, at least.
+  /// Whether it was tried.
   bool ran(std::string_view case_name, std::string_view stack) const;
   Verdict verdict(std::string_view case_name, std::string_view stack) const;
-  /// True: every run came to its end, and every message was right.
+  /// Whether every run came to its end, and every message was right.
   bool right(std::string_view stack) const;
 
   /// By case, stack, round.

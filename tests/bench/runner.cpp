@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
+#include <memory>
 
 #include "failure.h"
 #include "metrics.h"
+#include "share.h"
 #include "text.h"
 
 namespace letterbox::bench {
@@ -20,8 +23,8 @@ bool wanted(const Options& options, const Case& item, unsigned round) {
   return holds(options.cases, item.name);
 }
 
-/// Those the case is for; each round begins with another one, so that none is always the one that
-/// runs after the heaviest.
+/// /// The stacks of a case; each round begins with another one, so that no stack always runs after
+/// the heaviest.
 std::vector<std::string> stacks_for(const Options& options, const Case& item, unsigned round) {
   std::vector<std::string> stacks;
   for (const std::string& name : item.stacks) {
@@ -35,27 +38,30 @@ std::vector<std::string> stacks_for(const Options& options, const Case& item, un
   return stacks;
 }
 
-/// Starts stacks for the runs. Every run has a fresh one, but for the smoke test's, which aren't
-/// about figures: they share one and save the time.
+/// /// Starts stacks for the runs. Every run has a fresh one, except in the smoke test, which is
+/// not about figures: its runs share one of each kind and save the time.
 class Starter {
  public:
   Starter(const Options& options, const Places& places) : options_(options), places_(places) {}
 
   Stack& start(const std::string& name) {
-    if (options_.smoke && stack_ && stack_->name() == name) return *stack_;
-    stack_.reset();  // first, so that no two are up at the same time
-    const std::string directory = places_.directory + '/' + std::to_string(++count_);
-    stack_ = stack_kind(name).start(places_, directory);
-    return *stack_;
+    if (!options_.smoke) stacks_.clear();  // first, so that no two are up at the same time
+    std::unique_ptr<Stack>& stack = stacks_[name];
+    if (!stack) {
+      const std::string directory = places_.directory + '/' + std::to_string(++count_);
+      stack = stack_kind(name).start(places_, directory);
+      if (options_.redis_share > 0) limit_redis(*stack, options_.redis_share, directory + "/share");
+    }
+    return *stack;
   }
   void finish() {
-    if (!options_.smoke) stack_.reset();
+    if (!options_.smoke) stacks_.clear();
   }
 
  private:
   const Options& options_;
   const Places& places_;
-  std::unique_ptr<Stack> stack_;
+  std::map<std::string, std::unique_ptr<Stack>> stacks_;
   unsigned count_ = 0;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Which case is run with which stack, when.
+// The runs of the cases with the stacks, and their order.
 #pragma once
 
 #include <string>
@@ -12,15 +12,16 @@
 
 namespace letterbox::bench {
 
-/// Takes the stacks out of the options that can't be started here. For each a sentence that says
-/// why.
+/// /// Removes the stacks that can't be started here from the options. Returns a sentence for each
+/// that says why.
 std::vector<std::string> leave_out_missing(Options& options, const Places& places);
 
-/// Runs what the options ask for, stack by stack within a case, case by case within a round. Says
-/// on stderr what it is at. Throws Interrupted; a run that fails is in the results as such.
+/// /// Runs the cases of the options, stack by stack within a case, case by case within a round.
+/// Reports its progress on stderr. Throws Interrupted; a run that fails is marked so in the
+/// results.
 Results run_all(const Options& options, const Places& places);
 
-/// More than that never takes; seconds.
+/// The longest that these options may take, in seconds.
 unsigned longest(const Options& options);
 
 }  // namespace letterbox::bench

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int64_t kPatience = 5 * kSecond;
 
-/// What scripts/service gives Letterbox's nginx: as many as a process may open.
+/// The descriptors that scripts/service gives Letterbox's nginx: as many as a process may open.
 std::string connections_of_a_worker() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
@@ -41,7 +41,7 @@ std::string nginx_conf(const std::string& modules, const std::string& http,
          connections_of_a_worker() +
          "; }\n"
          "http {\n"
-         // As nginx/nginx.conf and letterbox-upstream.conf have it.
+         // As in nginx/nginx.conf and letterbox-upstream.conf.
          "  log_format letterbox '$remote_addr $remote_user [$time_iso8601] \"$request_method "
          "$uri\" '\n"
          "                       '$status $body_bytes_sent $request_time \"$http_user_agent\"';\n"
@@ -86,14 +86,14 @@ ServedStack::~ServedStack() {
 
 void ServedStack::start_redis(bool tcp) {
   const uint16_t tcp_port = tcp ? free_port() : 0;
-  redis_ = tcp ? std::to_string(tcp_port) : path("redis.sock");
+  redises_ = {tcp ? std::to_string(tcp_port) : path("redis.sock")};
   redis_command_ = {
       "redis-server", "--bind",        "127.0.0.1", "--port", std::to_string(tcp_port),
       "--dir",        directory_,      "--save",    "",       "--appendonly",
       "yes",          "--appendfsync", "everysec"};
-  if (!tcp) redis_command_.insert(redis_command_.end(), {"--unixsocket", redis_});
+  if (!tcp) redis_command_.insert(redis_command_.end(), {"--unixsocket", redis()});
   add("redis", spawn(redis_command_, path("redis.log")));
-  require([this] { return redis_answers(redis_); }, "redis-server did not start",
+  require([this] { return redis_answers(redis()); }, "redis-server did not start",
           path("redis.log"));
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Redis and nginx as the rivals and the floor use them. They are given what Letterbox's own stack
-// has (scripts/service, nginx/nginx.conf): the same persistence, the same number of workers and
-// connections, the same buffered access log.
+// Redis and nginx for the rivals and the floor. They have the same settings as Letterbox's own
+// stack (scripts/service, nginx/nginx.conf): persistence, number of workers and connections, and
+// the buffered access log.
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +15,7 @@
 
 namespace letterbox::bench {
 
-/// A loopback port that nobody listens on at this moment.
+/// A loopback port that is free at this moment.
 uint16_t free_port();
 
 /// The children of this process that make up a stack; they are ended in reverse order of birth.
@@ -31,10 +31,10 @@ class ServedStack : public Stack {
   /// Append-only file, synced every second, as Letterbox's. Sets redis(). `tcp`: on a loopback port
   /// and not on a unix socket.
   void start_redis(bool tcp);
-  /// `modules` stands at the top of the configuration, `http` within http{}, `server` within its
+  /// `modules` is at the top of the configuration, `http` within http{}, `server` within its
   /// server{}. Sets port(), if it isn't set already.
   void start_nginx(const std::string& modules, const std::string& http, const std::string& server);
-  /// Returns when somebody listens on that loopback port; `log`: what that program says.
+  /// Returns when a program listens on that loopback port; `log` is that program's log.
   void await_listener(uint16_t tcp_port, const std::string& log) const;
   /// Returns when a push to a user of its own has been accepted.
   void await_push();

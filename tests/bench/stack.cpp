@@ -32,13 +32,21 @@ void Stack::crash_redis() {
   if (!await([pid] { return !alive(pid); }, now_ns() + kPatience)) {
     throw Failure("redis did not end");
   }
-  waitpid(pid, nullptr, WNOHANG);  // where it is a child
+  waitpid(pid, nullptr, WNOHANG);  // if it is a child
 }
 
 const std::vector<StackKind>& all_stacks() {
   static const std::vector<StackKind> kinds{
       {kLetterbox, "Letterbox", 5000, nothing_missing, start_letterbox},
       {kApart, "Letterbox, two programs", 5000, nothing_missing, start_letterbox_apart},
+      {kCluster, "Letterbox, a cluster of three masters and three replicas", 5000, nothing_missing,
+       start_letterbox_cluster},
+      {kOneMaster, "Letterbox, a cluster of one master alone", 5000, nothing_missing,
+       start_one_master},
+      {kTwoMasters, "… of two", 5000, nothing_missing, start_two_masters},
+      {kThreeMasters, "… of three", 5000, nothing_missing, start_three_masters},
+      {kThreeMastersApart, "… of three, two programs: each message rings at the other", 5000,
+       nothing_missing, start_three_masters_apart},
       {kNchanRedis, "nchan + Redis", 5000, missing_nchan, start_nchan_redis},
       {kNchanMemory, "nchan, memory only", 5000, missing_nchan, start_nchan_memory},
       {kPushpin, "Pushpin", 500, missing_pushpin, start_pushpin},

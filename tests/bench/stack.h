@@ -16,7 +16,8 @@
 
 namespace letterbox::bench {
 
-/// What a process does in its stack: "nginx", "redis", "poll", "push", "program" (a rival's own).
+/// The role of a process in its stack: "nginx", "redis", "replica", "poll", "push", "program" (a
+/// rival's own). Several processes may have the same: the masters of a cluster are all "redis".
 struct Role {
   std::string name;
   pid_t pid;  // the first of its processes; the others descend from it
@@ -31,17 +32,19 @@ class Stack {
   const std::string& name() const { return name_; }
   uint16_t port() const { return port_; }
   Dialect& dialect() { return *dialect_; }
-  /// The same, but that its clients listen by streams. Only of a stack that has them.
+  /// The same, with clients that listen by streams. Only for a stack that has them.
   Dialect& streams() { return *streams_; }
   const std::vector<Role>& roles() const { return roles_; }
-  /// As RedisLink takes it; empty: this stack has none.
-  const std::string& redis() const { return redis_; }
+  /// As RedisLink takes them, without replicas; empty: this stack has none.
+  const std::vector<std::string>& redises() const { return redises_; }
+  /// The one of a stack that has one.
+  const std::string& redis() const { return redises_.at(0); }
 
-  /// Ends Redis as a crash does; its files stay.
+  /// Ends Redis as a crash does; its files stay. For a stack with one Redis.
   void crash_redis();
   /// Starts it on these files, and returns at once: it answers when it has read them.
   virtual void revive_redis() = 0;
-  /// After that, once Redis answers: its new process is known.
+  /// To be called after that, once Redis answers: learns its new process.
   virtual void finish_revival() = 0;
 
  protected:
@@ -54,13 +57,13 @@ class Stack {
 
   std::string name_;
   uint16_t port_ = 0;
-  std::string redis_;
+  std::vector<std::string> redises_;
   std::unique_ptr<Dialect> dialect_;
   std::unique_ptr<Dialect> streams_;
   std::vector<Role> roles_;
 };
 
-/// Where the pieces are.
+/// The paths of the files that stacks need.
 struct Places {
   std::string root;       // the repository: scripts/service, nginx/
   std::string build;      // letterbox-poll, letterbox-push, bench-floor
@@ -68,7 +71,12 @@ struct Places {
 };
 
 inline constexpr const char* kLetterbox = "letterbox";
-inline constexpr const char* kApart = "letterbox-apart";  // polls and pushes in two programs
+inline constexpr const char* kApart = "letterbox-apart";         // polls and pushes in two programs
+inline constexpr const char* kCluster = "letterbox-cluster";     // three masters, three replicas
+inline constexpr const char* kOneMaster = "letterbox-1-master";  // clusters without replicas
+inline constexpr const char* kTwoMasters = "letterbox-2-masters";
+inline constexpr const char* kThreeMasters = "letterbox-3-masters";
+inline constexpr const char* kThreeMastersApart = "letterbox-3-apart";  // and two programs
 inline constexpr const char* kNchanRedis = "nchan-redis";
 inline constexpr const char* kNchanMemory = "nchan-memory";
 inline constexpr const char* kPushpin = "pushpin";
@@ -79,21 +87,29 @@ struct StackKind {
   const char* name;
   const char* title;  // for people
   double arrivals;    // clients a second that it takes while a crowd comes
-  /// Why it can't be started here; empty: it can.
+  /// The reason why it can't be started here; empty: it can.
   std::string (*missing)(const Places& places);
-  /// Throws Failure, with the end of the log that says why, if it doesn't come up. `directory`
+  /// Throws Failure, with the end of the log, if it doesn't come up. `directory`
   /// must not exist yet.
   std::unique_ptr<Stack> (*start)(const Places& places, const std::string& directory);
 };
 
 /// In the order in which they are shown; the first is Letterbox, the last the floor.
 const std::vector<StackKind>& all_stacks();
+/// Letterbox in one of its forms.
+inline bool is_letterbox(std::string_view stack) { return stack.starts_with(kLetterbox); }
 /// A Failure if there is none of that name.
 const StackKind& stack_kind(std::string_view name);
 
-// Each in the file of its name.
+// Each is in the file of its name.
 std::unique_ptr<Stack> start_letterbox(const Places& places, const std::string& directory);
 std::unique_ptr<Stack> start_letterbox_apart(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_letterbox_cluster(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_one_master(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_two_masters(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_three_masters(const Places& places, const std::string& directory);
+std::unique_ptr<Stack> start_three_masters_apart(const Places& places,
+                                                 const std::string& directory);
 std::unique_ptr<Stack> start_nchan_redis(const Places& places, const std::string& directory);
 std::unique_ptr<Stack> start_nchan_memory(const Places& places, const std::string& directory);
 std::unique_ptr<Stack> start_pushpin(const Places& places, const std::string& directory);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The least that a stack of Letterbox's shape can do: nginx, kept FastCGI connections, a program
-// that answers every request with the same few bytes, and a Redis beside them.
+// that answers every request with the same few bytes, and a Redis next to them.
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -48,7 +48,7 @@ class FloorStack final : public ServedStack {
  private:
   using Params = std::initializer_list<std::pair<const char*, const char*>>;
 
-  /// What nginx/pass-public.conf and pass-push.conf hand on, and nothing else.
+  /// Exactly the parameters that nginx/pass-public.conf and pass-push.conf pass on.
   static std::string locations() {
     return location("/poll", {{"REMOTE_ADDR", "$remote_addr"},
                               {"HTTP_COOKIE", "$letterbox_cookie"},

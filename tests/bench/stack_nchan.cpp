@@ -39,8 +39,8 @@ class NchanStack final : public ServedStack {
   }
 
  private:
-  /// Every worker has its own connections to Redis. A poll that one of them takes before it has
-  /// them is parked and never answered, so what one worker answers says too little.
+  /// /// Every worker has its own connections to Redis. A poll that one of them takes before it has
+  /// them is parked and never answered, so the answer of one worker is not enough.
   void await_workers() const {
     const auto all_ready = [this] {
       long ready = 0;

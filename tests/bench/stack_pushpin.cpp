@@ -2,7 +2,7 @@
 //
 // Pushpin as Debian has it, between nginx and a web application that subscribes every poll to its
 // user's channel (GRIP, hold mode "response"). The application is a location of the same nginx that
-// answers with constant headers, so what is measured is Pushpin.
+// answers with constant headers, so the figures are Pushpin's.
 #include <filesystem>
 
 #include "process.h"
@@ -36,7 +36,7 @@ class PushpinStack final : public ServedStack {
   }
 
  private:
-  /// As Debian's /etc/pushpin/pushpin.conf but for the paths and ports; with a zurl of its own,
+  /// As Debian's /etc/pushpin/pushpin.conf except the paths and ports; with a zurl of its own,
   /// which is a service in Debian; and without a bound on messages a second, which is 2,500 there,
   /// a quarter of what one broadcast brings.
   std::string configuration(const std::string& proxy, const std::string& control_port) const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What Letterbox sets out to reach.
+// The targets that Letterbox sets out to reach.
 #pragma once
 
 #include <optional>
@@ -16,10 +16,10 @@ struct Target {
   std::string case_name;  // under which it is shown
   std::string limit;      // "at least 2.0 ×"
   std::optional<double> value;
-  bool met = false;  // false also where there is no value
+  bool met = false;  // false also if there is no value
 };
 
-/// Each of them; without a value where its case or its rival was not run.
+/// Each of them; without a value if its case or its rival was not run.
 std::vector<Target> judge(const Results& results);
 
 }  // namespace letterbox::bench

@@ -72,7 +72,7 @@ std::string_view quoted_after(std::string_view text, std::string_view mark) {
 }
 
 std::string file_text(const std::string& path) {
-  // No stream: one throws where the process behind a file of /proc ends while it is being read.
+  // No std::ifstream, which throws if the process of a file in /proc ends while it is being read.
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
   char bytes[16384];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Waiting for something that no descriptor tells of: a server that comes up, a process' memory that
+// Waiting for conditions without a descriptor: a server that comes up, a process' memory that
 // settles.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace letterbox::bench {
 
-/// Asks every 10 ms until it is so. False: not by the deadline.
+/// Calls `is_so` every 10 ms until it is true. False: not by the deadline.
 bool await(const std::function<bool()>& condition, int64_t deadline);
 
 /// `what`, and the end of the file `log`.

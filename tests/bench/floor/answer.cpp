@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The trivial FastCGI program of the floor case: reads a request, answers it with the same few
-// bytes, keeps the connection. A thread each, more of them than nginx keeps connections, because
-// here a kept connection holds its thread.
+// bytes, keeps the connection. One thread a connection, and more threads than nginx keeps
+// connections, because here a kept connection holds its thread.
 #include <fcgiapp.h>
 
 #include <thread>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The Socket.IO server that make bench measures beside Letterbox: server.mjs PORT REDIS-URL.
+// The Socket.IO server that make bench measures as a rival of Letterbox: server.mjs PORT REDIS-URL.
 // A client names its user when it connects, and is in the room of that name; POST /push?to=ROOM
 // emits the body there.
 import { createServer } from "node:http";
