@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// model/envelope.h: the body of a push that says itself for whom it is.
+// model/envelope.h: the body of a push that names its recipients itself.
 #include "model/envelope.h"
 
 #include "model/json.h"
@@ -10,6 +10,10 @@
 namespace letterbox::fuzz {
 namespace {
 
+std::string seconds(uint64_t ms) {
+  return std::to_string(ms / 1000) + '.' + std::to_string(1000 + ms % 1000).substr(1);
+}
+
 void write(JsonWriter& json, const Envelope& envelope) {
   json.begin_object().key("to");
   if (envelope.many) json.begin_array();
@@ -17,20 +21,19 @@ void write(JsonWriter& json, const Envelope& envelope) {
   if (envelope.many) json.end_array();
   if (envelope.type) json.key("type").string(*envelope.type);
   json.key("data").raw(envelope.data);
-  if (envelope.ttl_ms) {
-    const std::string ms = std::to_string(1000 + *envelope.ttl_ms % 1000);
-    json.key("ttl").raw(std::to_string(*envelope.ttl_ms / 1000) + '.' + ms.substr(1));
-  }
+  if (envelope.ttl_ms) json.key("ttl").raw(seconds(*envelope.ttl_ms));
+  if (envelope.delay_ms) json.key("delay").raw(seconds(*envelope.delay_ms));
+  if (envelope.at_ms) json.key("at").raw(std::to_string(*envelope.at_ms));
   json.end_object();
 }
 
 bool same(const Envelope& a, const Envelope& b) {
   return a.to == b.to && a.many == b.many && a.type == b.type && a.data == b.data &&
-         a.ttl_ms == b.ttl_ms;
+         a.ttl_ms == b.ttl_ms && a.delay_ms == b.delay_ms && a.at_ms == b.at_ms;
 }
 
 void must_be_good(const Envelope& envelope) {
-  must(!envelope.to.empty() && (envelope.many || envelope.to.size() == 1), "it is for somebody");
+  must(!envelope.to.empty() && (envelope.many || envelope.to.size() == 1), "it has a recipient");
   must(!envelope.type || valid_type(*envelope.type), "its type may be used");
   const auto data = compact_json(envelope.data);
   must(data && *data == envelope.data, "its data are compact JSON");
@@ -47,7 +50,7 @@ void must_be_good(const Envelope& envelope) {
 
 bool is_shape_error(Code code) {
   return code == Code::missing_to || code == Code::bad_type || code == Code::bad_ttl ||
-         code == Code::bad_envelope;
+         code == Code::bad_time || code == Code::bad_envelope;
 }
 
 }  // namespace
@@ -61,7 +64,7 @@ void try_one(std::string_view input) {
     must(envelopes.error().code == Code::bad_json, "it can only be bad JSON");
     return;
   }
-  must(envelopes->batch || envelopes->items.size() == 1, "what is no array is one envelope");
+  must(envelopes->batch || envelopes->items.size() == 1, "anything but an array is one envelope");
   for (const auto& item : envelopes->items) {
     if (item) {
       must_be_good(*item);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the fuzz targets share. A target is one file that defines try_one(), and a program of that
-// name; main.cpp hands it what libFuzzer makes up. It states what must hold whatever came in.
+// The common part of the fuzz targets. A target is one file that defines try_one(), and a program
+// of that name; main.cpp calls it with libFuzzer's inputs. It states what must hold for any input.
 #pragma once
 
 #include <cstdio>
@@ -18,10 +18,10 @@ namespace letterbox::fuzz {
 // For any bytes. Called again and again in one process: leaves nothing behind.
 void try_one(std::string_view input);
 
-// Ends the program where a claim does not hold; libFuzzer then prints and keeps the input.
+// Ends the program if a claim does not hold; libFuzzer then prints and keeps the input.
 inline void must(bool holds, const char* claim) {
   if (holds) return;
-  std::fprintf(stderr, "fuzz: it should be that %s\n", claim);
+  std::fprintf(stderr, "fuzz: the claim does not hold: %s\n", claim);
   std::abort();
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// handlers/identity.h: who asks, from the values of headers and the query, and what is claimed by
-// it. The input's lines: MAILBOX_USER, Authorization, Cookie, the query.
-#include "handlers/identity.h"
+// requests/identity.h: the user of a request, from the values of headers and the query, and the
+// claim made by it. The input's lines: MAILBOX_USER, Authorization, Cookie, the query.
+#include "requests/identity.h"
 
 #include "model/names.h"
 #include "secret/base64url.h"
@@ -27,13 +27,13 @@ bool same(const Or<Shown>& a, const Or<Shown>& b) {
   return a->user == b->user && a->token == b->token;
 }
 
-// A token made here is written in one way only: its parts, put together again, are that token.
+// An issued token has only one form: its parts, put together again, are that token.
 void must_be_ours(const Claim& claim, std::string_view token) {
   const size_t dot = token.find('.');
-  must(token.substr(0, dot) == "lb_" + base64url(claim.user), "a token says whose it is");
+  must(token.substr(0, dot) == "lb_" + base64url(claim.user), "a token names its user");
   const auto secret = from_base64url(token.substr(dot + 1));
   must(secret && secret->size() == 32, "a token's secret has 256 bits");
-  must(claim.hash == sha256_hex(token), "a token is known by its hash");
+  must(claim.hash == sha256_hex(token), "a token's key is its hash");
 }
 
 void try_claim(const Shown& shown) {
@@ -46,7 +46,8 @@ void try_claim(const Shown& shown) {
   must(claim->key() == key_of(shown), "a claim has the key of what was shown");
   switch (claim->proof) {
     case Claim::Proof::vouched:
-      must(shown.token.empty() && claim->user == shown.user, "who is vouched for has no token");
+      must(shown.token.empty() && claim->user == shown.user,
+           "a user whom nginx vouches for has no token");
       break;
     case Claim::Proof::token:
       must_be_ours(*claim, shown.token);
@@ -61,19 +62,19 @@ void try_with(const Request& request, const Query& query, bool open) {
   const auto shown = identify(request, query, open);
   if (shown) {
     must(shown->token.empty() ? valid_user(shown->user) : shown->user.empty(),
-         "somebody shows a valid name, or a token");
+         "an identity is a valid name, or a token");
     try_claim(*shown);
   } else {
     const Code code = shown.error().code;
     must(code == Code::no_identity || code == Code::bad_user || code == Code::bad_token ||
              code == Code::repeated_parameter,
-         "who shows nothing is told why");
+         "a request without an identity is told why");
   }
   const Query nothing = Query::parse("").value();
   if (!request.mailbox_user.empty()) {
     Request by_nginx;
     by_nginx.mailbox_user = request.mailbox_user;
-    must(same(shown, identify(by_nginx, nothing, open)), "where nginx vouches nothing else counts");
+    must(same(shown, identify(by_nginx, nothing, open)), "if nginx vouches nothing else counts");
     return;
   }
   const auto by_headers = identify(request, nothing, false);
@@ -85,7 +86,7 @@ void try_with(const Request& request, const Query& query, bool open) {
 }  // namespace
 
 void try_one(std::string_view input) {
-  // As a token by itself, whatever line endings and blanks there are in it.
+  // As a token by itself, with any line endings and blanks in it.
   if (!input.empty()) try_claim({.token = std::string(input)});
   Request request;
   request.mailbox_user = next_line(input);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// model/json.h: JSON from outside, beside a second reader that only says whether it is JSON.
+// model/json.h: JSON from outside, compared with a second reader that only says whether it is JSON.
 #include "model/json.h"
 
 #include "base/text.h"
@@ -10,7 +10,7 @@
 namespace letterbox::fuzz {
 namespace {
 
-// By recursive descent, as the grammar of RFC 8259 stands there.
+// By recursive descent along the grammar of RFC 8259.
 class Judge {
  public:
   explicit Judge(std::string_view text) : text_(text) {}
@@ -121,7 +121,7 @@ class Judge {
   size_t at_ = 0;
 };
 
-// What a document says, without how it is written.
+// The meaning of a document, whatever its form.
 class Meaning final : public JsonEvents {
  public:
   void begin_object() override { says += '{'; }
@@ -146,7 +146,7 @@ class Meaning final : public JsonEvents {
 
 std::string meaning_of(std::string_view json) {
   Meaning meaning;
-  must(static_cast<bool>(read_json(json, meaning)), "what is compact is read again");
+  must(static_cast<bool>(read_json(json, meaning)), "compact JSON is read again");
   return meaning.says;
 }
 
@@ -160,7 +160,7 @@ void try_one(std::string_view input) {
          "it can only be bad JSON");
     return;
   }
-  must(meaning_of(*compact) == meaning_of(input), "what is compact says the same");
+  must(meaning_of(*compact) == meaning_of(input), "compact JSON means the same");
   must(compact_json(*compact).value() == *compact, "and can't be made more compact");
   for (const char c : *compact) {
     must(static_cast<unsigned char>(c) >= 0x20, "no control character is left in it");

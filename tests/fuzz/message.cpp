@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// model/message.h: elements and rings as they come back from Redis, of a mailbox's list and of an
-// address, where anybody may have pushed.
+// model/message.h: elements and rings as they come back from Redis, from a mailbox's list and from
+// an address, into which any program may have pushed.
 #include "model/message.h"
 
 #include "base/text.h"
@@ -19,7 +19,7 @@ void must_be_part(const Element& element, std::string_view of) {
   std::string message;
   append_message(message, {{1'795'287'654'123, 7}, element.body});
   must(message.starts_with(R"({"id":"1795287654123-7",")") && message.ends_with('}'),
-       "a body takes the id in front");
+       "a body takes the id before it");
 }
 
 void try_ring(std::string_view input) {
@@ -58,8 +58,8 @@ void try_addressed(std::string_view input) {
   std::string printed = "5";
   std::string element;
   for (const auto& [user, ring] : rings) {
-    must(within(user, input) && valid_user(user), "who is named is a user");
-    must(ring.kind != Ring::Kind::raw, "an address is never rung by something raw");
+    must(within(user, input) && valid_user(user), "a name is a user's");
+    must(ring.kind != Ring::Kind::raw, "no raw element rings at an address");
     must(ring.kind == rings.front().second.kind, "one message rings for all, or none does");
     if (ring.kind == Ring::Kind::message) {
       must(ring.id.seq > 0, "messages are counted from 1 on");
@@ -78,7 +78,7 @@ void try_addressed(std::string_view input) {
   }
 }
 
-// Whatever the text is, it stays within its event's `data:` lines.
+// Any text stays within its event's `data:` lines.
 void must_be_one_event(const std::string& text) {
   const std::string made = make_element("mail", json_string(text), 5, 0);
   for (const auto format : {EventFormat::json, EventFormat::raw}) {
@@ -93,12 +93,12 @@ void must_be_one_event(const std::string& text) {
   }
 }
 
-// What we make ourselves of somebody's text.
+// What Letterbox itself makes of a text from outside.
 void try_making(std::string_view input) {
   const std::string text = utf8_lossy(input);
   const std::string made = make_element(text, json_string(text), 5, 7);
   const auto element = parse_element(made);
-  must(element && element->expires == 7, "what is made is an element");
+  must(element && element->expires == 7, "the result is an element");
   std::string message;
   append_message(message, {{5, 1}, element->body});
   const auto json = compact_json(message);
@@ -109,7 +109,7 @@ void try_making(std::string_view input) {
                .kind == Ring::Kind::message,
        "and makes a ring");
   must(same(ring_of({5, 1}, made), {Ring::Kind::message, {5, 1}, *element, {}}),
-       "also where nothing is parsed but the element");
+       "also if only the element is parsed");
   must(parse_addressed("9 alice 5-1 bob 6-2\n" + made).size() == 2, "and rings at an address");
   must_be_one_event(text);
 }
@@ -117,7 +117,10 @@ void try_making(std::string_view input) {
 }  // namespace
 
 void try_one(std::string_view input) {
-  if (const auto element = parse_element(input)) must_be_part(*element, input);
+  if (const auto element = parse_element(input)) {
+    must(input != kPlaceholder, "a placeholder is no message");
+    must_be_part(*element, input);
+  }
   try_ring(input);
   try_addressed(input);
   try_making(input);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// handlers/poll.h: what a poll asks of the store, from its query and its Last-Event-ID (the
-// input's first line).
+// handlers/poll.h: the read that a poll asks the store for, from its query and its Last-Event-ID
+// (the input's first line).
 #include "handlers/poll.h"
+
+#include <utility>
 
 #include "mailbox/admission_cache.h"
 #include "model/json.h"
@@ -25,7 +27,7 @@ void must_be_bounded(const test::FakeStore::Read& read, const Clock& clock) {
   must(valid_user(read.user), "a mailbox that is read is a user's");
   must(read.client.empty() || valid_client(read.client), "a client has a valid name");
   must(read.limit >= 1 && read.limit <= 1000, "a limit is from 1 to 1000");
-  must(read.park_until <= clock.wall_ms() + kLongest, "nobody waits longer than is allowed");
+  must(read.park_until <= clock.wall_ms() + kLongest, "no poll waits longer than is allowed");
   must(!read.after || Cursor::parse(read.after->text()) == read.after, "a cursor is in its bounds");
   must(!read.foreign || read.after, "only a cursor can be foreign");
 }
@@ -62,15 +64,21 @@ void try_one(std::string_view input) {
   const PollHandler handler(gate, entrance, {.timeout_max_ms = kLongest});
   handler.poll(request, *query, peer.owed());
 
-  must(store.reads.size() == (peer.answered() ? 0 : 1), "a poll is refused, or read for");
+  if (!store.peeks.empty()) {
+    must(!peer.answered() && store.reads.empty(), "a poll that has no cursor yet reads nothing");
+    const auto then = std::move(store.peeks.front().then);
+    then(Store::Glimpses{Glimpse{.newest = {5, 3}}});
+    must(store.reads.front().after == Cursor{5, 3}, "now is after the newest message");
+  }
+  must(store.reads.size() == (peer.answered() ? 0 : 1), "a poll is refused, or reads");
   if (peer.answered()) {
     must(peer.answer().status() >= 400 && peer.answer().status() < 500, "it is the caller's fault");
   } else {
     must_be_bounded(store.reads.front(), clock);
-    const auto then = store.reads.front().then;
-    then(Reading{});  // nothing there: it parks, or is answered
+    const auto then = std::move(store.reads.front().then);
+    then(Reading{});  // finds nothing: the poll parks, or is answered
     room.close(desk);
-    must(peer.answered() && peer.answer().status() == 200, "the end answers whoever waits");
+    must(peer.answered() && peer.answer().status() == 200, "the end answers a parked poll");
   }
   must_be_json(peer.answer().body);
 }

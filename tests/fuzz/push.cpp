@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// handlers/push.h: what a push puts into the store, from its query, its Content-Type (the input's
-// first two lines) and its body.
+// handlers/push.h: the elements that a push puts into the store, from its query, its Content-Type
+// and its Idempotency-Key (the input's first three lines), and its body.
 #include "handlers/push.h"
 
 #include <utility>
@@ -10,8 +10,10 @@
 #include "model/message.h"
 #include "model/names.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/fake_calendar.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_groups.h"
+#include "tests/unit/fake_idempotency.h"
 #include "tests/unit/fake_peer.h"
 #include "tests/unit/fake_store.h"
 
@@ -22,7 +24,7 @@ void must_be_a_message(const test::FakeStore::Push& push, const Clock& clock,
                        const PushRules& rules) {
   must(valid_user(push.user), "a message is for a user");
   const auto element = parse_element(push.element);
-  must(element.has_value(), "what is pushed is an element");
+  must(element.has_value(), "a push hands over an element");
   must(element->expires == 0 || (element->expires > clock.wall_ms() &&
                                  element->expires <= clock.wall_ms() + rules.ttl_max_ms),
        "it expires in time");
@@ -32,6 +34,16 @@ void must_be_a_message(const test::FakeStore::Push& push, const Clock& clock,
   must(json && *json == message, "a client gets it as compact JSON");
 }
 
+void must_be_for_later(const test::FakeCalendar::Addition& addition, const Clock& clock) {
+  must(!addition.users.empty() && addition.users.size() <= kStepRecipients, "a step is short");
+  for (const auto& user : addition.users) must(valid_user(user), "a later message is for a user");
+  must(addition.at_ms > clock.wall_ms() && addition.at_ms <= clock.wall_ms() + kDelayMostMs,
+       "it is due within thirty days");
+  const auto element = parse_element(addition.element);
+  must(element && (element->expires == 0 || element->expires > addition.at_ms),
+       "it expires after it is due");
+}
+
 }  // namespace
 
 void try_one(std::string_view input) {
@@ -39,6 +51,7 @@ void try_one(std::string_view input) {
   const auto query = Query::parse(next_line(input));
   if (!query) return;
   request.content_type = next_line(input);
+  request.idempotency_key = next_line(input);
   request.body = input;
 
   const test::FakeClock clock;
@@ -46,13 +59,22 @@ void try_one(std::string_view input) {
   test::FakeGroups groups;
   groups.online_now = {"alice", "bob", "", "group:x"};
   groups.all["a"] = {"bob", "carol", "*"};
+  test::FakeIdempotencyKeys keys;
   test::FakePeer peer;
   const PushRules rules;
-  PushHandler(store, groups, clock, rules).push(request, *query, peer.owed());
+  test::FakeCalendar calendar;
+  PushHandler(store, groups, calendar, keys, clock, rules).push(request, *query, peer.owed());
   const size_t most = rules.recipients_max * groups.online_now.size();
-  for (size_t pushes = 0; !store.pushes.empty(); ++pushes) {
-    must(pushes < most, "a push has so many recipients at most");
-    must(!peer.answered(), "nobody is answered before the store has");
+  for (size_t pushes = 0; !store.pushes.empty() || !calendar.additions.empty(); ++pushes) {
+    must(pushes < most, "a push has at most that many recipients");
+    must(!peer.answered(), "no push is answered before the store has");
+    if (!calendar.additions.empty()) {
+      const auto addition = std::move(calendar.additions.front());
+      calendar.additions.pop_front();
+      must_be_for_later(addition, clock);
+      addition.then({addition.users.size(), Scheduled{"alice.0123456789abcdef", 5}});
+      continue;
+    }
     const auto push = std::move(store.pushes.front());
     store.pushes.pop_front();
     must_be_a_message(push, clock, rules);

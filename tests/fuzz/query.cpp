@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// model/query.h: a query string, beside a second reading of it that takes no short cuts.
+// model/query.h: a query string, compared with a second, simpler parser.
 #include "model/query.h"
 
 #include <utility>
@@ -18,7 +18,7 @@ std::optional<std::string> decoded(std::string_view piece) {
   return text && valid_utf8(*text) ? text : std::nullopt;
 }
 
-// Nothing where one of them can't be read.
+// Nothing if one of them can't be decoded.
 std::optional<Pairs> read_slowly(std::string_view raw) {
   Pairs pairs;
   while (!raw.empty()) {
@@ -43,10 +43,10 @@ void compare(const Query& query, const Pairs& pairs) {
     must(query.has(name) && query.all(name) == values, "all values are found, in order");
     const auto single = query.single(name);
     if (values.size() == 1) {
-      must(single && *single == values.front(), "what stands once is single");
+      must(single && *single == values.front(), "a parameter given once is single");
     } else {
       must(!single && single.error().code == Code::repeated_parameter,
-           "what stands twice is refused as repeated");
+           "a parameter given twice is refused as repeated");
     }
   }
 }
@@ -58,14 +58,14 @@ std::string escaped(std::string_view text) { return fuzz::escaped(text, "0123456
 void try_one(std::string_view input) {
   const auto query = Query::parse(input);
   const auto pairs = read_slowly(input);
-  must(static_cast<bool>(query) == pairs.has_value(), "both readings take it or refuse it");
+  must(static_cast<bool>(query) == pairs.has_value(), "both parsers take it or refuse it");
   if (!query) {
     must(query.error().code == Code::bad_encoding, "it can only be badly encoded");
     return;
   }
   compare(*query, *pairs);
   must(!query->has("never in it \xff") && query->all("never in it \xff").empty(),
-       "what is not there is not found");
+       "a parameter that is not there is not found");
 
   std::string printed;
   for (const auto& [name, value] : *pairs) printed += escaped(name) + '=' + escaped(value) + '&';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// fastcgi/records.h: what waits on a connection, before libfcgi reads it; and answers.
+// fastcgi/records.h: the bytes that wait on a connection, before libfcgi reads them; and answers.
 #include "fastcgi/records.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -13,14 +13,14 @@ Arrival look(std::string_view bytes) {
   return look_at_request({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
 }
 
-// As bytes come in one by one.
+// Byte by byte, as they come in.
 void try_arriving(std::string_view input) {
   Arrival before = Arrival::partial;
   for (size_t size = 0; size <= input.size() && size < 4096; ++size) {
     const Arrival now = look(input.substr(0, size));
     must(before == Arrival::partial || now == before ||
              (before == Arrival::whole && now == Arrival::broken),
-         "what is padded or broken remains so, and nothing comes behind what is whole");
+         "a padded or broken request remains so, and nothing comes after a whole one");
     before = now;
   }
 }

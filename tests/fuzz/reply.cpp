@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// redis/reply.h: what Redis, or whoever is in its place, sends; read by hiredis as in a connection.
+// redis/reply.h: the bytes that Redis, or another server in its place, sends; read by hiredis as in
+// a connection.
 #include "redis/reply.h"
 
 #include <hiredis/hiredis.h>
@@ -17,7 +18,7 @@ namespace {
 void look_at(const Reply& reply) {
   must(reply.came(), "an answer came");
   must(reply.ok() == reply.error().empty() || reply.failure() == Reply::Failure::refused,
-       "only what failed has an error");
+       "only a failed reply has an error");
   must(!reply.must_reconnect() || reply.failure() == Reply::Failure::away,
        "a Redis that can't serve is away");
   must(!reply.no_script() || reply.failure() == Reply::Failure::refused,
@@ -27,14 +28,14 @@ void look_at(const Reply& reply) {
   must(!reply.is_nil() || (reply.size() == 0 && reply.text().empty()), "nil holds nothing");
   for (size_t i = 0; i < reply.size(); ++i) look_at(reply[i]);
 
-  // As a lane takes it.
+  // The user and message, as a lane takes them.
   if (reply.size() == 2) {
     const auto key = reply[0].text();
     const auto element = reply[1].text();
     must(mailbox_user(key).empty() || within(mailbox_user(key), key), "a user is a part of a key");
     const Ring ring = parse_ring(element);
     must(ring.element.body.empty() || within(ring.element.body, element),
-         "a message is a part of what was popped");
+         "a message is a part of the popped element");
   }
 }
 
@@ -42,7 +43,7 @@ void look_at(const Reply& reply) {
 
 void try_one(std::string_view input) {
   redisReader* reader = redisReaderCreate();
-  // In pieces, as it comes by a socket.
+  // In pieces, as from a socket.
   constexpr size_t kPiece = 11;
   bool broken = false;
   while (!broken && !input.empty()) {

@@ -10,7 +10,7 @@
 namespace letterbox::fuzz {
 namespace {
 
-// By its grammar alone: digits, with one point among or beside them.
+// By the grammar alone: digits, with at most one point among them, before or after them.
 bool is_plain(std::string_view text) {
   const size_t point = text.find('.');
   const size_t whole = std::min(point, text.size());

@@ -34,12 +34,12 @@ void try_utf8(std::string_view input) {
     if (first_character(input.substr(good), size) == kNoCharacter) break;
   }
   must(valid_utf8_prefix(input) == good, "UTF-8 is what decodes to characters");
-  must(valid_utf8(input) == (good == input.size()), "text is valid where all of it is");
+  must(valid_utf8(input) == (good == input.size()), "text is valid if all of it is");
   must(utf8_length(input.substr(0, good)) == characters, "the length is that in characters");
 
   const std::string mended = utf8_lossy(input);
-  must(valid_utf8(mended), "what was mended is UTF-8");
-  must(mended.starts_with(input.substr(0, good)), "what is well-formed stays");
+  must(valid_utf8(mended), "a mended text is UTF-8");
+  must(mended.starts_with(input.substr(0, good)), "a well-formed part stays");
   must(utf8_lossy(mended) == mended, "there is nothing left to mend");
 }
 
@@ -49,7 +49,7 @@ void try_escapes(std::string_view input) {
   const auto decoded = percent_decoded(std::string(input), false);
   must(!decoded || decoded->size() <= input.size(), "decoding makes nothing longer");
   const bool plain = input.find('%') == std::string_view::npos;
-  must(!plain || decoded == input, "what has no escape stays as it is");
+  must(!plain || decoded == input, "a text without escapes stays as it is");
 }
 
 void try_numbers(std::string_view input) {

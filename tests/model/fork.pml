@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * Is nothing lost that was accepted, where a Redis takes over that lacks what its predecessor took
- * last? One mailbox, one client, a master and a copy of it that lags behind; the client may have been
- * given what the copy lacks. Lost is then what was pushed to the old master alone. What the new one
- * has taken must reach the client, whatever ids it knows. Trimming is in trim.pml, waking in wake.pml.
+ * Claim: no accepted message is lost if a Redis takes over that lacks the last writes of its predecessor.
+ * One mailbox, one client, a master and a copy of it that lags behind; the client may have been given
+ * messages that the copy lacks. Only messages pushed to the old master alone are lost then. A message
+ * that the new one has accepted must reach the client, whatever ids the client knows. Trimming is in
+ * trim.pml, waking in wake.pml.
  *
  * Messages are told apart by their stamps, 1, 2, 3 ... in the order of the pushes. Epochs are numbers
  * of reigns.
  *
- * Checked, where a client gets an answer (`deliver`):
- *   - it is given nothing twice but by a reset;
- *   - that is a reset only where its cursor is of neither this epoch nor one it goes on from;
- *   - where nothing moves any more, it has every message of the store (`Rest`).
+ * Checked when a client gets an answer (`deliver`):
+ *   - a message is given twice only after a reset;
+ *   - there is a reset only if the cursor is of neither this epoch nor one that it goes on from;
+ *   - if nothing moves any more, the client has every message of the store (`Rest`).
+ *
+ * In a Redis Cluster this holds for each part: its reign begins again when its node was restarted or
+ * replaced, and also when its slot has moved, though nothing is lost then (a fork too many does no harm).
+ * Assumed: a part is greeted by reign.lua before any other command whenever it has another node, or its
+ * node got slots again; a program tells that by the node's epoch, which each failover makes higher.
  *
  * Compiled with one of these names defined, it must fail (see run): NO_FORK, BEYOND (a cursor is
- * translated with what it had of the lost branch), NOT_YET (before the first push a cursor of what
- * was lost is taken for one from the future).
+ * translated including its part of the lost branch), NOT_YET (before the first push a cursor of a lost
+ * message is taken for one from the future).
  */
 #ifndef MESSAGES
 #define MESSAGES 4
@@ -25,7 +31,7 @@
 #endif
 #define NONE 15
 
-/* --- Redis: the master, and what has been copied of it ------------------------------------------ */
+/* --- Redis: the master, and its copy ------------------------------------------------------------- */
 
 typedef Mailbox {
   byte epoch, newest;     /* base, and the length of unacked */
@@ -69,7 +75,7 @@ inline push() {
   ring = master.newest
 }
 
-/* read.lua: where a cursor stands. */
+/* read.lua: the position of a cursor. */
 inline translate() {
   g = epoch; s = seq; reset = 0;
   if
@@ -90,7 +96,7 @@ inline translate() {
   fi
 }
 
-/* It is given what follows position `from`. */
+/* The client is given the messages after position `from`. */
 inline deliver(from) {
   i = from;
   do
@@ -105,7 +111,7 @@ inline deliver(from) {
   seq = master.newest
 }
 
-/* Room::read, and what comes of it. */
+/* Room::read, and its consequences. */
 inline look() {
   translate();
   assert(!reset || (epoch != master.epoch && master.last[epoch] == 0));
@@ -163,7 +169,7 @@ end:
   od
 }
 
-/* The copy catches up, or takes over: a replica, or a file. A poll that was parked is read for again
+/* The copy catches up, or takes over: a replica, or a file. A poll that was parked reads again
  * once its program's lanes are back (Room::missed_rings). */
 active proctype Fate() {
 end:
@@ -181,7 +187,7 @@ end:
   od
 }
 
-/* Where nothing moves any more. */
+/* Nothing moves any more. */
 active proctype Rest() {
   timeout ->
   i = 1;

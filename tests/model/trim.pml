@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: MIT
  *
- * Is nothing dropped that somebody still needs? One mailbox that keeps few messages, two clients,
- * and what they acknowledge: by and by, by connections that overtake one another, and by a program
- * that has not noticed that its client polls elsewhere by now. Client 1 also polls without a cursor
- * at times, so that its line in Redis is all there is. Who is woken when is not here (wake.pml): a
- * client that waits simply gets the next message, or is read for.
+ * Claim: no message is dropped that a client still needs. One mailbox that keeps few messages, two
+ * clients, and their acknowledgements: written later, by connections that overtake one another, and by a
+ * program that has not noticed yet that its client polls elsewhere. Client 1 also polls without a cursor
+ * at times, so that only its line in Redis counts. Waking is left out (wake.pml): a client that waits
+ * simply gets the next message, or reads again.
  *
- * Checked, where a client gets an answer (`deliver`):
- *   - it goes on where the client stands, or says exactly how many messages it lost;
- *   - a live client loses none but by the mailbox's cap;
+ * Checked when a client gets an answer (`deliver`):
+ *   - the answer goes on from the client's position, or says exactly how many messages the client lost;
+ *   - a live client loses messages only by the mailbox's cap;
  *   - without a cursor it is given no message that it was given so before, or had acknowledged to Redis;
- * and always: no line of `clients` is ahead of what its client has, but for what was given without a
- * cursor; where nothing moves any more, every client has everything up to the newest message (`Rest`).
+ * and always: no line of `clients` is ahead of its client's messages, except those given without a
+ * cursor; if nothing moves any more, every client has everything up to the newest message (`Rest`).
  *
- * A client that gives its cursor, and then none, may be given again what it has just acknowledged:
- * that is not written yet.
+ * A client that gives its cursor, and then none, may be given again the message that it has just
+ * acknowledged: that is not written yet.
  *
  * Compiled with one of these names defined, it must fail (see run): TRIM_FASTEST, ACK_AS_SENT,
  * NOTE_FOR_ALL, LOSS_UNTOLD, LATE_AS_GIVEN (the line is written as a message is given, not as the
  * client comes back with it), TAKES_BACK (a late line is written over a later one), BARE_LATE (the line
- * of a client without a cursor is written by and by, too).
+ * of a client without a cursor is written late, too).
  */
 #ifndef MESSAGES
 #define MESSAGES 4
 #endif
 #define CAP 2      /* --mailbox-max */
-#define AT_ONCE 2  /* so many acknowledged messages leave with a push: push.lua has 8 */
+#define AT_ONCE 2  /* acknowledged messages that are dropped at once, by a push: 8 in push.lua */
 #define LIMIT 2    /* messages in an answer */
 #ifndef LOSSES
 #define LOSSES 1   /* answers and acknowledgements that die with a program */
@@ -77,7 +77,7 @@ byte b, at, bound, own; /* of steps, put back to 0 by each */
 #define other(c) (1 - (c))
 #define holds(c) (line[c] != NONE && live[c])
 
-/* What stands in c's line when `told` is written there by and by. */
+/* The content of c's line when `told` is written there late. */
 #ifdef TAKES_BACK
 #define later(c, told) (told)
 #else
@@ -94,7 +94,7 @@ byte b, at, bound, own; /* of steps, put back to 0 by each */
 #define slower lesser
 #endif
 
-/* push.lua: the message is in, and what every live client has leaves. */
+/* push.lua: the message goes in, and the messages that every live client has are dropped. */
 inline push() {
   newest++;
   if
@@ -119,10 +119,10 @@ inline push() {
   b = 0; bound = 0
 }
 
-/* read.lua, of client c that stands at `after`, with a limit, or 0 for a note. */
+/* read.lua, for client c at position `after`, with a limit, or 0 for a note. */
 inline read_lua(c, after, limit) {
   assert(!bare[c] || limit == 0 || kept[c] == 0 || line[c] >= kept[c]);
-  b = base; /* what all live clients have is as good as gone */
+  b = base; /* messages that all live clients have count as dropped */
   if
   :: holds(0) && holds(1) -> b = larger(base, slower(line[0], line[1]))
   :: holds(0) && !holds(1) -> b = larger(base, line[0])
@@ -164,7 +164,7 @@ inline read_lua(c, after, limit) {
   b = 0; at = 0; bound = 0
 }
 
-/* note.lua, and what it leaves to read.lua. */
+/* note.lua, and its part that it leaves to read.lua. */
 inline note_lua(c) {
   if
   :: late[c] || note[c] > newest -> read_lua(c, note[c], 0)
@@ -184,7 +184,7 @@ inline note_lua(c) {
   hset_newer[c] = 0
 }
 
-/* Of a client that was parked without a read. */
+/* The acknowledgement of a client that was parked without a read. */
 inline hset_lua(c) {
   line[c] = later(c, hset[c]);
   kept[c] = larger(kept[c], hset[c]);
@@ -193,7 +193,7 @@ inline hset_lua(c) {
   hset_newer[c] = 0
 }
 
-/* Its program sends what it owes. */
+/* The client's program sends the acknowledgement that it owes. */
 inline send(c, told) {
   hset[c] = told;
   hset_newer[c] = (note[c] != NONE)
@@ -209,7 +209,7 @@ inline as_given(c) {
 
 /* --- who acts ------------------------------------------------------------------------------------- */
 
-/* An answer with `n` messages that follow `from`, after `lost` that are said to be lost. */
+/* An answer with `n` messages after `from`, and `lost` that it reports as missed. */
 inline deliver(c, from, n, lost) {
   assert(from == cursor[c] + lost || !met(c) || bare[c]);
   assert(lost == 0 || from <= dropped || was_away[c] || forfeited);
@@ -233,7 +233,7 @@ end:
 proctype Client(byte c) {
 end:
   do
-  /* It comes, and is read for. */
+  /* The client comes, and its poll reads. */
   :: atomic { state[c] == idle && (!met(c) || cursor[c] < newest) ->
        read_lua(c, cursor[c], LIMIT);
        state[c] = answered
@@ -244,7 +244,7 @@ end:
        forfeited = forfeited || bare[c];
        settle(c)
      }
-  /* It comes without a cursor. */
+  /* The client comes without a cursor. */
   :: atomic { bares && c == 1 && state[c] == idle ->
        bares--;
        bare[c] = 1;
@@ -253,13 +253,13 @@ end:
        own = 0;
        state[c] = answered
      }
-  /* It comes, and has everything that its program knows of. */
+  /* The client comes, and has everything that its program knows of. */
   :: atomic { state[c] == idle && live[c] && !was_away[c] && cursor[c] > 0 && newest < MESSAGES ->
        state[c] = waiting
      }
-  /* Its program writes that while it waits, sooner or later, or not at all. */
+  /* Its program writes that while the client waits, sooner or later, or not at all. */
   :: atomic { state[c] == waiting && line[c] < cursor[c] && hset[c] == NONE -> send(c, cursor[c]) }
-  /* It polls elsewhere. Its program goes on to hold the poll, and notes it as gone some day. */
+  /* The client polls elsewhere. Its program goes on holding the poll, and notes it as gone some day. */
   :: atomic { moves && c == 1 && state[c] == waiting ->
        moves--;
        astray = cursor[c];
@@ -267,7 +267,7 @@ end:
      }
   :: atomic { c == 1 && astray != NONE && hset[c] == NONE -> send(c, astray); astray = NONE }
   :: atomic { c == 1 && astray != NONE && note[c] == NONE -> note[c] = astray; astray = NONE }
-  /* It waits: the next message comes with its ring, or a bell has it read. */
+  /* The client waits: the next message comes with its ring, or a bell makes it read. */
   :: atomic { state[c] == waiting && newest > cursor[c] ->
        as_given(c);
        deliver(c, cursor[c], 1, 0);
@@ -282,7 +282,7 @@ end:
        read_lua(c, cursor[c], LIMIT);
        state[c] = answered
      }
-  /* It is noted as away. */
+  /* The client is noted as away. */
   :: atomic { state[c] == idle && cursor[c] > 0 && !was_away[c] && note[c] == NONE -> note[c] = cursor[c] }
   od
 }
@@ -297,7 +297,7 @@ end:
   od
 }
 
-/* A client stays away for so long that nobody waits for it; nothing of it is on its way then. */
+/* A client stays away so long that it is forgotten; nothing of it is on its way then. */
 active proctype Absence() {
 end:
   do
@@ -322,7 +322,7 @@ end:
   od
 }
 
-/* Where nothing moves any more. */
+/* Nothing moves any more. */
 active proctype Rest() {
   timeout -> assert(newest == MESSAGES && (cursor[0] == newest || state[0] == waiting) &&
                     (cursor[1] == newest || state[1] == waiting));

@@ -1,40 +1,51 @@
 /* SPDX-License-Identifier: MIT
  *
- * Is everybody answered? One mailbox; two programs that hold polls, each with an address at which it
- * is rung; two clients that come to either; a few messages. Program 0 also pushes, and hands to its
- * own polls what it has pushed. Messages come by a pusher apart as well.
+ * Claim: every poll is answered. One mailbox; two programs that hold polls, each with an address at
+ * which it is rung; two clients that come to either; a few messages. Program 0 also pushes, and hands
+ * its own messages to its polls itself. A separate pusher pushes as well.
  *
- * Each step below is one script of Redis, or what a program does in one go under its mutex. What lies
- * between two steps is on its way through sockets, and may take any time; what one connection carries
- * may overtake what another one does.
+ * Each step below is one script of Redis, or what a program does at once under its mutex. Messages
+ * between two steps are on their way through sockets, and may take any time; those of one connection
+ * may overtake those of another one.
  *
  * These events may happen, each as often as it is defined below: a program dies; a client breaks off
  * its poll; a client stays away until it is noted so; a poll comes that does not wait; a connection is
  * lost with whatever it carries, before Redis has carried that out or after; Redis restarts, without
  * its addresses, and with or without its notes; a program stands still for minutes; an answer is lost
  * between a program and its client. An event that is defined need not happen, but a run that ends
- * without it is only checked where it is not defined: `run` also goes through the model without any.
+ * without it is only checked if it is not defined: `run` also goes through the model without any.
  * To bound the number of states, client 1 stays with program 0 (HOME=0) or does not come at all
- * (CLIENTS=1, as when Redis restarts) beside some events, or program 0 does not push (APART).
+ * (CLIENTS=1, as when Redis restarts) with some events, or program 0 does not push (APART).
  *
  * Checked:
  *   - a client is given each message once, in their order (`answer`);
- *   - if nothing moves any more, nobody waits beside a message that is newer than its cursor (`Rest`).
+ *   - if nothing moves any more, no client waits though there is a message after its cursor (`Rest`).
  *     No clock helps: polls have no end here, and no mailbox is looked at now and then;
- *   - nor does anybody if things move for ever (the formula `woken`, with weak fairness).
+ *   - nor does any if things move for ever (the formula `woken`, with weak fairness).
  *
  * Assumed:
  *   - messages stay in the list until they are acknowledged (trim.pml), also if another Redis takes
  *     over (fork.pml);
  *   - a connection that a program has given up carries nothing out once the program has looked at what
- *     it may have missed (GHOST_PUSH and GHOST_TAKE are what comes of it otherwise);
+ *     it may have missed (GHOST_PUSH and GHOST_TAKE show the failure otherwise);
  *   - while a client waits, the note of its program's watch does not run out, unless it was a short
  *     one when the client came, and its renewal was lost;
  *   - a program that has not asked Redis for minutes knows that by its own clock.
  *
+ * In a Redis Cluster the Redis of this model is the part that has the mailbox, with the part's own
+ * address of each program. Assumed there, and why:
+ *   - each script has all of its keys in one slot, and is refused as a whole while the slot moves
+ *     (the guard that embed-lua puts in front); so it is one step there too, possibly a later one;
+ *   - a slot that has moved is a connection that was lost: the old node answers MOVED, and the address
+ *     is asked at the new node, where its list is, since it moved with the slot. A replica that was
+ *     promoted is a Redis that was restarted without its addresses. Either way the program looks at all
+ *     mailboxes of the part once its address is connected again (Listener::up_again);
+ *   - a program that sends a command to a node which has not got the slot any more is refused, and
+ *     sends it again: nothing was carried out. If the node does not answer at all, it may have been.
+ *
  * With OLD defined, program 1 is of the version before addresses: it listens to the user's own list
- * alone, and looks by its own clock if it knows that it has company. Checked is then that clients who
- * wait at program 0 are answered; those at program 1 may wait to the end of their time. With
+ * alone, and looks by its own clock if it knows that it has company. Then the check is that clients
+ * that wait at program 0 are answered; those at program 1 may wait to the end of their time. With
  * OLD_PUSHER all pushes come by a program of that version: that is right for one program that holds
  * polls (ALONE), not for two.
  *
@@ -205,7 +216,7 @@ inline tell(p, by) {
   fi
 }
 
-/* A message that is too long for a ring has a bell in the place of one. */
+/* A message that is too long for a ring has a bell instead. */
 inline push(by) {
   newest++;
   ring = newest;
@@ -262,7 +273,7 @@ inline read_lua(c) {
   if :: leaving[c] -> overtaken[c] = 1 :: else fi
 }
 
-/* note.lua, and read.lua with a limit of 0, of a client that has left. */
+/* note.lua, and read.lua with a limit of 0, for a client that has left. */
 inline note_lua(c) {
   if
   :: leaves_watch[c] -> note_watch(leaving[c] - 1)
@@ -275,7 +286,7 @@ inline note_lua(c) {
   leaving[c] = 0; leaves_watch[c] = 0; overtaken[c] = 0
 }
 
-/* What is noted of a client that was parked without a read. */
+/* The note of a client that was parked without a read. */
 inline renew_lua(c) {
   parked[c] = 1;
   note_watch(renewing[c] - 1);
@@ -305,13 +316,13 @@ inline answer(c, upto) {
   leave_poll(c)
 }
 
-/* Its mailbox rang, or rings may have gone unheard. */
+/* The client's mailbox rang, or rings may have gone unheard. */
 inline disturb(p) {
   if :: at[0] == p -> disturbed[0] = 1 :: else fi;
   if :: at[1] == p -> disturbed[1] = 1 :: else fi
 }
 
-/* What was known is worth nothing then, but to those who make a mistake. */
+/* Then `known` counts no more, except in a model with a mistake. */
 inline not_current(p) {
   current[p] = 0;
 #ifndef RING_IS_CURRENT
@@ -452,7 +463,7 @@ inline leave(c, p) {
 #define leave_matters(p) true
 #endif
 
-/* Such a note was answered, or its answer is lost. Whoever is here by now may have been rung nowhere. */
+/* Such a note was answered, or its answer is lost. A client that has come since may have been rung nowhere. */
 inline leave_done(c) {
 #ifdef LEAVE_UNLOOKED
   skip;
@@ -476,7 +487,7 @@ inline renewal_lost(c) {
   renewing[c] = 0
 }
 
-/* A read is lost. Who was parked before stays, and is read for again; else the poll is refused, and
+/* A read is lost. A poll that was parked before stays, and reads again; else the poll is refused, and
  * the client comes again. */
 inline read_lost(c) {
   if
@@ -506,7 +517,7 @@ inline push_lost() {
 #endif
 }
 
-/* The connection by which a program takes what is at its address is lost, with what it carries. */
+/* The connection by which a program pops from its address is lost, with everything that it carries. */
 inline lose_address(p) {
   empty_out(handed[p]);
   away[p] = 1
@@ -532,7 +543,7 @@ inline lane_back(p) {
 #endif
 }
 
-/* SIGKILL. Its watch stays noted until it runs out. */
+/* SIGKILL. The program's watch stays noted until it runs out. */
 inline die(p) {
   dead[p] = 1;
   lose_address(p);
@@ -549,7 +560,7 @@ inline die(p) {
   forget(p, 1)
 }
 
-/* Redis ends, and comes back without what it never writes to its file, and perhaps without notes. */
+/* Redis ends, and comes back without the keys that it never writes to its file, and perhaps without notes. */
 inline restart_of(p) {
   empty_out(address[p]);
   lose_address(p);
@@ -580,8 +591,8 @@ end:
 }
 
 #if !defined(OLD_PUSHER) && !defined(APART)
-/* Program 0 pushes, and delivers itself what its own polls wait for. Several pushes may be on their
- * way, by several workers, and their answers come in any order. */
+/* Program 0 pushes, and delivers itself the messages that its own polls wait for. Several pushes may be
+ * on their way, by several workers, and their answers come in any order. */
 active proctype Deliverer() {
 end:
   do
@@ -605,7 +616,7 @@ end:
 
 #define goes(c, p) (!dead[p] && (c == 0 || HOME != 1 - (p) || dead[HOME]))
 
-/* A client, and what its poll goes through. */
+/* A client, and the states of its poll. */
 proctype Client(byte c) {
 end:
   do
@@ -645,7 +656,7 @@ end:
 
 #define parked_at(c, p) (at[c] == p && state[c] == waiting && look[c] == none)
 
-/* A program: its address, its quiet lane, and whom it looks at. */
+/* A program: its address, its quiet lane, and the clients that it looks at. */
 proctype Program(byte p) {
 end:
   do
@@ -694,7 +705,7 @@ end:
   od
 }
 
-/* What happens, or does not. */
+/* The events, each of which may happen or not. */
 active proctype Fate() {
 end:
   do
@@ -764,7 +775,7 @@ end:
   od
 }
 
-/* What time brings: clients that do not come back are forgotten, and where a program has none the
+/* The effects of time: clients that do not come back are forgotten, and if a program has none the
  * note of its watch runs out; so does a short one that nothing renews. */
 proctype Time(byte p) {
 end:
@@ -777,7 +788,7 @@ end:
   od
 }
 
-/* Where nothing moves any more. */
+/* Nothing moves any more. */
 active proctype Rest() {
   timeout -> assert(!sleeps(0) && !sleeps(1))
 }
