@@ -21,6 +21,10 @@ void write(JsonWriter& json, const Envelope& envelope) {
   if (envelope.many) json.end_array();
   if (envelope.type) json.key("type").string(*envelope.type);
   json.key("data").raw(envelope.data);
+  if (!envelope.collapse.empty()) json.key("collapse").string(envelope.collapse);
+  if (!envelope.idempotency_key.empty()) {
+    json.key("idempotency_key").string(envelope.idempotency_key);
+  }
   if (envelope.ttl_ms) json.key("ttl").raw(seconds(*envelope.ttl_ms));
   if (envelope.delay_ms) json.key("delay").raw(seconds(*envelope.delay_ms));
   if (envelope.at_ms) json.key("at").raw(std::to_string(*envelope.at_ms));
@@ -29,6 +33,7 @@ void write(JsonWriter& json, const Envelope& envelope) {
 
 bool same(const Envelope& a, const Envelope& b) {
   return a.to == b.to && a.many == b.many && a.type == b.type && a.data == b.data &&
+         a.collapse == b.collapse && a.idempotency_key == b.idempotency_key &&
          a.ttl_ms == b.ttl_ms && a.delay_ms == b.delay_ms && a.at_ms == b.at_ms;
 }
 
@@ -37,6 +42,10 @@ void must_be_good(const Envelope& envelope) {
   must(!envelope.type || valid_type(*envelope.type), "its type may be used");
   const auto data = compact_json(envelope.data);
   must(data && *data == envelope.data, "its data are compact JSON");
+  must(envelope.collapse.empty() || valid_collapse_key(envelope.collapse),
+       "its messages may be replaced under its key");
+  must(envelope.idempotency_key.empty() || valid_idempotency_key(envelope.idempotency_key),
+       "its push may be repeated under its key");
   must(!envelope.ttl_ms || *envelope.ttl_ms > 0, "it lives for a while");
 
   JsonWriter json;
@@ -50,7 +59,8 @@ void must_be_good(const Envelope& envelope) {
 
 bool is_shape_error(Code code) {
   return code == Code::missing_to || code == Code::bad_type || code == Code::bad_ttl ||
-         code == Code::bad_time || code == Code::bad_envelope;
+         code == Code::bad_time || code == Code::bad_collapse ||
+         code == Code::bad_idempotency_key || code == Code::bad_envelope;
 }
 
 }  // namespace
