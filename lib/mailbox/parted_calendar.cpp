@@ -13,6 +13,9 @@ namespace letterbox {
 
 namespace {
 
+// In so many looks, each part is asked.
+constexpr size_t kTurns = 3;
+
 std::string user_of(std::string_view id) {
   auto parsed = ScheduledId::parse(id);
   assert(parsed);
@@ -53,28 +56,39 @@ void PartedCalendar::cancel(std::string_view id, Then<bool> then) {
   parts_.of(user_of(id)).cancel(id, std::move(then));
 }
 
+std::vector<size_t> PartedCalendar::to_ask() {
+  turn_ = (turn_ + 1) % kTurns;
+  std::vector<size_t> parts;
+  for (size_t part = 0; part < parts_.size(); ++part) {
+    if (!seen_[part].empty || part % kTurns == turn_) parts.push_back(part);
+  }
+  return parts;
+}
+
 void PartedCalendar::look(size_t most, uint64_t ahead_ms, Then<Look> then) {
-  const auto with_more = static_cast<size_t>(std::count(has_more_.begin(), has_more_.end(), true));
+  const auto with_more = static_cast<size_t>(
+      std::count_if(seen_.begin(), seen_.end(), [](const Seen& seen) { return seen.more; }));
   const size_t share = std::max<size_t>(1, most / std::max<size_t>(1, with_more));
-  const auto asked = has_more_;
+  const auto asked = to_ask();
   gather<Or<Look>>(
-      parts_.size(),
-      [&](size_t part, Then<Look> told) {
-        parts_[part].look(asked[part] ? share : 1, ahead_ms, std::move(told));
+      asked.size(),
+      [&](size_t i, Then<Look> told) {
+        parts_[asked[i]].look(seen_[asked[i]].more ? share : 1, ahead_ms, std::move(told));
       },
-      [this, most, then = std::move(then)](std::vector<Or<Look>> answers) {
-        looked(most, std::move(answers), then);
+      [this, most, asked, then = std::move(then)](std::vector<Or<Look>> answers) {
+        looked(most, asked, std::move(answers), then);
       });
 }
 
-void PartedCalendar::looked(size_t most, std::vector<Or<Look>> answers, const Then<Look>& then) {
-  assert(answers.size() == parts_.size());
+void PartedCalendar::looked(size_t most, const std::vector<size_t>& asked,
+                            std::vector<Or<Look>> answers, const Then<Look>& then) {
+  assert(answers.size() == asked.size());
   if (all_failed(answers)) return then(*first_error(answers));
   Look whole;
-  for (size_t part = 0; part < answers.size(); ++part) {
-    if (!answers[part]) continue;
-    Look& its = *answers[part];
-    has_more_[part] = its.more;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    if (!answers[i]) continue;
+    Look& its = *answers[i];
+    seen_[asked[i]] = {.empty = its.waiting == 0 && its.due.empty(), .more = its.more};
     whole.more = whole.more || its.more;
     whole.waiting += its.waiting;
     if (its.next_ms) whole.next_ms = std::min(*its.next_ms, whole.next_ms.value_or(*its.next_ms));

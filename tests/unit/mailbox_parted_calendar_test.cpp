@@ -22,12 +22,17 @@ struct Scheduling {
   PartedCalendar calendar{fakes.as<Calendar>()};
   std::vector<Or<Calendar::Look>> looks;
 
-  void look(const std::vector<Or<Calendar::Look>>& answers) {
+  // Returns which parts were asked.
+  std::vector<size_t> look(const std::vector<Or<Calendar::Look>>& answers) {
     calendar.look(kMost, 250, [this](const auto& found) { looks.push_back(found); });
+    std::vector<size_t> parts;
     for (size_t part = 0; part < kParts; ++part) {
+      if (fakes[part].looks.empty()) continue;
+      parts.push_back(part);
       CHECK(fakes[part].looked_ahead_ms == 250);
       answer_oldest(fakes[part].looks, answers[part]);
     }
+    return parts;
   }
   std::vector<size_t> asked() {
     std::vector<size_t> most;
@@ -40,7 +45,8 @@ struct Scheduling {
   static Calendar::Due due(size_t part, uint64_t at_ms) {
     return {.id = id(part, at_ms), .at_ms = at_ms, .message = ScheduledMessage{"0 {}", ""}};
   }
-  static Calendar::Look nothing() { return {}; }
+  // For its time, and long.
+  static Calendar::Look nothing() { return {.waiting = 1}; }
 };
 
 TEST_CASE_FIXTURE(Scheduling,
@@ -74,7 +80,7 @@ TEST_CASE_FIXTURE(Scheduling,
 TEST_CASE_FIXTURE(Scheduling,
                   "a look has what is due in all parts, the earliest first, and the sums") {
   look({Calendar::Look{.due = {due(0, 30)}, .waiting = 3},
-        Calendar::Look{.due = {due(1, 10)}, .next_ms = 900, .waiting = 1}, nothing(),
+        Calendar::Look{.due = {due(1, 10)}, .next_ms = 900, .waiting = 1}, Calendar::Look{},
         Calendar::Look{.next_ms = 800, .waiting = 5}});
   REQUIRE(looks.size() == 1);
   REQUIRE(looks[0]->due.size() == 2);
@@ -97,6 +103,21 @@ TEST_CASE_FIXTURE(Scheduling,
   CHECK(asked() == std::vector<size_t>{kMost / 2, kMost / 2, 1, 1});
   look({nothing(), nothing(), nothing(), nothing()});
   CHECK(asked() == std::vector<size_t>{1, 1, 1, 1});
+}
+
+TEST_CASE_FIXTURE(Scheduling,
+                  "an empty part is asked by every third look, and the others by each") {
+  const std::vector<Or<Calendar::Look>> found{Calendar::Look{}, nothing(), Calendar::Look{},
+                                              away()};
+  const std::vector<size_t> all{0, 1, 2, 3};
+  CHECK(look(found) == all);
+  std::vector<size_t> times(kParts);
+  for (int i = 0; i < 6; ++i) {
+    for (const size_t part : look(found)) ++times[part];
+  }
+  CHECK(times == std::vector<size_t>{2, 6, 2, 6});
+  for (int i = 0; i < 3; ++i) look({nothing(), nothing(), nothing(), nothing()});
+  CHECK(look(found) == all);
 }
 
 TEST_CASE_FIXTURE(Scheduling, "what is over the most of a look is left to the next one") {
