@@ -5,6 +5,7 @@ import itertools
 import signal
 import subprocess
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -120,18 +121,21 @@ def narrow_stack(shared_narrow_stack):
     yield from unharmed(shared_narrow_stack)
 
 
+def makes(kind):
+    """Yields what makes objects of one kind that have to be started, of given settings. After the test they are stopped, each whatever becomes of the others."""
+    with ExitStack() as made:
+        def make(**settings):
+            one = kind(**settings)
+            made.callback(one.stop)
+            return one.start()
+
+        yield make
+
+
 @pytest.fixture
 def new_stack():
-    """Makes stacks with given settings, which the test may break."""
-    made = []
-
-    def make(**settings):
-        made.append(Stack(**settings))
-        return made[-1].start()
-
-    yield make
-    for stack in made:
-        stack.stop()
+    """Makes stacks, which the test may break."""
+    yield from makes(Stack)
 
 
 @pytest.fixture
@@ -154,30 +158,14 @@ def either_stack(request, new_stack):
 
 @pytest.fixture
 def new_group():
-    """Makes groups of Redis servers under sentinels, of given settings."""
-    made = []
-
-    def make(**settings):
-        made.append(Group(**settings))
-        return made[-1].start()
-
-    yield make
-    for group in made:
-        group.stop()
+    """Makes groups of Redis servers under sentinels."""
+    yield from makes(Group)
 
 
 @pytest.fixture
 def new_cluster():
     """Makes Redis clusters: three masters with a replica each, if nothing else is said."""
-    made = []
-
-    def make(**settings):
-        made.append(RedisCluster(**settings))
-        return made[-1].start()
-
-    yield make
-    for cluster in made:
-        cluster.stop()
+    yield from makes(RedisCluster)
 
 
 @pytest.fixture
