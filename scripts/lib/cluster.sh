@@ -101,11 +101,10 @@ cluster_is_whole() {
     cluster_says=
 }
 
-# What a node knows of itself and of the others: id, address, role, master, slots. Without slots
-# on their way, which it knows of itself alone.
+# What a node knows of itself and of the others: id, address, role, master. Not which slots they
+# have: while slots move, as an administrator has them do, the nodes never all say the same.
 view_of() {
-    redis_cli "$1" cluster nodes | tr -d '\r' |
-        awk '{ sub("myself,", "", $3); $5 = $6 = $7 = $8 = ""; gsub(/\[[^]]*\]/, ""); $1 = $1; print }' | sort
+    redis_cli "$1" cluster nodes | tr -d '\r' | awk '{ sub("myself,", "", $3); print $1, $2, $3, $4 }' | sort
 }
 
 # For its line in the status: which role it has now, and where; false if it does not answer.

@@ -2,19 +2,21 @@
 """scripts/run and scripts/service with --cluster: six nodes of Redis in the place of one."""
 
 import contextlib
+import itertools
 import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import threading
 
 import pytest
 import redis
 
 from background import Background
 from expect import data, is_accepted
-from redis_cluster import slot
+from redis_cluster import ServedCluster, slot
 from stack import NODES, ROOT, SCRIPTS, Face, alive, environment, new_directory, spare_port
 from waits import eventually
 from web import DEADLINE
@@ -119,6 +121,43 @@ def test_killed_nodes(stack, users):
     client(stack, master).execute_command("CLUSTER", "FORGET", client(stack, replica).execute_command("CLUSTER MYID"))
     ended = stack.service("status")
     assert ended.returncode == 3 and "the cluster is not whole: the nodes do not all know" in ended.stdout
+    assert all(data(stack.look(user, after=0)) == ["kept"] for user in names)
+
+
+class Moves(threading.Thread):
+    """Has slots go back and forth between two masters until it is told to end."""
+
+    def __init__(self, cluster):
+        super().__init__(daemon=True)
+        self.cluster, self.masters, self.moved = cluster, cluster.masters()[:2], 0
+        self.slots = sorted(cluster.slots(self.masters[0]))[:50]
+        self.ended = threading.Event()
+        self.start()
+
+    def run(self):
+        for one, other in itertools.cycle([self.masters, self.masters[::-1]]):
+            for number in self.slots:
+                if self.ended.is_set():
+                    return
+                self.cluster.begin_move(number, one, other)
+                self.cluster.end_move(number, one, other)
+                self.moved += 1
+
+
+def test_moving_slots(stack, clients, users):
+    """a killed node is started, and all is said to be well, while slots move from master to master"""
+    names = users(20)
+    for user in names:
+        stack.pushed(user, "kept")
+    replica = next(node for node in NODES if role(stack, node) == "slave")
+    moves = clients(Moves, ServedCluster(stack))
+    stack.end(replica, signal.SIGKILL)
+    for verb in ("start", "status"):
+        ended, before = stack.service(verb), moves.moved
+        assert ended.returncode == 0, ended.stdout
+        eventually(lambda: moves.moved > before, "slots still move")
+    moves.ended.set()
+    moves.join(DEADLINE)
     assert all(data(stack.look(user, after=0)) == ["kept"] for user in names)
 
 
