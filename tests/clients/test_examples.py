@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import pytest
 
 from letterbox import Letterbox
-from stack import ROOT, Face, environment, spare_port
+from ports import spare_port
+from stack import ROOT, Face, environment
 from waits import eventually
 
 pytestmark = pytest.mark.others_answer

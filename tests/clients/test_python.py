@@ -18,8 +18,9 @@ import pytest
 import faults
 import letterbox as sdk
 from letterbox import Letterbox
+from ports import spare_port
 from proxy import WISH_MS, Proxy
-from stack import ROOT, spare_port
+from stack import ROOT
 from waits import eventually
 
 FILE = ROOT / "scripts" / "clients" / "python" / "letterbox.py"

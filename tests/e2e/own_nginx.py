@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from stack import Face, spare_port
+from ports import spare_port
+from stack import Face
 from waits import eventually
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")

@@ -4,15 +4,14 @@
 import binascii
 import itertools
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 
 import redis
 
 from keys import part
+from ports import spare_node_ports
 from redis_group import Server, Servers
 from stack import alive
 from waits import eventually
@@ -28,24 +27,6 @@ FAILOVER = 30
 def slot(user):
     """Of all keys of a user: of those with its part as hash tag."""
     return binascii.crc_hqx(str(part(user)).encode(), 0) % SLOTS
-
-
-def spare_node_ports(count):
-    """Ports that were free a moment ago, as were those of the nodes' bus, which are 10,000 higher."""
-    def free(port):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return True
-            except OSError:
-                return False
-
-    ports = set()
-    while len(ports) < count:
-        port = random.randrange(10_000, 22_000)
-        if free(port) and free(port + 10_000):
-            ports.add(port)
-    return list(ports)
 
 
 class Cluster:

@@ -12,19 +12,12 @@ import time
 
 import redis
 
-from stack import new_directory, spare_port
+from ports import spare_ports
+from stack import new_directory
 from waits import eventually
 from web import DEADLINE
 
 NAME = "letters"  # by which the sentinels know the master
-
-
-def spare_ports(count):
-    """TCP ports of loopback that were free a moment ago, all different."""
-    ports = set()
-    while len(ports) < count:
-        ports.add(spare_port())
-    return list(ports)
 
 
 class Server:

@@ -8,7 +8,6 @@ that stands before them; a Stack is one, and so is the nginx of a test's own con
 import atexit
 import contextlib
 import os
-import random
 import re
 import select
 import shutil
@@ -21,6 +20,7 @@ from pathlib import Path
 import redis
 
 from keys import OVER_CLUSTER
+from ports import spare_node_ports, spare_port
 from waits import eventually
 from web import DEADLINE, Connection, target
 
@@ -40,19 +40,6 @@ CRASH_MARKS = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtim
                          r"Assertion .* failed|segfault|stack smashing")
 # What multiwatch logs when it starts a program again.
 RESPAWN_MARKS = re.compile(r"Child\[0\] died, respawn|Spawning child\[0\] failed")
-
-
-def spare_port():
-    """A TCP port of loopback that was free a moment ago.
-
-    It is below those that the kernel gives to outgoing connections, and drawn at random: test runs beside this one,
-    which draw as well, hardly ever draw the same before it is taken.
-    """
-    while True:
-        port = random.randrange(10_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def new_directory():
@@ -245,6 +232,9 @@ class Stack(Face):
         self.crashes = False  # whether the test makes a program die, which is started again
         self.dir = new_directory()
         self.env = environment(settings)
+        for node, port in zip(self.nodes, spare_node_ports(len(self.nodes))):  # else scripts/service draws them
+            (self.dir / node).mkdir()
+            (self.dir / node / "port").write_text(f"{port}\n")
         Stack.started.append(self)
 
     def service(self, verb, *more):

@@ -14,9 +14,10 @@ import threading
 import pytest
 
 from expect import data, is_accepted
+from ports import spare_port
 from redis_group import Server
 from signer import KeyPair, Secret
-from stack import BUILD, ROOT, SCRIPTS, Stack, environment, new_directory, spare_port
+from stack import BUILD, ROOT, SCRIPTS, Stack, environment, new_directory
 from streams import Stream
 from test_programs import PROGRAMS, run
 from test_tokens import bearer, issued, post

@@ -15,8 +15,9 @@ import pytest
 
 from background import Background
 from expect import data
+from ports import spare_port
 from proxy import Proxy
-from stack import SCRIPTS, environment, new_directory, spare_port
+from stack import SCRIPTS, environment, new_directory
 from waits import eventually
 
 
@@ -558,7 +559,8 @@ def test_cursor_is_whole(stack, shell, user):
     file = shell.home / "cursor"
     seen = set()
     for round in range(4):
-        ids = {stack.pushed(user, str(number)) for number in range(8)}
+        for number in range(8):
+            stack.pushed(user, str(number))
         with shell.poll("--cursor-file", file, "--exec", "true", user) as polling:
             def look():
                 if file.exists():

@@ -16,8 +16,9 @@ import redis
 
 from background import Background
 from expect import data, is_accepted
-from redis_cluster import ServedCluster, slot
-from stack import NODES, ROOT, SCRIPTS, Face, alive, environment, new_directory, spare_port
+from ports import spare_port
+from redis_cluster import Cluster, ServedCluster, slot
+from stack import NODES, ROOT, SCRIPTS, Face, alive, environment, new_directory
 from waits import eventually
 from web import DEADLINE
 
@@ -129,7 +130,8 @@ class Moves(threading.Thread):
 
     def __init__(self, cluster):
         super().__init__(daemon=True)
-        self.cluster, self.masters, self.moved = cluster, cluster.masters()[:2], 0
+        self.cluster = Cluster(cluster.masters())  # replicas, which may be away, are not asked
+        self.masters, self.moved = self.cluster.nodes[:2], 0
         self.slots = sorted(cluster.slots(self.masters[0]))[:50]
         self.ended = threading.Event()
         self.start()

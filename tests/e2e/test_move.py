@@ -18,9 +18,10 @@ from background import Background
 from expect import data, is_accepted, is_error
 from keys import PARTS, part
 from ongoing import Pusher, Reader, agree
+from ports import spare_port
 from redis_cluster import slot
 from redis_group import Server
-from stack import BUILD, SCRIPTS, environment, new_directory, spare_port
+from stack import BUILD, SCRIPTS, environment, new_directory
 from waits import eventually
 
 sys.path.insert(0, str(SCRIPTS / "lib"))

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from expect import is_error
-from stack import ROOT, Face, Stack, environment, new_directory, spare_port
+from ports import spare_port
+from stack import ROOT, Face, Stack, environment, new_directory
 
 WWW = ROOT / "nginx" / "www"
 PAGES = {"/": "index.html", "/chat": "chat.html", "/mail": "mail.html", "/work": "work.html", "/login": "login.html", "/admin": "admin.html"}

@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from expect import data, is_accepted, is_error
+from ports import spare_port
 from redis_group import Server
-from stack import new_directory, spare_port
+from stack import new_directory
 from test_programs import PROGRAMS, is_refusal, run
 from test_tokens import bearer, issued, post
 from waits import eventually

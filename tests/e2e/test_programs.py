@@ -14,7 +14,8 @@ import redis
 
 from expect import data, is_accepted
 from fcgi_peer import Peer
-from stack import BUILD, VERSION, Program, Stack, environment, new_directory, spare_port
+from ports import spare_port
+from stack import BUILD, VERSION, Program, Stack, environment, new_directory
 from waits import eventually
 from web import DEADLINE
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from background import Background
+from ports import spare_port
 from proxy import Proxy
-from stack import SCRIPTS, Stack, alive, environment, new_directory, spare_port
+from stack import SCRIPTS, Stack, alive, environment, new_directory
 from waits import eventually
 
 PATIENCE = 60

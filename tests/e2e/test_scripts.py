@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from expect import data, is_accepted
-from stack import PARTS, PARTS_APART, ROOT, SCRIPTS, VERSION, Face, Stack, alive, children, environment, new_directory, spare_port
+from ports import spare_port
+from stack import PARTS, PARTS_APART, ROOT, SCRIPTS, VERSION, Face, Stack, alive, children, environment, new_directory
 from waits import eventually, moment
 from web import DEADLINE
 

@@ -15,7 +15,7 @@ from expect import is_error
 from fcgi_peer import Peer
 from stack import SCRIPTS, Program, new_directory
 from test_restart import Load, nginx_errors
-from waits import DEADLINE, SOON, eventually
+from waits import DEADLINE, eventually
 
 UNITS = SCRIPTS / "systemd"
 KEY = "0tUHRt4qk0wWC7W9Ht1sZw"

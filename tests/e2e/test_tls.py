@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from expect import data, is_error
-from stack import Stack, spare_port
+from ports import spare_port
+from stack import Stack
 from waits import eventually
 from web import Connection, target
 

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import http.server
 import json
-import signal
 import threading
 import time
 
@@ -15,9 +14,10 @@ import pytest
 import contract
 from expect import data, is_accepted
 from keys import key, shared_key
-from stack import Program, spare_port
+from ports import spare_port
+from stack import Program
 from test_health import figure
-from test_programs import is_fault, is_refusal, run
+from test_programs import is_refusal, run
 from waits import eventually
 from web import DEADLINE
 
