@@ -13,7 +13,7 @@ namespace letterbox {
 
 namespace {
 
-// In so many looks, each part is asked.
+// Each part is asked by at least one look of three.
 constexpr size_t kTurns = 3;
 
 std::string user_of(std::string_view id) {
