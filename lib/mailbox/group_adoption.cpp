@@ -46,14 +46,13 @@ void GroupAdoption::find_all(Then then) {
   // No version that did not list its groups has written to a cluster. (And each part would look at
   // all keys of its node.)
   if (parts() > 1) return then(true);
-  redis_.command({"GET", shared_keys(redis_.part()).groups_found},
-                 [this, then = std::move(then)](const Reply& reply) mutable {
-                   if (!reply.ok())
-                     return then(failure_of(reply, shared_keys(redis_.part()).groups_found));
-                   if (!reply.is_nil()) return then(true);
-                   rare<"all keys are looked through for groups">();
-                   scan(kScanFromTheStart, std::move(then));
-                 });
+  const std::string& key = shared_keys(redis_.part()).groups_found;
+  redis_.command({"GET", key}, [this, &key, then = std::move(then)](const Reply& reply) mutable {
+    if (!reply.ok()) return then(failure_of(reply, key));
+    if (!reply.is_nil()) return then(true);
+    rare<"all keys are looked through for groups">();
+    scan(kScanFromTheStart, std::move(then));
+  });
 }
 
 void GroupAdoption::scan(std::string_view cursor, Then then) {

@@ -235,15 +235,15 @@ void RedisCalendar::look(size_t most, uint64_t ahead_ms, Then<Look> then) {
   const auto looking = std::make_shared<Looking>(
       Looking{.most = most, .now = clock_.wall_ms(), .then = std::move(then)});
   const std::string until = std::to_string(looking->now + ahead_ms);
-  redis_.command({"ZCARD", shared_keys(redis_.part()).schedule},
+  const std::string& index = shared_keys(redis_.part()).schedule;
+  redis_.command({"ZCARD", index},
                  [looking](const Reply& reply) { looking->look.waiting = reply.number(); });
-  redis_.command({"ZRANGEBYSCORE", shared_keys(redis_.part()).schedule, "-inf", until, "WITHSCORES",
-                  "LIMIT", "0", std::to_string(most + 1)},
-                 [this, looking](const Reply& reply) {
-                   if (!reply.ok())
-                     return looking->then(failure_of(reply, shared_keys(redis_.part()).schedule));
-                   fetch(looking, reply);
-                 });
+  redis_.command(
+      {"ZRANGEBYSCORE", index, "-inf", until, "WITHSCORES", "LIMIT", "0", std::to_string(most + 1)},
+      [this, &index, looking](const Reply& reply) {
+        if (!reply.ok()) return looking->then(failure_of(reply, index));
+        fetch(looking, reply);
+      });
 }
 
 void RedisCalendar::fetch(const std::shared_ptr<Looking>& looking, const Reply& found) {

@@ -221,6 +221,7 @@ struct ClusterHouse {
   std::vector<OutcomePtr> ask_each(size_t number, const std::vector<std::string>& words) {
     return on_loop([&] {
       std::vector<OutcomePtr> all;
+      all.reserve(words.size());
       for (const auto& word : words) all.push_back(begin(part(number), word));
       return all;
     });

@@ -176,6 +176,7 @@ TEST_CASE("while slots are moved between nodes each command is carried out and a
   Counting counting(real, tags);
   REQUIRE(counting.goes_on());
   std::vector<size_t> at;  // by part: its node
+  at.reserve(tags.size());
   for (const auto& tag : tags) {
     at.push_back(std::min<size_t>(slot_of(tag) / (kSlots / kNodes), kNodes - 1));
   }
