@@ -47,6 +47,12 @@ def move(*arguments, status=0):
     return ended.stdout if status == 0 else ended.stderr
 
 
+def go_on_over(cluster, stack):
+    """Puts a program in the place of the stack's which finds Redis in the cluster."""
+    stack.replace("poll", "--redis", cluster.address, open=1)
+    eventually(lambda: stack.get("/readyz").status == 200, "it has found all parts")
+
+
 def refuses(stack):
     """Whether a stack's Redis is made to refuse writes."""
     return stack.redis.config_get("min-replicas-to-write") == {"min-replicas-to-write": "1000000"}
@@ -172,7 +178,7 @@ def test_pushes_go_on(new_stack, cluster, clients, users):
     assert pusher.accepted_after(began)
     for reader in readers:
         reader.end()
-    stack.replace("poll", "--redis", cluster.address, open=1)
+    go_on_over(cluster, stack)
     assert parked.answer()["reason"] == "shutdown"
     for user in names[1:]:
         there = [int(text) for text in data(stack.look(user, client="another", after=0, limit=1000))]
@@ -191,8 +197,7 @@ def test_afterwards(new_stack, cluster, users):
     ids = {user: stack.push(user, "once", headers=[("Idempotency-Key", f"{user}-key")]).json["id"] for user in names}
     scheduled = {user: stack.get("/scheduled", user=user).json for user in names}
     move(source(stack), cluster.address)
-    stack.replace("poll", "--redis", cluster.address, open=1)
-    assert is_accepted(stack.push("nobody", "begin"))
+    go_on_over(cluster, stack)
 
     for user, answer in before.items():
         again = stack.look(user, client="page", after=0)
