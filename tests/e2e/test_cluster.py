@@ -141,6 +141,31 @@ def test_resharding(stack_on, cluster, clients):
     assert not traffic.refused()
 
 
+@pytest.mark.parametrize("name", ["localhost", "node.invalid"])
+def test_names(stack_on, cluster, clients, name):
+    """nodes that name themselves to clients, by a name that leads to them or to nowhere, are found by their addresses, and no request is refused as slots move"""
+    announced = {"cluster-announce-hostname": name, "cluster-preferred-endpoint-type": "hostname"}
+    before = {setting: cluster.nodes[0].client.config_get(setting)[setting] for setting in announced}
+    stack = stack_on(cluster)
+    here, there, _ = cluster.masters()
+    moving = sorted(cluster.slots(here))[:MOVED]
+    try:
+        for node in cluster.nodes:
+            for setting, value in announced.items():
+                node.client.config_set(setting, value)
+        traffic = Traffic(clients, stack, cluster, [moving, cluster.slots(there)])
+        for number in {slot(reader.user) for reader in traffic.readers} & set(moving):
+            cluster.begin_move(number, here, there)
+            cluster.end_move(number, here, there)
+        traffic.goes_on()
+        traffic.ends()
+        assert not traffic.refused()
+    finally:
+        for node in cluster.nodes:
+            for setting, value in before.items():
+                node.client.config_set(setting, value)
+
+
 def test_node_comes_and_goes(stack_on, cluster, clients):
     """while a master is added, gets slots, loses them and is removed, no push and no poll is refused, and nothing is lost or doubled"""
     stack = stack_on(cluster)
