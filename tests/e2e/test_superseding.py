@@ -81,10 +81,18 @@ def test_late_answer_swallows_nothing(stack, user):
     def in_flight():
         return read_metrics(stack.get("/metrics/poll").body.decode())["letterbox_requests_in_flight"].value()
 
-    older = stack.park(user, after=0)
-    before = in_flight()
-    newer = stack.send_poll(user, after=0)
-    eventually(lambda: in_flight() > before, "the newer one has arrived")
+    def both_wait():
+        """None if the older one was answered before the newer one was seen to have arrived: the stack is shared, and others' requests end."""
+        older = stack.park(user, after=0)
+        before = in_flight()
+        newer = stack.send_poll(user, after=0)
+        eventually(lambda: in_flight() > before or not older.waits(), "the newer one has arrived")
+        if older.waits():
+            return older, newer
+        newer.leave()
+        return None
+
+    older, newer = eventually(both_wait, "a poll waits for its late answer, and the newer one for a message")
     stack.pushed(user, "hello")
     assert data(newer.answer()) == ["hello"]
     answer = older.answer()
