@@ -178,8 +178,12 @@ def test_repeated_at_the_new_master(new_group, stack_on, user):
     master, replica = group.servers
     parked = stack.park(user, after=0)
 
-    def push():
-        return stack.push(user, "once", [("Idempotency-Key", "the key")])
+    def push(text="once"):
+        return stack.push(user, text, [("Idempotency-Key", f"of {text}")])
+
+    def accepted(text):
+        """Its answer, when the replica has it, too, in time."""
+        return eventually(lambda: (answer := push(text)).status in (201, 202) and answer, "the push is accepted")
 
     replica.send(signal.SIGSTOP)
     for _ in range(6):  # by more connections to Redis than the one that has written it
@@ -194,10 +198,10 @@ def test_repeated_at_the_new_master(new_group, stack_on, user):
     announcement.join()
     master.start()
     eventually(lambda: master.replicates(announcement.new), "the old master is a replica", deadline=60)
-    answer = eventually(lambda: (answer := push()).status in (201, 202) and answer, "the push is accepted")
+    answer = accepted("once")
     assert answer.header("Idempotency-Replayed") == "true"
     assert data(parked.answer()) == ["once"]
-    assert is_accepted(stack.push(user, "after"))
+    accepted("after")
     look = stack.look(user, after=0)
     assert data(look) == ["once", "after"] and look["messages"][0]["id"] == answer.json["id"]
 
