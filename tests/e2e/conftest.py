@@ -15,7 +15,6 @@ from expect import data, is_accepted
 from redis_cluster import RedisCluster
 from redis_group import Group, Servers
 from stack import BUILD, ROOT, SCRIPTS, Program, Stack
-from waits import eventually
 from web import DEADLINE
 
 numbers = itertools.count(1)
@@ -196,7 +195,7 @@ def stack_on(new_stack):
         first = f"user{next(numbers)}"
         assert is_accepted(stack.push(first, "begin"))
         assert data(stack.look(first, after=0)) == ["begin"]
-        eventually(lambda: stack.get("/readyz").status == 200, "all parts of the cluster are found")
+        stack.finds_redis()
         return stack
 
     return make

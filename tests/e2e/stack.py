@@ -203,6 +203,10 @@ class Face:
         self.has_polls(user, beside + 1)
         return parked
 
+    def finds_redis(self):
+        """Returns when Redis takes the writes of the private face: of a cluster, each part of it."""
+        eventually(lambda: self.get("/readyz").status == 200, "Redis takes writes")
+
     def has_polls(self, user, count):
         """Returns when that number of polls of a user are parked."""
         def they_are():

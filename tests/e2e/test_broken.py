@@ -96,7 +96,7 @@ def test_reign(private_stack, user, reign):
     stack.redis.delete("letterbox:reign")
     stack.pushed(user, "two")
     assert data(stack.look(user, after=0)) == ["one", "two"]
-    eventually(lambda: stack.get("/readyz").status == 200, "it is ready")
+    stack.finds_redis()
 
 
 def test_kick_that_cannot_be_read(stack, user):

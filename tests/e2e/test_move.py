@@ -50,7 +50,7 @@ def move(*arguments, status=0):
 def go_on_over(cluster, stack):
     """Puts a program in the place of the stack's which finds Redis in the cluster."""
     stack.replace("poll", "--redis", cluster.address, open=1)
-    eventually(lambda: stack.get("/readyz").status == 200, "it has found all parts")
+    stack.finds_redis()
 
 
 def refuses(stack):

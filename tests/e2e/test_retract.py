@@ -5,7 +5,6 @@ import pytest
 
 from expect import data, epoch, ids, is_error, seq
 from streams import Stream
-from waits import eventually
 
 
 def retract(stack, user, id):
@@ -128,7 +127,7 @@ def test_restart(private_stack, user):
     assert retract(stack, user, pushed[1]) is True
     stack.end("redis")
     assert stack.service("start").returncode == 0
-    eventually(lambda: stack.get("/readyz").status == 200, "Redis is back")
+    stack.finds_redis()
     later = stack.pushed(user, "later")
     assert epoch(later) > epoch(pushed[0])
     answer = stack.look(user, after=pushed[0])

@@ -291,7 +291,7 @@ def test_redis_restarted(private_stack, user, number):
     eventually(lambda: private_stack.look(user, after=0)["count"] > 10, "some have come")
     private_stack.end("redis", number)
     assert private_stack.service("start").returncode == 0
-    eventually(lambda: private_stack.get("/readyz").status == 200, "Redis is back")
+    private_stack.finds_redis()
     has(private_stack, user, list(range(100)))
 
 
