@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -90,6 +91,9 @@ inline Or<bool> all_done(const std::vector<Or<bool>>& answers) {
   return error != nullptr ? Or<bool>(*error) : Or<bool>(true);
 }
 
+// For what is divided by itself: names of users.
+inline std::string_view itself(std::string_view name) { return name; }
+
 // The things of a call that belong to one part, by their places in the call.
 struct Share {
   size_t part = 0;
@@ -155,6 +159,27 @@ std::vector<Outcome> in_order(const std::vector<Share>& shares,
   all.reserve(ordered.size());
   for (Outcome* outcome : ordered) all.push_back(std::move(*outcome));
   return all;
+}
+
+// Has each part do the same for its own of these users, by call(part, users, told), which tells
+// what became of each of them in their order. `then` is told the same of all.
+template <class Outcome, class Call>
+void call_each(std::span<const std::string_view> users, size_t parts, const Call& call,
+               Callback<void(const std::vector<Outcome>&)> then) {
+  if (const auto part = only_part(users, parts, itself)) {
+    return call(*part, users, std::move(then));
+  }
+  const auto shares = std::make_shared<const std::vector<Share>>(divide(users, parts, itself));
+  gather<std::vector<Outcome>>(
+      shares->size(),
+      [&](size_t i, Callback<void(std::vector<Outcome>)> told) {
+        const Share& share = (*shares)[i];
+        call(share.part, pick<std::string_view>(users, share),
+             [told = std::move(told)](const std::vector<Outcome>& outcomes) { told(outcomes); });
+      },
+      [shares, then = std::move(then)](std::vector<std::vector<Outcome>> outcomes) {
+        then(in_order(*shares, std::move(outcomes)));
+      });
 }
 
 }  // namespace letterbox

@@ -7,7 +7,6 @@
 namespace letterbox {
 
 void PartedAccess::any_stands(std::span<const std::string> users, Then<bool> then) {
-  const auto itself = [](const std::string& user) { return std::string_view(user); };
   const auto shares = divide(users, parts_.size(), itself);
   gather<Or<bool>>(
       shares.size(),

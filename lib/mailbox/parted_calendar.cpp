@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cassert>
 #include <iterator>
-#include <memory>
 #include <utility>
 
 #include "model/scheduled_id.h"
@@ -32,24 +31,12 @@ struct Settling {
 
 void PartedCalendar::add_each(std::span<const std::string_view> users, std::string_view element,
                               uint64_t at_ms, const PushOptions& options, ThenEach then) {
-  const auto itself = [](std::string_view user) { return user; };
-  if (const auto part = only_part(users, parts_.size(), itself)) {
-    return parts_[*part].add_each(users, element, at_ms, options, std::move(then));
-  }
-  const auto shares =
-      std::make_shared<const std::vector<Share>>(divide(users, parts_.size(), itself));
-  using Outcomes = std::vector<Or<Scheduled>>;
-  gather<Outcomes>(
-      shares->size(),
-      [&](size_t i, Callback<void(Outcomes)> told) {
-        const Share& share = (*shares)[i];
-        parts_[share.part].add_each(
-            pick<std::string_view>(users, share), element, at_ms, options,
-            [told = std::move(told)](const Outcomes& outcomes) { told(outcomes); });
+  call_each<Or<Scheduled>>(
+      users, parts_.size(),
+      [&](size_t part, std::span<const std::string_view> its, ThenEach told) {
+        parts_[part].add_each(its, element, at_ms, options, std::move(told));
       },
-      [shares, then = std::move(then)](std::vector<Outcomes> outcomes) {
-        then(in_order(*shares, std::move(outcomes)));
-      });
+      std::move(then));
 }
 
 void PartedCalendar::cancel(std::string_view id, Then<bool> then) {

@@ -101,7 +101,6 @@ void PartedGroups::find_room(std::string_view group, Change change) {
 
 // With `replace` each part has members to remove, also one that none of the users belongs to.
 void PartedGroups::carry_out(std::string_view group, Change change) {
-  const auto itself = [](const std::string& user) { return std::string_view(user); };
   auto shares = divide(change.users, parts_.size(), itself);
   if (change.replace) {
     std::vector<Share> all(parts_.size());

@@ -8,30 +8,18 @@ namespace letterbox {
 
 namespace {
 
-std::string_view itself(std::string_view user) { return user; }
 std::string_view its_user(const Store::Parked& client) { return client.user; }
 
 }  // namespace
 
 void PartedStore::push_each(std::span<const std::string_view> users, std::string_view element,
                             const PushOptions& options, ThenEach then) {
-  if (const auto part = only_part(users, parts_.size(), itself)) {
-    return parts_[*part].push_each(users, element, options, std::move(then));
-  }
-  const auto shares =
-      std::make_shared<const std::vector<Share>>(divide(users, parts_.size(), itself));
-  using Outcomes = std::vector<Or<Pushed>>;
-  gather<Outcomes>(
-      shares->size(),
-      [&](size_t i, Callback<void(Outcomes)> told) {
-        const Share& share = (*shares)[i];
-        parts_[share.part].push_each(
-            pick<std::string_view>(users, share), element, options,
-            [told = std::move(told)](const Outcomes& outcomes) { told(outcomes); });
+  call_each<Or<Pushed>>(
+      users, parts_.size(),
+      [&](size_t part, std::span<const std::string_view> its, ThenEach told) {
+        parts_[part].push_each(its, element, options, std::move(told));
       },
-      [shares, then = std::move(then)](std::vector<Outcomes> outcomes) {
-        then(in_order(*shares, std::move(outcomes)));
-      });
+      std::move(then));
 }
 
 void PartedStore::peek(std::span<const Parked> clients, bool lists, Then<Glimpses> then) {
